@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door. CMakeLists.txt is the build; this file only spares the typing.
+
+BUILD      ?= build
+BUILD_TYPE ?= RelWithDebInfo
+PREFIX     ?= /usr/local
+JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
+# More options for CMake, for example OPTIONS=-DEDB_WERROR=OFF; and what to build.
+OPTIONS    ?=
+TARGET     ?= all
+
+# The generator is chosen once, when the build directory is new.
+generator = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja 2>/dev/null),-G Ninja))
+launcher  = $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_C_COMPILER_LAUNCHER=ccache)
+
+.PHONY: all demo test asan tsan check format bench-kv install clean help
+
+all: ## build the library, the command and the tests in build/
+	@command -v cmake >/dev/null || { echo "cmake is missing: run tools/setup."; exit 1; }
+	@cmake -S . -B $(BUILD) $(generator) $(launcher) --log-level=WARNING \
+		-DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(OPTIONS)
+	@cmake --build $(BUILD) -j $(JOBS) --target $(TARGET)
+
+demo: ## install what is missing, build, and show what it does
+	@tools/setup
+	@$(MAKE) --no-print-directory all
+	@tools/demo
+
+test: ## everything: style, tests, sanitizers; ends with "N passed, N failed"
+	@tools/test
+
+asan: ## build and test under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/test asan
+
+tsan: ## build and run the threaded tests under ThreadSanitizer
+	@tools/test tsan
+
+check: ## the style checks alone
+	@tools/check
+
+format: ## let clang-format lay out all C files
+	@tools/check_format.sh --fix
+
+bench-kv: ## compare put and get with LMDB and SQLite
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all BUILD=build-bench OPTIONS="-DEDB_BENCH=ON -DEDB_TESTS=OFF"
+	@if [ -x bench/run_kv ]; then bench/run_kv build-bench; else build-bench/bench_kv; fi
+
+install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+
+clean: ## remove all build directories
+	@rm -rf build build-asan build-tsan build-bench
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

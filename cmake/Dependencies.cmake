@@ -1,0 +1,24 @@
+# The libraries EmbedCache stands on, each as an imported target PkgConfig::<name>. A missing one stops
+# the configuration with one sentence that says what to install.
+
+find_package(PkgConfig QUIET)
+if(NOT PKG_CONFIG_FOUND)
+    message(FATAL_ERROR "pkg-config is missing: install the package pkg-config, or run tools/setup.")
+endif()
+
+# Checks for the pkg-config module `module`, which Debian ships in `package`; makes PkgConfig::<name>.
+macro(require_library name module package)
+    pkg_check_modules(${name} QUIET IMPORTED_TARGET ${module})
+    if(NOT ${name}_FOUND)
+        message(FATAL_ERROR "The library ${module} is missing: install the Debian package ${package}, or run tools/setup.")
+    endif()
+endmacro()
+
+require_library(xxhash libxxhash>=0.8.0 libxxhash-dev)
+require_library(jansson jansson>=2.12 libjansson-dev)
+require_library(sodium libsodium>=1.0.16 libsodium-dev)
+if(EDB_TESTS)
+    require_library(cmocka cmocka libcmocka-dev)
+endif()
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)

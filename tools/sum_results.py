@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Adds up the JUnit accounts of several CTest runs: tools/test calls it last.
+
+usage: sum_results.py <number of broken builds> <results.xml>...
+
+A cmocka program counts with each of its test functions, anything else (a script, a style check) as one.
+The last line is "N passed, N failed"; the exit status is 1 when anything failed.
+"""
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def cmocka_counts(output):
+    """(passed, skipped, failed) functions as cmocka's summaries tell them; zeros when there are none."""
+    return tuple(
+        sum(int(n) for n in re.findall(r"^\[ +%s +\] (\d+) test\(s\)" % word, output, re.MULTILINE))
+        for word in ("PASSED", "SKIPPED", "FAILED"))
+
+
+def main():
+    passed, failed = 0, int(sys.argv[1])
+    skipped, bad = [], ["a build"] * failed
+    for path in sys.argv[2:]:
+        for case in ElementTree.parse(path).getroot().iter("testcase"):
+            functions_passed, functions_skipped, functions_failed = cmocka_counts(case.findtext("system-out") or "")
+            if case.find("skipped") is not None:
+                skipped.append(case.get("name"))
+            elif case.get("status") == "run":
+                passed += functions_passed or (0 if functions_skipped else 1)
+                if functions_skipped:
+                    skipped.append("%d of %s" % (functions_skipped, case.get("name")))
+            else:
+                passed += functions_passed
+                failed += functions_failed or 1
+                bad.append("%s (%s)" % (case.get("name"), path.split("/")[0]))
+    if skipped:
+        print("skipped: " + ", ".join(skipped))
+    if bad:
+        print("failed: " + ", ".join(bad))
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
