@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * EmbedCache: an embedding cache and vector store in one file. "Never compute the same embedding
+ * twice."
+ *
+ * COMMON TO ALL CALLS, said once:
+ *
+ * Threads.    A handle (edb, edb_space) may be used from any number of threads at once. An edb_txn,
+ *             an edb_iterator and an edb_view belong to one thread at a time.
+ * Processes.  Any number of processes may have one file open. One writes at a time (a writer waits
+ *             up to `busy_wait_ms`, then gets EDB_BUSY); readers never wait and never write. A get,
+ *             view, contains, iterate or search that starts after another process's commit returned
+ *             sees that commit, unless the handle was opened with EDB_SNAPSHOT.
+ * fork.       A handle does not survive fork(): in the child every call on it returns EDB_FORKED
+ *             and its descriptors are closed. Close it there (that frees memory only) and open the
+ *             file again.
+ * Ownership.  *caller buffer*: memory of the caller, filled by the call. *borrowed view*: memory of
+ *             the library, valid until edb_view_release. *library-owned (free with X)*: the caller
+ *             frees it with X. close and free functions accept NULL.
+ * Results.    Every call that can fail returns an edb_status: EDB_OK (0) or a negative code.
+ *             Outputs come last and are cleared on failure. edb_error_detail() tells, per thread,
+ *             what went wrong and where; it is for people, never needed for control flow.
+ * Options.    Option structs begin with `struct_size`. Set it with the _INIT macro (or leave it 0:
+ *             then the fields of release 0.1 are read). A NULL options pointer means all defaults.
+ *             0 is always a default.
+ * Durability. EDB_DURABLE: when the commit returns EDB_OK it survives kill -9, an operating system
+ *             crash and power loss. EDB_LAZY (the default): it survives the death of the process;
+ *             the newest commits may be lost at power loss, the file never is. Both: seen whole or
+ *             not at all, by everybody, always.
+ * Keys.       A key is its exact bytes: nothing is trimmed or folded. 0 to 65,536 bytes are stored
+ *             and compared in full. Longer keys, and all keys of a space with `key_form`
+ *             EDB_KEY_BLAKE2B or EDB_KEY_SHA256, are stored and compared as their 256-bit digest.
+ * Rows.       Each put takes the next row number of its space (0, 1, 2 …), for ever: never reused,
+ *             never renumbered. An overwritten or deleted row is gone: asking for it is
+ *             EDB_NOT_FOUND.
+ *
+ * The library never prints, exits, or touches signals, locale or the environment. This header is
+ * C99 and C++.
+ */
+#ifndef EMBEDCACHE_H
+#define EMBEDCACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define EDB_API __attribute__((visibility("default")))
+#else
+#define EDB_API
+#endif
+
+#define EDB_VERSION_MAJOR 0
+#define EDB_VERSION_MINOR 1
+#define EDB_VERSION_PATCH 0
+
+/* --------------------------------------------------------------------------------------- limits */
+
+#define EDB_KEY_BYTES_MAX 65536u        /* longer keys are stored as their BLAKE2b-256 digest */
+#define EDB_DIMS_MAX 65536u             /* dimensions of a vector */
+#define EDB_TEXT_BYTES_MAX 16777216u    /* text beside a vector: 16 MiB */
+#define EDB_METADATA_BYTES_MAX 1048576u /* metadata as JSON: 1 MiB */
+#define EDB_VALUE_BYTES_MAX 33554432u   /* a value in a space of dims 0: 32 MiB */
+#define EDB_NAME_BYTES_MAX 255u         /* name, model and revision of a space */
+#define EDB_SPACES_MAX 1024u            /* spaces in a file */
+#define EDB_TXN_BYTES_MAX 268435456u    /* what one transaction or put_many may hold: 256 MiB */
+
+/* --------------------------------------------------------------------------------------- status */
+
+/* Result of a call. The numbers are fixed for ever. */
+typedef enum edb_status {
+    EDB_OK = 0,
+    EDB_NOT_FOUND = -1, /* no such key, row or space; the end of an iteration */
+    EDB_INVALID = -2,   /* an argument is wrong; nothing was done */
+    EDB_MISMATCH = -3,  /* the space exists with another model, dimension, metric, role …; the
+                           detail names both */
+    EDB_BUSY = -4,      /* another writer held the file for the whole wait; try again */
+    EDB_READ_ONLY = -5, /* the handle, the file, the medium or its damage allows no writing */
+    EDB_IO = -6,        /* the system failed. From a commit: outcome unknown, the handle takes no
+                           more writes */
+    EDB_FULL = -7,      /* no space left on the device, quota or file size limit; nothing was
+                           stored */
+    EDB_NO_MEMORY = -8, /* out of memory; nothing was stored */
+    EDB_CORRUPT = -9,   /* damage was found where the answer lies: never a wrong answer instead */
+    EDB_FORMAT = -10,   /* not an .edb file, or one of a newer format */
+    EDB_EXISTS = -11,   /* EDB_CREATE_NEW and the file is there */
+    EDB_STALE = -12,    /* the file at the path is no longer the open one: close and open again */
+    EDB_FORKED = -13    /* the handle was opened before fork() */
+} edb_status;
+
+/* Name of a status, for example "EDB_BUSY". Never NULL; static storage. */
+EDB_API const char *edb_status_name(edb_status status);
+
+/* What went wrong in this thread's last failed call, in words (file, offset, errno, both values of
+ * a mismatch). Never NULL; library-owned, valid until this thread's next call. */
+EDB_API const char *edb_error_detail(void);
+
+/* Version of the library, for example "0.1.0". Static storage. */
+EDB_API const char *edb_version(void);
+
+typedef enum edb_log_level { EDB_LOG_WARNING = 1, EDB_LOG_INFO = 2 } edb_log_level;
+typedef void edb_log_function(void *arg, edb_log_level level, const char *message);
+
+/* Tells `log` what the library does on its own: a recovery, a lost index that is rebuilt, a long
+ * wait for a lock. One function for the process, NULL for silence (the default). It may be called
+ * from any thread, must not call the library, and `message` is valid only inside the call. */
+EDB_API void edb_set_log(edb_log_function *log, void *arg);
+
+/* ---------------------------------------------------------------------------------- open, close */
+
+typedef struct edb edb;
+typedef struct edb_space edb_space;
+typedef struct edb_txn edb_txn;
+typedef struct edb_iterator edb_iterator;
+
+typedef enum edb_durability {
+    EDB_DEFAULT = 0, /* in a commit: as the handle was opened; in edb_open: EDB_LAZY */
+    EDB_LAZY = 1,
+    EDB_DURABLE = 2
+} edb_durability;
+
+enum {
+    EDB_OPEN_READ_ONLY = 1,  /* no write-class system call is made; works on read-only media */
+    EDB_OPEN_EXISTING = 2,   /* do not create: EDB_NOT_FOUND when the file is absent */
+    EDB_OPEN_CREATE_NEW = 4, /* create: EDB_EXISTS when the file is there */
+    EDB_OPEN_SNAPSHOT = 8    /* see the file as it was at open; later commits of others stay
+                                unseen */
+};
+
+typedef struct edb_open_options {
+    size_t struct_size;
+    uint32_t flags;        /* EDB_OPEN_… or-ed */
+    uint32_t durability;   /* edb_durability of commits that do not say; default EDB_LAZY */
+    uint32_t busy_wait_ms; /* how long a write waits for another writer; default 5,000 */
+    uint32_t file_mode;    /* permissions of a created file; default 0644 less umask */
+} edb_open_options;
+/* clang-format off */
+#define EDB_OPEN_OPTIONS_INIT {sizeof(edb_open_options), 0, 0, 0, 0}
+/* clang-format on */
+
+/* Opens the file at `path`, creating it when absent (unless told otherwise). Reads kilobytes, at
+ * any file size.
+ *
+ * path     file name, NUL-terminated. A file appears whole or not at all.
+ * options  NULL = defaults.
+ * db_out   the handle; library-owned (free with edb_close).
+ *
+ * EDB_INVALID    path or options are wrong.
+ * EDB_NOT_FOUND  absent, and EDB_OPEN_EXISTING or EDB_OPEN_READ_ONLY was asked; or its directory is
+ *                absent.
+ * EDB_EXISTS     present, and EDB_OPEN_CREATE_NEW was asked.
+ * EDB_FORMAT     not an .edb file, or one that needs a newer library.
+ * EDB_CORRUPT    the first bytes of the file (identity) are damaged.
+ * EDB_READ_ONLY  no permission to write, or a network filesystem: open it with EDB_OPEN_READ_ONLY.
+ * EDB_IO, EDB_FULL, EDB_NO_MEMORY  the system refused. */
+EDB_API edb_status edb_open(const char *path, const edb_open_options *options, edb **db_out);
+
+/* Closes the handle and its spaces. What this handle wrote is synced: after EDB_OK all of it
+ * survives power loss. Views that are still held stay valid until released. Iterators and
+ * transactions must be closed before.
+ *
+ * db   NULL is allowed. The handle is gone whatever is returned.
+ *
+ * EDB_IO, EDB_FULL  the last sync or index write failed; every commit that was acknowledged durable
+ *                   is safe. */
+EDB_API edb_status edb_close(edb *db);
+
+/* --------------------------------------------------------------------------------------- spaces */
+
+typedef enum edb_metric { EDB_COSINE = 0, EDB_DOT = 1, EDB_L2 = 2 } edb_metric;
+typedef enum edb_role { EDB_ROLE_NONE = 0, EDB_ROLE_QUERY = 1, EDB_ROLE_DOCUMENT = 2 } edb_role;
+typedef enum edb_element { EDB_F32 = 0 } edb_element;
+typedef enum edb_key_form {
+    EDB_KEY_BYTES = 0,
+    EDB_KEY_BLAKE2B = 1,
+    EDB_KEY_SHA256 = 2
+} edb_key_form;
+
+/* What a space is. Fixed when the space is created; opening it with any other value is refused. */
+typedef struct edb_space_spec {
+    size_t struct_size;
+    const char *name;     /* NULL = "default" */
+    const char *model;    /* for example "text-embedding-3-small"; NULL = "" */
+    const char *revision; /* of the model; NULL = "" */
+    uint32_t dims;        /* 1 to 65,536; 0 = opaque byte values, never searched */
+    uint32_t metric;      /* edb_metric */
+    uint32_t role;        /* edb_role: query and document vectors of one model differ; keep them
+                             apart */
+    uint32_t element;     /* edb_element */
+    uint32_t key_form;    /* edb_key_form */
+} edb_space_spec;
+/* clang-format off */
+#define EDB_SPACE_SPEC_INIT {sizeof(edb_space_spec), 0, 0, 0, 0, 0, 0, 0, 0}
+/* clang-format on */
+
+/* Opens the space that `spec` names, creating it when absent. The handle lives as long as `db` and
+ * need not be closed; opening a name again gives the same handle.
+ *
+ * spec       every field counts. To open whatever is there, use edb_space_find.
+ * space_out  the space; owned by `db`.
+ *
+ * EDB_INVALID    a name longer than 255 bytes or not UTF-8, dims over 65,536, an unknown metric,
+ *                role, element or key form.
+ * EDB_MISMATCH   the space exists and differs; the detail names the field and both values.
+ * EDB_FULL       the file already has 1,024 spaces, or the device is full.
+ * EDB_READ_ONLY  it is absent and the handle cannot create it.
+ * EDB_BUSY, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_STALE, EDB_FORKED  as for edb_put. */
+EDB_API edb_status edb_space_open(edb *db, const edb_space_spec *spec, edb_space **space_out);
+
+/* Finds an existing space by name.
+ *
+ * name       NULL = "default".
+ * space_out  the space; owned by `db`.
+ *
+ * EDB_NOT_FOUND  no space has that name; the detail lists the names there are.
+ * EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  as for edb_get. */
+EDB_API edb_status edb_space_find(edb *db, const char *name, edb_space **space_out);
+
+/* The n-th space of the file in order of creation, from 0.
+ *
+ * space_out  the space; owned by `db`.
+ *
+ * EDB_NOT_FOUND  `index` is past the last space.
+ * EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  as for edb_get. */
+EDB_API edb_status edb_space_at(edb *db, size_t index, edb_space **space_out);
+
+/* What the space is. spec_out is filled, its strings are owned by the space; set
+ * spec_out->struct_size before.
+ *
+ * EDB_INVALID  space or spec_out is NULL. */
+EDB_API edb_status edb_space_describe(edb_space *space, edb_space_spec *spec_out);
+
+/* -------------------------------------------------------------------------------------- writing */
+
+typedef struct edb_key {
+    const void *data; /* may be NULL when bytes is 0 */
+    size_t bytes;
+} edb_key;
+
+/* What stands beside a vector. */
+typedef struct edb_put_options {
+    size_t struct_size;
+    const char *text;          /* UTF-8 or any bytes; NULL = none */
+    size_t text_bytes;         /* 0 with a text: NUL-terminated */
+    const char *metadata_json; /* a JSON object; NULL = none */
+    size_t metadata_bytes;     /* 0 with metadata: NUL-terminated */
+    size_t value_bytes;        /* length of the value; only in a space of dims 0 */
+} edb_put_options;
+/* clang-format off */
+#define EDB_PUT_OPTIONS_INIT {sizeof(edb_put_options), 0, 0, 0, 0, 0}
+/* clang-format on */
+
+/* Stores one vector under a key, replacing what was there. One transaction of its own.
+ *
+ * key, key_bytes  the key's exact bytes.
+ * vector          dims floats, finite; in a space of dims 0: options->value_bytes bytes.
+ * options         text and metadata; NULL = none.
+ *
+ * EDB_INVALID    a NaN or infinity (the detail names the element), too long a text or metadata, not
+ *                a JSON object.
+ * EDB_BUSY       another writer held the file; the detail names the wait and, where it is known,
+ *                who.
+ * EDB_READ_ONLY  the handle, the file or its damage allows no writing; or an earlier write of this
+ *                handle failed.
+ * EDB_FULL       the device is full. Nothing was stored, the handle goes on.
+ * EDB_IO         the system failed: outcome unknown, the handle takes no more writes.
+ * EDB_STALE      the file at the path is another one now.
+ * EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED. */
+EDB_API edb_status edb_put(edb_space *space, const void *key, size_t key_bytes, const void *vector,
+                           const edb_put_options *options);
+
+/* Stores n vectors in one transaction: all or none. Of equal keys in one call the last wins (each
+ * takes a row).
+ *
+ * keys       n keys.
+ * vectors    (n, dims) floats, row-major, finite; in a space of dims 0: the values one after
+ *            another.
+ * options    n entries, or NULL.
+ * rows_out   caller buffer of n row numbers, or NULL.
+ *
+ * EDB_INVALID  also: the batch is over 256 MiB; the detail names the row. Others as for edb_put. */
+EDB_API edb_status edb_put_many(edb_space *space, const edb_key *keys, size_t n,
+                                const void *vectors, const edb_put_options *options,
+                                uint64_t *rows_out);
+
+/* Deletes a key. The row is gone, its number is never used again.
+ *
+ * EDB_NOT_FOUND  the key is not there; nothing was written. Others as for edb_put. */
+EDB_API edb_status edb_delete(edb_space *space, const void *key, size_t key_bytes);
+
+/* Begins a transaction over any spaces of the file. It gathers in memory (up to 256 MiB) and holds
+ * no lock before edb_commit; it is not seen by anybody, this handle included, before that.
+ *
+ * txn_out  library-owned (free with edb_commit or edb_abort).
+ *
+ * EDB_READ_ONLY  the handle cannot write.
+ * EDB_NO_MEMORY, EDB_FORKED. */
+EDB_API edb_status edb_begin(edb *db, edb_txn **txn_out);
+
+/* Adds a put to the transaction. Everything is copied. Parameters as for edb_put.
+ *
+ * EDB_INVALID    as for edb_put, or the transaction would be over 256 MiB; the transaction stays as
+ *                it was.
+ * EDB_NO_MEMORY  the transaction stays as it was. */
+EDB_API edb_status edb_txn_put(edb_txn *txn, edb_space *space, const void *key, size_t key_bytes,
+                               const void *vector, const edb_put_options *options);
+
+/* Adds a delete to the transaction. Whether the key is there is decided at commit; an absent one is
+ * no error.
+ *
+ * EDB_INVALID, EDB_NO_MEMORY  as for edb_txn_put. */
+EDB_API edb_status edb_txn_delete(edb_txn *txn, edb_space *space, const void *key,
+                                  size_t key_bytes);
+
+/* Commits: all of it or nothing. The transaction is gone whatever is returned.
+ *
+ * durability  EDB_DEFAULT = as the handle was opened.
+ *
+ * Statuses as for edb_put. EDB_IO: outcome unknown, never half. */
+EDB_API edb_status edb_commit(edb_txn *txn, edb_durability durability);
+
+/* Forgets the transaction. NULL is allowed. */
+EDB_API void edb_abort(edb_txn *txn);
+
+/* Makes everything that was committed on this file so far survive power loss. One sync.
+ *
+ * Statuses as for edb_put. */
+EDB_API edb_status edb_sync(edb *db);
+
+/* -------------------------------------------------------------------------------------- reading */
+
+/* Copies the vector of a key.
+ *
+ * vector_out  caller buffer of dims floats. Bit for bit what was put.
+ *
+ * EDB_NOT_FOUND  the key is not there.
+ * EDB_INVALID    the space has dims 0 (use edb_view), or an argument is NULL.
+ * EDB_CORRUPT    the record is damaged; the detail names the place.
+ * EDB_IO, EDB_NO_MEMORY, EDB_FORKED. */
+EDB_API edb_status edb_get(edb_space *space, const void *key, size_t key_bytes, float *vector_out);
+
+/* One record, borrowed. The pointers lead into the file's mapping where the bytes are raw (no copy
+ * is made). They stay valid until edb_view_release, also over overwrite, delete and edb_close. */
+typedef struct edb_view {
+    const void *vector; /* dims floats, 4-byte aligned; or value bytes */
+    size_t vector_bytes;
+    const void *key; /* the key's bytes, or its 32-byte digest */
+    size_t key_bytes;
+    uint32_t key_form; /* edb_key_form: whether `key` is a digest */
+    uint32_t has_text; /* 0: no text was given; `text` is then NULL */
+    const char *text;  /* text_bytes bytes and a NUL */
+    size_t text_bytes;
+    uint64_t row;
+    const void *metadata; /* opaque; see edb_view_metadata_json. NULL = none */
+    size_t metadata_bytes;
+    void *pin; /* of the library */
+} edb_view;
+
+/* Borrows the record of a key, without copying.
+ *
+ * view_out  borrowed view; release it with edb_view_release.
+ *
+ * EDB_NOT_FOUND, EDB_CORRUPT, EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_FORKED  as for edb_get. */
+EDB_API edb_status edb_view_key(edb_space *space, const void *key, size_t key_bytes,
+                                edb_view *view_out);
+
+/* Borrows the record of a row. As edb_view_key.
+ *
+ * EDB_NOT_FOUND  the row was deleted, overwritten, or never given. Others as for edb_get. */
+EDB_API edb_status edb_view_row(edb_space *space, uint64_t row, edb_view *view_out);
+
+/* Gives a view back. Clears it; a cleared or zeroed view, and NULL, are allowed. */
+EDB_API void edb_view_release(edb_view *view);
+
+/* The view's metadata as JSON text.
+ *
+ * json_out  library-owned (free with edb_free); NULL when the record has none.
+ *
+ * EDB_CORRUPT, EDB_NO_MEMORY, EDB_INVALID. */
+EDB_API edb_status edb_view_metadata_json(const edb_view *view, char **json_out);
+
+/* Frees what a call gave as library-owned (free with edb_free). NULL is allowed. */
+EDB_API void edb_free(void *memory);
+
+/* Copies the vectors of n keys into one matrix. A missing key is no error.
+ *
+ * matrix_out  caller buffer of (n, dims) floats; rows of missing keys are zeroed.
+ * found_out   caller buffer of n bytes: 1 found, 0 missing.
+ *
+ * EDB_OK even when some are missing. EDB_CORRUPT if any is damaged (the others are filled). Others
+ * as for edb_get. */
+EDB_API edb_status edb_get_many(edb_space *space, const edb_key *keys, size_t n, float *matrix_out,
+                                uint8_t *found_out);
+
+/* Copies the vectors of n rows into one matrix. As edb_get_many, by row number.
+ *
+ * EDB_OK, EDB_CORRUPT, EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_FORKED  as for edb_get_many. */
+EDB_API edb_status edb_get_rows(edb_space *space, const uint64_t *rows, size_t n, float *matrix_out,
+                                uint8_t *found_out);
+
+/* Whether a key is there, without touching its vector.
+ *
+ * EDB_OK  it is. EDB_NOT_FOUND  it is not. Others as for edb_get. */
+EDB_API edb_status edb_contains(edb_space *space, const void *key, size_t key_bytes);
+
+/* Iterates over the records of a space in row order, as they were when the iteration began: later
+ * writes neither add to it nor take from it.
+ *
+ * iterator_out  library-owned (free with edb_iterator_close).
+ *
+ * EDB_NO_MEMORY (one bit a row is held), EDB_IO, EDB_CORRUPT, EDB_FORKED, EDB_INVALID. */
+EDB_API edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out);
+
+/* The next record.
+ *
+ * view_out  borrowed view; release it before the next call or keep it, as you like.
+ *
+ * EDB_NOT_FOUND  the end. EDB_CORRUPT  this record is damaged; the next call goes on behind it. */
+EDB_API edb_status edb_next(edb_iterator *iterator, edb_view *view_out);
+
+/* Ends an iteration. NULL is allowed. */
+EDB_API void edb_iterator_close(edb_iterator *iterator);
+
+/* ------------------------------------------------------------------------------------ searching */
+
+typedef struct edb_search_options {
+    size_t struct_size;
+    uint32_t k;             /* nearest rows wanted; 0 = 10, or all that pass the threshold */
+    uint32_t has_threshold; /* 1: only rows at least this near */
+    float threshold;        /* cosine, dot: score >= threshold. L2: score <= threshold */
+} edb_search_options;
+/* clang-format off */
+#define EDB_SEARCH_OPTIONS_INIT {sizeof(edb_search_options), 0, 0, 0.0f}
+/* clang-format on */
+
+typedef struct edb_hit {
+    uint64_t row;
+    float score; /* EDB_COSINE: cosine, -1 to 1. EDB_DOT: dot product. EDB_L2: squared Euclidean
+                    distance */
+} edb_hit;
+
+typedef struct edb_result {
+    const edb_hit *hits; /* best first; equal scores by row number */
+    size_t count;
+    uint32_t complete; /* 1: every row of the space was considered */
+} edb_result;
+
+/* Finds the nearest rows of each query: exact. The cosine of an all-zero vector with anything is 0.
+ *
+ * queries      (n, dims) floats, row-major, finite.
+ * results_out  n results, library-owned (free with edb_free, one call frees all).
+ *
+ * EDB_INVALID  the space has dims 0, or a query is not finite. EDB_CORRUPT  a vector is damaged.
+ *              Others as for edb_get. */
+EDB_API edb_status edb_search(edb_space *space, const float *queries, size_t n,
+                              const edb_search_options *options, edb_result **results_out);
+
+/* ----------------------------------------------------------------------------- looking after it */
+
+typedef struct edb_stats {
+    size_t struct_size;
+    uint64_t file_bytes;   /* size of the file, reserved space included */
+    uint64_t used_bytes;   /* up to the end of the last commit */
+    uint64_t synced_bytes; /* known to survive power loss */
+    uint64_t sequence;     /* frames since creation */
+    uint64_t spaces;
+    uint64_t rows;          /* row numbers given, over all spaces */
+    uint64_t live;          /* of them neither deleted nor overwritten */
+    uint64_t tail_rows;     /* rows held in memory, not yet in an index section */
+    uint64_t sections;      /* live index sections */
+    uint64_t section_bytes; /* of the file in live index sections */
+    uint64_t mapped_bytes;  /* address space reserved for the mapping */
+    uint32_t format_version;
+    uint8_t uuid[16];
+} edb_stats;
+
+/* Figures of the file. Set stats_out->struct_size (or 0).
+ *
+ * stats_out  caller buffer.
+ *
+ * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED. */
+EDB_API edb_status edb_stats_get(edb *db, edb_stats *stats_out);
+
+typedef struct edb_space_stats {
+    size_t struct_size;
+    uint64_t rows; /* row numbers given */
+    uint64_t live; /* of them neither deleted nor overwritten */
+} edb_space_stats;
+
+/* Figures of one space. As edb_stats_get.
+ *
+ * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED. */
+EDB_API edb_status edb_space_stats_get(edb_space *space, edb_space_stats *stats_out);
+
+/* One finding of edb_verify; `message` is valid only inside the call. */
+typedef void edb_verify_function(void *arg, uint64_t offset, uint64_t bytes, const char *message);
+
+typedef struct edb_verify_report {
+    size_t struct_size;
+    uint64_t frames;
+    uint64_t records;
+    uint64_t vectors;
+    uint64_t sections;
+    uint64_t bytes;    /* read and checked */
+    uint64_t problems; /* findings reported; 0 = all is well */
+} edb_verify_report;
+
+/* Checks every byte that is in use: headers, chain, records, vectors, index sections, and that the
+ * index finds every live record. Reads the whole file; writes nothing.
+ *
+ * found       called for each problem; NULL = none.
+ * report_out  caller buffer, or NULL.
+ *
+ * EDB_OK  no problem. EDB_CORRUPT  problems were found. EDB_IO, EDB_NO_MEMORY, EDB_FORKED. */
+EDB_API edb_status edb_verify(edb *db, edb_verify_function *found, void *arg,
+                              edb_verify_report *report_out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* Arithmetic on numbers that came from a file: false on overflow, and nothing is stored then. */
+#ifndef EDB_BASE_CHECKED_H
+#define EDB_BASE_CHECKED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+
+static inline bool mul_u64(uint64_t a, uint64_t b, uint64_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+/* Whether [offset, offset + bytes) lies in [0, limit). */
+static inline bool range_within(uint64_t offset, uint64_t bytes, uint64_t limit)
+{
+    return offset <= limit && bytes <= limit - offset;
+}
+
+/* `value` rounded up to a multiple of `unit` (a power of two); the caller knows it does not
+ * overflow. */
+static inline uint64_t round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) & ~(unit - 1);
+}
+
+static inline uint64_t clamp_u64(uint64_t value, uint64_t low, uint64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* The real table's dealings with names: temporary files, publishing, directories, and what a path
+ * leads to.
+ *
+ * A new file gets a name of its own first, `.<base>.<16 hex digits>.tmp` in the same directory,
+ * and its real name only when it is complete; whoever finds such a name under the writer lock
+ * may remove it. Called through struct os_io only; reads and writes no file content. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "os/os_posix.h"
+
+enum {
+    BASE_BYTES_MAX = 200,   /* of the base name in a temporary one, which must stay under 255 */
+    TEMPORARY_TRIES = 16,   /* equal 64-bit random names: it is not chance after the second */
+    MOUNT_BYTES_MAX = 1024, /* of one line of the mount table that we look at */
+};
+
+/* ---------------------------------------------------------------------- temporary and real name */
+
+/* The directory of `path` with its last slash, as a length: 0 = the current one. */
+static size_t directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (size_t)(slash - path) + 1;
+}
+
+static edb_status name_temporary(const char *path, char **name_out)
+{
+    uint64_t salt;
+    edb_status status = os_posix_random(&salt, sizeof salt);
+    if (status != EDB_OK)
+        return status;
+    size_t directory = directory_length(path);
+    size_t base = strnlen(path + directory, BASE_BYTES_MAX);
+    size_t room = directory + base + sizeof "..0123456789abcdef.tmp";
+    *name_out = memory_resize(NULL, room, 1);
+    if (*name_out == NULL)
+        return memory_failed(room);
+    snprintf(*name_out, room, "%.*s.%.*s.%016llx.tmp", (int)directory, path, (int)base,
+             path + directory, (unsigned long long)salt);
+    return EDB_OK;
+}
+
+static edb_status create_failed(int error, const char *path)
+{
+    char text[OS_EXPLAIN_BYTES];
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return fail(EDB_NOT_FOUND, "the directory of %s does not exist", path);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return fail(EDB_READ_ONLY, "no permission to create a file beside %s: %s", path,
+                    os_posix_explain(error, text));
+    default:
+        return os_posix_fail(error, "create a file beside", path);
+    }
+}
+
+edb_status os_posix_create_temporary(const char *path, uint32_t mode, struct os_file **file_out,
+                                     char **name_out)
+{
+    *file_out = NULL;
+    *name_out = NULL;
+    if (path[directory_length(path)] == '\0')
+        return fail(EDB_FORMAT, "%s names no file: it ends in a slash or is empty", path);
+    int error = EEXIST;
+    for (int tries = 0; error == EEXIST && tries < TEMPORARY_TRIES; tries++) {
+        memory_free(*name_out);
+        *name_out = NULL;
+        edb_status status = name_temporary(path, name_out);
+        if (status != EDB_OK)
+            return status;
+        error = os_posix_open_file(*name_out, path, O_RDWR | O_CREAT | O_EXCL, mode, file_out);
+    }
+    if (error == 0)
+        return EDB_OK;
+    memory_free(*name_out);
+    *name_out = NULL;
+    return create_failed(error, path);
+}
+
+/* Gives 0 or an errno. The second way is for filesystems that know no such rename: link never
+ * replaces either. Should the unlink fail, the file is whole under its name and a stray
+ * temporary name is left beside it. */
+static int rename_no_replace(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        return errno;
+    if (link(from, to) != 0)
+        return errno;
+    unlink(from);
+    return 0;
+}
+
+static bool leads_nowhere(const char *path)
+{
+    struct stat found;
+    return lstat(path, &found) == 0 && S_ISLNK(found.st_mode) && stat(path, &found) != 0 &&
+           errno == ENOENT;
+}
+
+edb_status os_posix_publish(const char *temporary, const char *path)
+{
+    int error = rename_no_replace(temporary, path);
+    if (error == 0)
+        return EDB_OK;
+    if (error == EEXIST && leads_nowhere(path))
+        return fail(EDB_IO, "%s is a symbolic link that leads nowhere", path);
+    if (error == EEXIST)
+        return fail(EDB_EXISTS, "%s is there already", path);
+    return os_posix_fail(error, "give a new file the name", path);
+}
+
+edb_status os_posix_sync_directory(const char *path)
+{
+    size_t length = directory_length(path);
+    char *directory = length == 0 ? memory_copy_text(".", 1) : memory_copy_text(path, length);
+    if (directory == NULL)
+        return memory_failed(length + 1);
+    edb_status status = EDB_OK;
+    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* EINVAL: a filesystem whose directories know no sync, and need none. */
+    if (descriptor < 0 || (fsync(descriptor) != 0 && errno != EINVAL)) {
+        char text[OS_EXPLAIN_BYTES];
+        status = fail(EDB_IO, "cannot sync the directory %s: %s", directory,
+                      os_posix_explain(errno, text));
+    }
+    if (descriptor >= 0)
+        close(descriptor);
+    memory_free(directory);
+    return status;
+}
+
+edb_status os_posix_remove(const char *path)
+{
+    return unlink(path) == 0 ? EDB_OK : os_posix_fail(errno, "remove", path);
+}
+
+edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out)
+{
+    struct posix_file *posix = posix_of(file);
+    struct stat found;
+    *same_out = false;
+    if (stat(path, &found) == 0) {
+        *same_out = found.st_dev == posix->device && found.st_ino == posix->inode;
+        return EDB_OK;
+    }
+    if (errno == ENOENT || errno == ENOTDIR)
+        return EDB_OK;
+    char text[OS_EXPLAIN_BYTES];
+    return fail(EDB_IO, "cannot look at %s: %s", path, os_posix_explain(errno, text));
+}
+
+/* -------------------------------------------------------------------------- network filesystems */
+
+struct magic_name {
+    uint32_t magic;
+    const char *name;
+};
+
+/* Numbers that <linux/magic.h> leaves out are those of statfs(2). Filesystems shared by a
+ * cluster count too: their locks and caches are not those of one machine. */
+static const struct magic_name network_kinds[] = {
+    {NFS_SUPER_MAGIC, "NFS"}, {SMB_SUPER_MAGIC, "SMB"}, {0xFF534D42u, "CIFS"},
+    {0xFE534D42u, "SMB"},     {V9FS_MAGIC, "9p"},       {AFS_SUPER_MAGIC, "AFS"},
+    {0x6B414653u, "AFS"},     {0x00C36400u, "Ceph"},    {CODA_SUPER_MAGIC, "Coda"},
+    {0x0BD00BD0u, "Lustre"},  {0x01161970u, "GFS2"},    {0x7461636Fu, "OCFS2"},
+    {0x47504653u, "GPFS"},    {0x013111A8u, "IBRIX"},   {0xAAD7AAEAu, "PanFS"},
+};
+
+/* All of FUSE has one number; the mount table tells what is behind it. */
+static const char *const network_fuses[] = {
+    "fuse.sshfs",   "fuse.glusterfs", "fuse.ceph-fuse", "fuse.s3fs",     "fuse.rclone",
+    "fuse.gcsfuse", "fuse.juicefs",   "fuse.goofys",    "fuse.blobfuse", "fuse.blobfuse2",
+    "fuse.moosefs", "fuse.mfs",       "fuse.curlftpfs", "fuse.mount-s3", "fuse.seaweedfs",
+};
+
+/* One line of the mount table: "36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/root rw". */
+static const char *network_fuse_of(const char *line, dev_t device)
+{
+    unsigned major_number, minor_number;
+    const char *kind = strstr(line, " - ");
+    if (kind == NULL || sscanf(line, "%*d %*d %u:%u", &major_number, &minor_number) != 2)
+        return NULL;
+    if (major_number != major(device) || minor_number != minor(device))
+        return NULL;
+    kind += 3;
+    for (size_t i = 0; i < sizeof network_fuses / sizeof network_fuses[0]; i++) {
+        size_t length = strlen(network_fuses[i]);
+        if (strncmp(kind, network_fuses[i], length) == 0 && kind[length] == ' ')
+            return network_fuses[i];
+    }
+    return NULL;
+}
+
+static const char *find_network_fuse(dev_t device)
+{
+    char line[MOUNT_BYTES_MAX];
+    const char *found = NULL;
+    FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    while (mounts != NULL && found == NULL && fgets(line, sizeof line, mounts) != NULL)
+        found = network_fuse_of(line, device);
+    if (mounts != NULL)
+        fclose(mounts);
+    return found;
+}
+
+bool os_posix_is_network(struct os_file *file, const char **name_out)
+{
+    struct posix_file *posix = posix_of(file);
+    struct statfs found;
+    *name_out = NULL;
+    if (fstatfs(posix->entry.descriptor, &found) != 0)
+        return false;
+    uint32_t magic = (uint32_t)found.f_type;
+    if (magic == FUSE_SUPER_MAGIC)
+        *name_out = find_network_fuse(posix->device);
+    for (size_t i = 0; i < sizeof network_kinds / sizeof network_kinds[0]; i++) {
+        if (network_kinds[i].magic == magic)
+            *name_out = network_kinds[i].name;
+    }
+    return *name_out != NULL;
+}
