@@ -1,0 +1,173 @@
+/* Where the modules meet: the handle, its spaces, and the steps that the public calls share.
+ *
+ * LOCKS, in this order.
+ *   write_lock  mutex: one thread of this handle writes at a time; held together with the lock on
+ *               the file.
+ *   view_lock   shared: everything that reads what the handle knows (spaces, keys, rows, the end of
+ *               the file). exclusive: everything that changes it, which is db_apply and db_adopt
+ *               only.
+ * Nobody waits for the file's lock while holding the view lock.
+ *
+ * THE VIEW is what the handle knows: the frames before store->end, applied in order. It only moves
+ * forward. It grows in one way, by db_refresh, whether the frames are another process's or our own.
+ * When a step fails half way (no memory, a damaged section) the view is `lost`: the next call
+ * builds it again from the slots. */
+#ifndef EDB_DB_DB_H
+#define EDB_DB_DB_H
+
+#include "format/catalog.h"
+#include "format/record.h"
+#include "keys/keys.h"
+#include "os/os_thread.h"
+#include "rows/rows.h"
+#include "store/store.h"
+
+struct edb_space {
+    edb *db;
+    uint32_t id; /* 1 for the first */
+    struct spec spec;
+    uint64_t next_row;
+    uint64_t live;
+    struct keys keys;
+    struct rows rows;
+};
+
+struct edb {
+    struct store *store;
+    uint32_t flags;      /* EDB_OPEN_… */
+    uint32_t durability; /* EDB_LAZY or EDB_DURABLE */
+    uint32_t busy_wait_ms;
+    uint32_t fork_generation;
+    struct os_mutex write_lock;
+    struct os_rwlock view_lock;
+    edb_space **spaces; /* in order of their ids; the handles live as long as `db` */
+    uint32_t space_count;
+    uint32_t space_known;   /* handles made, of which the first space_count are in the view */
+    uint64_t deep_from;     /* frames that end behind it have every vector checked by the walk */
+    uint64_t sequence;      /* of the last frame applied */
+    bool lost;              /* the view must be built again */
+    uint64_t sections_from; /* catalogs before it name a damaged section: they are not used */
+    bool wrote;             /* this handle has appended something */
+};
+
+/* ----------------------------------------------------------------------- db_refresh.c: the view */
+
+/* Builds the view from the slots. Needs the view lock, exclusive (or nobody else). */
+edb_status db_load(edb *db);
+
+/* Takes the view lock, shared, on a view that is up to date. */
+edb_status db_enter(edb *db);
+void db_leave(edb *db);
+
+/* Applies what is new. Takes the view lock, exclusive. */
+edb_status db_refresh(edb *db);
+
+/* EDB_FORKED in a child. */
+edb_status db_check_fork(const edb *db);
+
+/* The status of a read that found damage: a damaged section makes the view be built again without
+ * sections, once, and *again_out says to try again. Not to be called with the view lock held. */
+edb_status db_retry(edb *db, edb_status status, bool *again_out);
+
+/* ----------------------------------------------------------------------- db_apply.c, db_adopt.c */
+
+/* Applies one accepted frame to the view: a store_visit. */
+edb_status db_apply(void *db, const struct store_frame *frame);
+
+/* Uses a catalog's sections. With `begin`, the view is empty and begins with what the catalog
+ * says. */
+edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin);
+
+/* Reads and checks the CATALOG at `offset`. */
+edb_status db_read_catalog(edb *db, const struct anchor *anchor, struct catalog *out);
+
+/* The handle of the space that gets number `id`, made when it is new. */
+edb_status db_add_space(edb *db, uint32_t id, const struct spec *spec);
+
+/* ------------------------------------------------------------------- db_locate.c: key -> record */
+
+/* A key as it is stored: itself, or its digest. */
+struct db_key {
+    const void *bytes;
+    size_t count;
+    uint8_t form; /* edb_key_form */
+    uint64_t hash;
+    uint8_t digest[32];
+};
+edb_status db_make_key(const edb_space *space, const void *key, size_t key_bytes,
+                       struct db_key *out);
+
+/* A live record. */
+struct db_found {
+    uint64_t row;
+    struct row_place place;
+    const uint8_t *frame; /* first byte of its GROUP */
+};
+
+/* These need the view lock, shared. EDB_NOT_FOUND, EDB_CORRUPT. */
+edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out);
+edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out);
+
+/* A record whose place is known already. EDB_CORRUPT when the place is not in the file. */
+edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_place *place,
+                           struct db_found *out);
+
+/* The vector of a record, verified: now, or earlier in this process. */
+edb_status db_vector(edb_space *space, const struct db_found *found, const uint8_t **vector_out);
+
+/* Fills a view from a record and pins it. */
+edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view *view_out);
+
+/* ------------------------------------------------------------------------- db_commit.c: writing */
+
+/* One change of a transaction. The pointers lead to the caller's memory, or to the
+ * transaction's. */
+struct db_change {
+    edb_space *space;
+    uint8_t operation; /* enum record_operation */
+    bool has_text;
+    bool found; /* DELETE: the key was there (out) */
+    struct db_key key;
+    const char *text;
+    size_t text_bytes;
+    const uint8_t *metadata; /* encoded */
+    size_t metadata_at;      /* where it stands in the buffer that db_check_put filled */
+    size_t metadata_bytes;
+    const void *vector;
+    size_t vector_bytes;
+    uint64_t row; /* PUT: the row it got (out) */
+    uint64_t prior_row;
+};
+
+/* Commits changes: all or nothing. The order of changes of one space is kept. */
+edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durability durability);
+
+/* Checks a put's arguments against the space and fills a change that points to them. The encoded
+ * metadata is appended to `encoded`; the caller sets change->metadata when the buffer no longer
+ * moves. */
+struct buffer;
+edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector,
+                        const edb_put_options *options, struct buffer *encoded,
+                        struct db_change *out);
+
+/* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. */
+edb_status db_write_begin(edb *db);
+void db_write_end(edb *db);
+
+/* Appends frames and applies them to the view. Between db_write_begin and db_write_end. */
+edb_status db_append(edb *db, struct frame_draft *drafts, size_t count, bool durable);
+
+/* Makes everything durable: seal, sync, anchors. Between db_write_begin and db_write_end. */
+edb_status db_make_durable(edb *db);
+
+/* ----------------------------------------------------------------- db_flush.c: tail -> sections */
+
+/* Rows that stand in memory only. */
+uint64_t db_tail_rows(const edb *db);
+
+/* Writes sections and a catalog when the tail is long enough to be worth it (`closing`: when it is
+ * worth more than a short walk at the next open). Between db_write_begin and db_write_end. A
+ * failure to write derived data is told to the log and returned only if the handle cannot go on. */
+edb_status db_flush(edb *db, bool closing);
+
+#endif

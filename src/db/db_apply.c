@@ -1,0 +1,197 @@
+/* Applying frames to the view: the one way in which a handle learns anything. Called by the walk,
+ * with the view lock held exclusively. A group is first checked whole, and memory for all of it
+ * reserved; then nothing can fail. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "db/db.h"
+
+edb_status db_add_space(edb *db, uint32_t id, const struct spec *spec)
+{
+    if (id != db->space_count + 1 || id > EDB_SPACES_MAX)
+        return fail(EDB_CORRUPT, "space %u follows space %u", id, db->space_count);
+    if (id > db->space_known) {
+        edb_space **grown = memory_resize(db->spaces, id, sizeof *grown);
+        if (grown == NULL)
+            return memory_failed(id * sizeof *grown);
+        db->spaces = grown;
+        edb_space *space = memory_zeroed(1, sizeof *space);
+        if (space == NULL)
+            return memory_failed(sizeof *space);
+        space->db = db;
+        space->id = id;
+        space->spec = *spec;
+        db->spaces[id - 1] = space;
+        db->space_known = id;
+    } else if (memcmp(&db->spaces[id - 1]->spec, spec, sizeof *spec) != 0)
+        return fail(EDB_STALE, "space %u is another one now: close the file and open it again", id);
+    db->space_count = id;
+    return EDB_OK;
+}
+
+struct application {
+    edb *db;
+    const struct store_frame *frame;
+    struct group group;
+    edb_space *space;
+};
+
+static edb_status check_put(const struct application *a, const struct record *record,
+                            uint64_t expected_row)
+{
+    const struct spec *spec = &a->space->spec;
+    uint64_t at = a->frame->header.offset + record->vector_offset;
+    if (record->row != expected_row)
+        return fail(EDB_CORRUPT, "row %llu where row %llu should come",
+                    (unsigned long long)record->row, (unsigned long long)expected_row);
+    if (spec->dims > 0 && (record->vector_bytes != 4u * spec->dims || at % 4 != 0))
+        return fail(EDB_CORRUPT, "a vector of %u bytes at %llu in a space of %u dimensions",
+                    record->vector_bytes, (unsigned long long)at, spec->dims);
+    if (record->key_form > EDB_KEY_SHA256 || record->key_bytes > EDB_KEY_BYTES_MAX)
+        return fail(EDB_CORRUPT, "a key of %u bytes and form %u", record->key_bytes,
+                    record->key_form);
+    return EDB_OK;
+}
+
+/* Everything that could be wrong or missing, before anything is changed. */
+static edb_status check_records(const struct application *a, size_t *puts_out)
+{
+    uint64_t next = a->space->next_row;
+    for (uint32_t i = 0; i < a->group.count; i++) {
+        struct record record;
+        uint64_t victim = ROW_NONE;
+        edb_status status = record_decode(a->frame->bytes, &a->group, i, &record);
+        if (status == EDB_OK && record.operation == RECORD_PUT) {
+            status = check_put(a, &record, next++);
+            victim = record.prior_row;
+        } else if (status == EDB_OK && record.operation == RECORD_DELETE) {
+            if (record.row >= next)
+                return fail(EDB_CORRUPT, "row %llu is deleted before it exists",
+                            (unsigned long long)record.row);
+            victim = record.row;
+        }
+        if (status == EDB_OK && victim != ROW_NONE)
+            status = rows_reserve_kill(&a->space->rows, victim);
+        if (status != EDB_OK)
+            return status;
+    }
+    *puts_out = (size_t)(next - a->space->next_row);
+    return EDB_OK;
+}
+
+static void kill_row(edb_space *space, uint64_t row)
+{
+    if (rows_kill(&space->rows, row))
+        space->live--;
+}
+
+static void apply_put(const struct application *a, uint32_t index, const struct record *record)
+{
+    edb_space *space = a->space;
+    struct row_place place = {
+        .frame = a->frame->header.offset,
+        .index = index,
+        .key_offset = (uint32_t)(a->group.heap_offset + record->heap_offset),
+        .key_bytes = record->key_bytes,
+        .key_form = record->key_form,
+        .vector_offset = record->vector_offset,
+        .vector_bytes = record->vector_bytes,
+    };
+    rows_add(&space->rows, &place);
+    keys_insert(&space->keys, record->key_hash, record->row, record->prior_row);
+    if (record->prior_row != ROW_NONE)
+        kill_row(space, record->prior_row);
+    space->next_row++;
+    space->live++;
+}
+
+static edb_status apply_space(edb *db, const struct application *a)
+{
+    struct record record;
+    struct spec spec;
+    edb_status status = record_decode(a->frame->bytes, &a->group, 0, &record);
+    if (status != EDB_OK)
+        return status;
+    status = spec_decode(record_key(a->frame->bytes, &a->group, &record), record.key_bytes, &spec);
+    if (status != EDB_OK)
+        return status;
+    return db_add_space(db, a->group.space, &spec);
+}
+
+static edb_status apply_group(edb *db, const struct store_frame *frame)
+{
+    struct application a = {.db = db, .frame = frame};
+    edb_status status = group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
+                                     frame->header.frame_bytes, &a.group);
+    if (status != EDB_OK)
+        return status;
+    bool defines = a.group.count == 1 && frame->bytes[a.group.entries_offset] == RECORD_SPACE;
+    if (defines)
+        return apply_space(db, &a);
+    if (a.group.space == 0 || a.group.space > db->space_count)
+        return fail(EDB_CORRUPT, "records of space %u, which was not created", a.group.space);
+    a.space = db->spaces[a.group.space - 1];
+    size_t puts = 0;
+    status = check_records(&a, &puts);
+    if (status == EDB_OK)
+        status = rows_reserve(&a.space->rows, puts);
+    if (status == EDB_OK)
+        status = keys_reserve(&a.space->keys, puts);
+    for (uint32_t i = 0; i < a.group.count && status == EDB_OK; i++) {
+        struct record record;
+        status = record_decode(frame->bytes, &a.group, i, &record);
+        if (record.operation == RECORD_PUT)
+            apply_put(&a, i, &record);
+        else if (record.operation == RECORD_DELETE) {
+            keys_remove(&a.space->keys, record.key_hash, record.row);
+            kill_row(a.space, record.row);
+        }
+    }
+    return status;
+}
+
+/* Sections that were not yet synced when their catalog was written are believed only if no power
+ * failure can lie between. */
+static bool sections_written(const edb *db, const struct store_frame *frame,
+                             const struct catalog *catalog)
+{
+    if (frame->header.offset + frame->header.frame_bytes <= db->deep_from)
+        return true;
+    for (uint32_t i = 0; i < catalog->section_count; i++)
+        if (catalog->sections[i].offset + catalog->sections[i].frame_bytes >
+            frame->header.synced_to)
+            return false;
+    return true;
+}
+
+/* A catalog that cannot be used is no loss: what it covers stays in the tail. */
+static edb_status apply_catalog(edb *db, const struct store_frame *frame)
+{
+    struct catalog catalog;
+    if (frame->header.offset < db->sections_from)
+        return EDB_OK;
+    edb_status status = catalog_decode(frame->bytes + FRAME_HEADER_BYTES,
+                                       frame->header.payload_bytes, frame->header.offset, &catalog);
+    if (status == EDB_OK && sections_written(db, frame, &catalog))
+        status = db_adopt(db, &catalog, false);
+    catalog_close(&catalog);
+    if (status == EDB_CORRUPT) {
+        log_event(EDB_LOG_WARNING, "%s: the catalog at %llu is not used: %s", db->store->path,
+                  (unsigned long long)frame->header.offset, edb_error_detail());
+        return EDB_OK;
+    }
+    return status;
+}
+
+edb_status db_apply(void *arg, const struct store_frame *frame)
+{
+    edb *db = arg;
+    edb_status status = EDB_OK;
+    if (frame->header.type == FRAME_GROUP)
+        status = apply_group(db, frame);
+    else if (frame->header.type == FRAME_CATALOG)
+        status = apply_catalog(db, frame);
+    if (status == EDB_OK)
+        db->sequence = frame->header.sequence;
+    return status;
+}

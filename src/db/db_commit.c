@@ -1,0 +1,200 @@
+/* Committing changes: the one way in which records get into the file. Called by put, put_many,
+ * delete and commit.
+ *
+ *   plan     every change gets its row, and the row that it replaces (under the write lock: nobody
+ *            else appends)
+ *   lay out  changes of one space go into GROUPs of up to 48 MiB, one run of frames for the whole
+ *            transaction
+ *   append   store_append writes them; the last header is the commit
+ *   apply    the walk reads them back into the view
+ *   sync     if asked */
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/memory.h"
+#include "db/db.h"
+#include "db/db_group.h"
+
+/* Which change of this transaction spoke of a key last: keys that come twice see each other. */
+struct latest {
+    uint32_t *slots; /* index of the change + 1; 0 free */
+    size_t mask;
+};
+
+static const uint8_t *key_bytes(const struct db_key *key)
+{
+    return key->bytes ? key->bytes : key->digest;
+}
+
+static bool same_key(const struct db_change *a, const struct db_change *b)
+{
+    return a->space == b->space && a->key.hash == b->key.hash && a->key.form == b->key.form &&
+           a->key.count == b->key.count &&
+           memcmp(key_bytes(&a->key), key_bytes(&b->key), a->key.count) == 0;
+}
+
+static edb_status open_latest(struct latest *latest, size_t count)
+{
+    size_t capacity = 4;
+    memset(latest, 0, sizeof *latest);
+    if (count == 1)
+        return EDB_OK;
+    while (capacity < 2 * count)
+        capacity *= 2;
+    latest->slots = memory_zeroed(capacity, sizeof *latest->slots);
+    latest->mask = capacity - 1;
+    return latest->slots != NULL ? EDB_OK : memory_failed(capacity * sizeof *latest->slots);
+}
+
+/* The earlier change of the same key, or NULL; change `index` takes its place. */
+static struct db_change *exchange_latest(struct latest *latest, struct db_change *changes,
+                                         size_t index)
+{
+    if (latest->slots == NULL)
+        return NULL;
+    size_t at = (size_t)changes[index].key.hash & latest->mask;
+    for (; latest->slots[at] != 0; at = (at + 1) & latest->mask) {
+        struct db_change *earlier = &changes[latest->slots[at] - 1];
+        if (same_key(earlier, &changes[index])) {
+            latest->slots[at] = (uint32_t)index + 1;
+            return earlier;
+        }
+    }
+    latest->slots[at] = (uint32_t)index + 1;
+    return NULL;
+}
+
+/* The row that holds the change's key now, ROW_NONE if there is none. */
+static edb_status current_row(const struct db_change *change, const struct db_change *earlier,
+                              uint64_t *row_out)
+{
+    struct db_found found;
+    *row_out = ROW_NONE;
+    if (earlier != NULL) {
+        if (earlier->operation == RECORD_PUT)
+            *row_out = earlier->row;
+        return EDB_OK;
+    }
+    edb_status status = db_locate(change->space, &change->key, &found);
+    if (status == EDB_OK)
+        *row_out = found.row;
+    return status == EDB_NOT_FOUND ? EDB_OK : status;
+}
+
+/* How many puts of the same space come before change `index`: the spaces of a transaction are
+ * few. */
+struct counters {
+    uint64_t *next; /* by space id - 1 */
+    uint32_t count;
+};
+
+static edb_status plan(struct db_change *changes, size_t count, struct latest *latest,
+                       struct counters *counters)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct db_change *change = &changes[i];
+        uint64_t row;
+        edb_status status = current_row(change, exchange_latest(latest, changes, i), &row);
+        if (status != EDB_OK)
+            return status;
+        change->found = row != ROW_NONE;
+        if (change->operation == RECORD_PUT) {
+            change->row = counters->next[change->space->id - 1]++;
+            change->prior_row = row;
+        } else {
+            change->row = row;
+            change->prior_row = ROW_NONE;
+        }
+    }
+    return EDB_OK;
+}
+
+/* Memory that applying the changes will need, so that a commit that is in the file can be seen at
+ * once. */
+static edb_status reserve_view(edb *db, const struct db_change *changes, size_t count)
+{
+    edb_status status = EDB_OK;
+    os_rwlock_write(&db->view_lock);
+    for (uint32_t id = 0; id < db->space_count && status == EDB_OK; id++) {
+        edb_space *space = db->spaces[id];
+        size_t puts = 0;
+        for (size_t i = 0; i < count; i++)
+            puts += changes[i].space == space && changes[i].operation == RECORD_PUT;
+        if (puts == 0)
+            continue;
+        status = rows_reserve(&space->rows, puts);
+        if (status == EDB_OK)
+            status = keys_reserve(&space->keys, puts);
+    }
+    for (size_t i = 0; i < count && status == EDB_OK; i++) {
+        uint64_t victim =
+            changes[i].operation == RECORD_PUT ? changes[i].prior_row : changes[i].row;
+        if (victim != ROW_NONE)
+            status = rows_reserve_kill(&changes[i].space->rows, victim);
+    }
+    os_rwlock_unlock(&db->view_lock);
+    return status;
+}
+
+/* Plans with the view held still. Damage in a section is met by planning again without it. */
+static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
+{
+    struct latest latest = {0};
+    struct counters counters = {memory_zeroed(db->space_count, sizeof(uint64_t)), db->space_count};
+    edb_status status =
+        counters.next != NULL ? EDB_OK : memory_failed(db->space_count * sizeof(uint64_t));
+    for (bool again = true; again && status == EDB_OK;) {
+        again = false;
+        memory_free(latest.slots);
+        status = open_latest(&latest, count);
+        for (uint32_t i = 0; i < counters.count; i++)
+            counters.next[i] = db->spaces[i]->next_row;
+        if (status == EDB_OK)
+            status = db_enter(db);
+        if (status != EDB_OK)
+            break;
+        status = plan(changes, count, &latest, &counters);
+        db_leave(db);
+        status = db_retry(db, status, &again);
+    }
+    memory_free(latest.slots);
+    memory_free(counters.next);
+    if (status == EDB_OK)
+        status = reserve_view(db, changes, count);
+    return status;
+}
+
+/* With the write lock held. */
+static edb_status commit_changes(edb *db, struct db_change *changes, size_t count, bool durable)
+{
+    edb_status status = plan_changes(db, changes, count);
+    if (status != EDB_OK)
+        return status;
+    struct db_run run;
+    status = db_run_lay_out(db, changes, count, &run);
+    if (status == EDB_OK && run.count > 0) {
+        status = db_append(db, run.drafts, run.count, durable);
+        if (status == EDB_OK && durable)
+            status = db_make_durable(db);
+        if (status == EDB_OK && !durable && store_slot_due(db->store))
+            status = store_slot_write(db->store);
+        if (status == EDB_OK)
+            status = db_flush(db, false);
+    }
+    db_run_close(&run);
+    return status;
+}
+
+edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durability durability)
+{
+    if (count == 0)
+        return EDB_OK;
+    edb_status status = db_write_begin(db);
+    if (status != EDB_OK)
+        return status;
+    bool durable =
+        (durability == EDB_DEFAULT ? db->durability : (uint32_t)durability) == EDB_DURABLE;
+    status = commit_changes(db, changes, count, durable);
+    db_write_end(db);
+    return status;
+}

@@ -1,0 +1,156 @@
+/* edb_get, edb_contains and the two ways to borrow a record.
+ *
+ *   1 db_make_key     the key, or its digest; its hash
+ *   2 db_enter        the view, up to date                        (one load when nothing is new)
+ *   3 db_locate       keys_find: hash -> candidate row; rows_find: -> place; the full key compared
+ *   4 db_vector       checked bytes in the map                    (checksum on the first touch of a row)
+ *   5 copy, or a view that pins the map */
+#include <string.h>
+
+#include "base/memory.h"
+#include "codec/codec_metadata.h"
+#include "db/db.h"
+
+/* What is done with a record once it is found, with the view lock held. */
+typedef edb_status use_record(edb_space *space, const struct db_found *found, void *out);
+
+/* What is asked for: a key, or (key NULL) a row. */
+struct question {
+    const struct db_key *key;
+    uint64_t row;
+};
+
+static edb_status ask_once(edb_space *space, const struct question *question, use_record *use,
+                           void *out)
+{
+    edb *db = space->db;
+    struct db_found found;
+    edb_status status = db_enter(db);
+    if (status != EDB_OK)
+        return status;
+    if (question->key != NULL)
+        status = db_locate(space, question->key, &found);
+    else
+        status = db_locate_row(space, question->row, &found);
+    if (status == EDB_OK)
+        status = use(space, &found, out);
+    db_leave(db);
+    return status;
+}
+
+static edb_status ask(edb_space *space, const struct question *question, use_record *use, void *out)
+{
+    edb_status status;
+    bool again = true;
+    while (again) {
+        again = false;
+        status = ask_once(space, question, use, out);
+        if (status == EDB_CORRUPT)
+            status = db_retry(space->db, status, &again);
+    }
+    if (status == EDB_NOT_FOUND && question->key != NULL)
+        return fail(status, "the key is not in space '%s'", space->spec.name);
+    if (status == EDB_NOT_FOUND)
+        return fail(status, "row %llu is not in space '%s'", (unsigned long long)question->row,
+                    space->spec.name);
+    return status;
+}
+
+static edb_status ask_key(edb_space *space, const void *key, size_t key_bytes, use_record *use,
+                          void *out)
+{
+    struct db_key made;
+    struct question question = {&made, 0};
+    edb_status status = db_make_key(space, key, key_bytes, &made);
+    return status == EDB_OK ? ask(space, &question, use, out) : status;
+}
+
+static edb_status copy_vector(edb_space *space, const struct db_found *found, void *out)
+{
+    const uint8_t *vector;
+    edb_status status = db_vector(space, found, &vector);
+    if (status == EDB_OK)
+        memcpy(out, vector, found->place.vector_bytes);
+    return status;
+}
+
+static edb_status borrow(edb_space *space, const struct db_found *found, void *out)
+{
+    return db_fill_view(space, found, out);
+}
+
+static edb_status nothing(edb_space *space, const struct db_found *found, void *out)
+{
+    (void)space;
+    (void)found;
+    (void)out;
+    return EDB_OK;
+}
+
+static edb_status check_key(const edb_space *space, const void *key, size_t key_bytes)
+{
+    if (space == NULL)
+        return fail(EDB_INVALID, "the space is NULL");
+    if (key == NULL && key_bytes > 0)
+        return fail(EDB_INVALID, "the key is NULL but has %zu bytes", key_bytes);
+    return EDB_OK;
+}
+
+edb_status edb_get(edb_space *space, const void *key, size_t key_bytes, float *vector_out)
+{
+    edb_status status = check_key(space, key, key_bytes);
+    if (status != EDB_OK)
+        return status;
+    if (vector_out == NULL)
+        return fail(EDB_INVALID, "edb_get: vector_out is NULL");
+    if (space->spec.dims == 0)
+        return fail(EDB_INVALID, "space '%s' holds byte values: use edb_view_key",
+                    space->spec.name);
+    status = ask_key(space, key, key_bytes, copy_vector, vector_out);
+    if (status != EDB_OK)
+        memset(vector_out, 0, 4u * space->spec.dims);
+    return status;
+}
+
+edb_status edb_contains(edb_space *space, const void *key, size_t key_bytes)
+{
+    edb_status status = check_key(space, key, key_bytes);
+    return status == EDB_OK ? ask_key(space, key, key_bytes, nothing, NULL) : status;
+}
+
+edb_status edb_view_key(edb_space *space, const void *key, size_t key_bytes, edb_view *view_out)
+{
+    if (view_out == NULL)
+        return fail(EDB_INVALID, "edb_view_key: view_out is NULL");
+    memset(view_out, 0, sizeof *view_out);
+    edb_status status = check_key(space, key, key_bytes);
+    return status == EDB_OK ? ask_key(space, key, key_bytes, borrow, view_out) : status;
+}
+
+edb_status edb_view_row(edb_space *space, uint64_t row, edb_view *view_out)
+{
+    if (view_out == NULL || space == NULL)
+        return fail(EDB_INVALID, "edb_view_row: an argument is NULL");
+    memset(view_out, 0, sizeof *view_out);
+    struct question question = {NULL, row};
+    return ask(space, &question, borrow, view_out);
+}
+
+void edb_view_release(edb_view *view)
+{
+    if (view == NULL)
+        return;
+    if (view->pin != NULL)
+        store_unpin(view->pin);
+    memset(view, 0, sizeof *view);
+}
+
+edb_status edb_view_metadata_json(const edb_view *view, char **json_out)
+{
+    if (view == NULL || json_out == NULL)
+        return fail(EDB_INVALID, "edb_view_metadata_json: an argument is NULL");
+    *json_out = NULL;
+    if (view->metadata == NULL)
+        return EDB_OK;
+    return codec_metadata_decode(view->metadata, view->metadata_bytes, json_out);
+}

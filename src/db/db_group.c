@@ -1,0 +1,264 @@
+/* From planned changes to frames. Called by db_commit and db_space. The vectors are not copied: the
+ * frame's pieces point to where the caller has them, neighbours in memory become one piece. */
+#include "db/db_group.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/memory.h"
+
+/* What goes into one frame at most, so that with its header and gaps it stays below
+ * FRAME_BYTES_MAX. One record can be larger than this (32 MiB of value, 16 MiB of text, 5 MiB of
+ * metadata): it then gets a frame of its own. */
+static const uint64_t group_bytes_max = 48u << 20;
+
+/* One GROUP in the making: changes[first, last) of one space, skipping those of others. */
+struct span_of_changes {
+    struct db_change *changes;
+    size_t first;
+    size_t last;
+    edb_space *space;
+    uint32_t count;
+    uint64_t heap_bytes;
+    uint64_t block_bytes;
+};
+
+static bool belongs(const struct db_change *change, const edb_space *space)
+{
+    return change->space == space && (change->operation == RECORD_PUT || change->found);
+}
+
+static uint64_t heap_bytes_of(const struct db_change *change)
+{
+    uint64_t text = change->has_text ? (uint64_t)change->text_bytes + 1 : 0;
+    return change->key.count + text + change->metadata_bytes;
+}
+
+/* Takes changes from span->first on as long as they fit into one frame. */
+static void measure(struct span_of_changes *span, size_t count)
+{
+    size_t i = span->first;
+    for (; i < count; i++) {
+        const struct db_change *change = &span->changes[i];
+        if (!belongs(change, span->space))
+            continue;
+        uint64_t heap = heap_bytes_of(change);
+        uint64_t directory = ((uint64_t)span->count + 1) * RECORD_BYTES;
+        uint64_t total =
+            directory + span->heap_bytes + heap + span->block_bytes + change->vector_bytes;
+        if (span->count > 0 && total > group_bytes_max)
+            break;
+        span->count++;
+        span->heap_bytes += heap;
+        span->block_bytes += change->operation == RECORD_PUT ? change->vector_bytes : 0;
+    }
+    span->last = i;
+}
+
+static edb_status grow_run(struct db_run *run)
+{
+    if (run->count < run->capacity)
+        return EDB_OK;
+    size_t capacity = run->capacity ? 2 * run->capacity : 4;
+    struct frame_draft *drafts = memory_resize(run->drafts, capacity, sizeof *drafts);
+    if (drafts != NULL)
+        run->drafts = drafts;
+    struct db_group_draft *groups = memory_resize(run->groups, capacity, sizeof *groups);
+    if (groups != NULL)
+        run->groups = groups;
+    if (drafts == NULL || groups == NULL)
+        return memory_failed(capacity * sizeof *drafts);
+    run->capacity = capacity;
+    return EDB_OK;
+}
+
+/* Copies key, text and metadata of a change into the heap. */
+static void fill_heap(const struct db_change *change, uint8_t *at)
+{
+    memcpy(at, change->key.bytes ? change->key.bytes : change->key.digest, change->key.count);
+    at += change->key.count;
+    if (change->has_text) {
+        if (change->text_bytes > 0)
+            memcpy(at, change->text, change->text_bytes);
+        at[change->text_bytes] = '\0';
+        at += change->text_bytes + 1;
+    }
+    if (change->metadata_bytes > 0)
+        memcpy(at, change->metadata, change->metadata_bytes);
+}
+
+static struct record describe(const struct db_change *change, uint32_t heap_offset,
+                              uint32_t vector_offset, uint64_t chain_seed)
+{
+    bool put = change->operation == RECORD_PUT;
+    struct record record = {
+        .operation = change->operation,
+        .flags = (uint8_t)(RECORD_CRITICAL | (change->has_text ? RECORD_TEXT : 0) |
+                           (change->metadata_bytes > 0 ? RECORD_METADATA : 0)),
+        .key_form = change->key.form,
+        .key_bytes = (uint32_t)change->key.count,
+        .key_hash = change->key.hash,
+        .row = change->row,
+        .prior_row = change->prior_row,
+        .heap_offset = heap_offset,
+        .text_bytes = (uint32_t)change->text_bytes,
+        .metadata_bytes = (uint32_t)change->metadata_bytes,
+    };
+    if (put) {
+        record.vector_bytes = (uint32_t)change->vector_bytes;
+        record.vector_offset = vector_offset;
+        record.vector_checksum =
+            record_vector_checksum(change->vector, change->vector_bytes, change->row, chain_seed);
+    }
+    return record;
+}
+
+/* Adds a vector as a piece of its own, or to the piece before when it is its neighbour in
+ * memory. */
+static void add_vector(struct frame_draft *draft, const struct db_change *change, uint64_t offset)
+{
+    if (change->vector_bytes == 0)
+        return;
+    struct frame_piece *before = &draft->pieces[draft->piece_count - 1];
+    if (draft->piece_count > 1 &&
+        (const uint8_t *)before->bytes + before->count == change->vector &&
+        before->offset + before->count == offset) {
+        before->count += change->vector_bytes;
+        return;
+    }
+    draft->pieces[draft->piece_count++] =
+        (struct frame_piece){offset, change->vector, change->vector_bytes};
+}
+
+static void encode_records(const struct span_of_changes *span, const struct group *group,
+                           uint64_t chain_seed, struct frame_draft *draft, uint8_t *payload)
+{
+    uint8_t *entry = payload + GROUP_PREAMBLE_BYTES;
+    uint8_t *heap = entry + (size_t)group->count * RECORD_BYTES;
+    uint64_t heap_offset = 0;
+    uint64_t vector_offset = group->block_offset;
+    for (size_t i = span->first; i < span->last; i++) {
+        const struct db_change *change = &span->changes[i];
+        if (!belongs(change, span->space))
+            continue;
+        struct record record =
+            describe(change, (uint32_t)heap_offset, (uint32_t)vector_offset, chain_seed);
+        fill_heap(change, heap + heap_offset);
+        record_encode(&record, heap + heap_offset, chain_seed, entry);
+        entry += RECORD_BYTES;
+        heap_offset += heap_bytes_of(change);
+        if (change->operation == RECORD_PUT) {
+            add_vector(draft, change, vector_offset);
+            vector_offset += change->vector_bytes;
+        }
+    }
+}
+
+/* Where the vector block stands in a frame at file offset `at`: on a page when it is large. */
+static uint64_t block_offset(uint64_t at, uint64_t payload_bytes, uint64_t block_bytes)
+{
+    uint64_t unit = block_bytes >= BLOCK_ALIGNED_BYTES ? PAGE_BYTES : FRAME_ALIGN;
+    return round_up(at + FRAME_HEADER_BYTES + payload_bytes, unit) - at;
+}
+
+static edb_status add_group(edb *db, struct db_run *run, const struct span_of_changes *span,
+                            uint64_t at)
+{
+    uint64_t payload_bytes =
+        GROUP_PREAMBLE_BYTES + (uint64_t)span->count * RECORD_BYTES + span->heap_bytes;
+    struct group group = {.space = span->space->id,
+                          .count = span->count,
+                          .entry_bytes = RECORD_BYTES,
+                          .heap_bytes = (uint32_t)span->heap_bytes,
+                          .block_bytes = (uint32_t)span->block_bytes};
+    if (span->block_bytes > 0)
+        group.block_offset = (uint32_t)block_offset(at, payload_bytes, span->block_bytes);
+    edb_status status = grow_run(run);
+    if (status != EDB_OK)
+        return status;
+    uint8_t *payload = memory_aligned(payload_bytes);
+    struct frame_piece *pieces = memory_zeroed((size_t)span->count + 1, sizeof *pieces);
+    run->groups[run->count] = (struct db_group_draft){payload, pieces};
+    struct frame_draft *draft = &run->drafts[run->count++];
+    if (payload == NULL || pieces == NULL)
+        return memory_failed(payload_bytes);
+    uint64_t end = span->block_bytes > 0 ? group.block_offset + span->block_bytes
+                                         : FRAME_HEADER_BYTES + payload_bytes;
+    *draft = (struct frame_draft){.type = FRAME_GROUP,
+                                  .flags = FRAME_CRITICAL,
+                                  .offset = at,
+                                  .frame_bytes = round_up(end, FRAME_ALIGN),
+                                  .payload_bytes = payload_bytes,
+                                  .payload = payload,
+                                  .pieces = pieces,
+                                  .piece_count = 1};
+    pieces[0] = (struct frame_piece){FRAME_HEADER_BYTES, payload, payload_bytes};
+    group_encode(&group, payload);
+    encode_records(span, &group, db->store->genesis.chain_seed, draft, payload);
+    return EDB_OK;
+}
+
+static uint64_t run_end(const edb *db, const struct db_run *run)
+{
+    if (run->count == 0)
+        return store_append_offset(db->store);
+    return run->drafts[run->count - 1].offset + run->drafts[run->count - 1].frame_bytes;
+}
+
+static edb_status lay_out_space(edb *db, edb_space *space, struct db_change *changes, size_t count,
+                                struct db_run *run)
+{
+    edb_status status = EDB_OK;
+    for (size_t first = 0; first < count && status == EDB_OK;) {
+        struct span_of_changes span = {.changes = changes, .first = first, .space = space};
+        measure(&span, count);
+        if (span.count == 0)
+            break;
+        status = add_group(db, run, &span, run_end(db, run));
+        first = span.last;
+    }
+    return status;
+}
+
+edb_status db_run_lay_out(edb *db, struct db_change *changes, size_t count, struct db_run *run_out)
+{
+    memset(run_out, 0, sizeof *run_out);
+    edb_status status = EDB_OK;
+    bool single = count > 0;
+    for (size_t i = 1; i < count && single; i++)
+        single = changes[i].space == changes[0].space;
+    if (single)
+        status = lay_out_space(db, changes[0].space, changes, count, run_out);
+    for (uint32_t i = 0; i < db->space_count && !single && status == EDB_OK; i++)
+        status = lay_out_space(db, db->spaces[i], changes, count, run_out);
+    if (status == EDB_OK && run_out->count > 0) {
+        run_out->drafts[0].flags |= FRAME_BEGIN;
+        run_out->drafts[run_out->count - 1].flags |= FRAME_COMMIT;
+    }
+    return status;
+}
+
+edb_status db_run_define_space(edb *db, uint32_t id, const struct spec *spec,
+                               struct db_run *run_out)
+{
+    memset(run_out, 0, sizeof *run_out);
+    uint8_t encoded[SPEC_BYTES_MAX];
+    size_t spec_bytes = spec_encode(spec, encoded);
+    edb_space space = {.db = db, .id = id};
+    struct db_change change = {.space = &space, .operation = RECORD_SPACE, .found = true};
+    change.key.bytes = encoded;
+    change.key.count = spec_bytes;
+    change.prior_row = ROW_NONE;
+    return db_run_lay_out(db, &change, 1, run_out);
+}
+
+void db_run_close(struct db_run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        memory_free(run->groups[i].payload);
+        memory_free(run->groups[i].pieces);
+    }
+    memory_free(run->drafts);
+    memory_free(run->groups);
+    memset(run, 0, sizeof *run);
+}

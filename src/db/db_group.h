@@ -1,0 +1,29 @@
+/* Laying out a transaction as a run of GROUP frames, private to db/. */
+#ifndef EDB_DB_DB_GROUP_H
+#define EDB_DB_DB_GROUP_H
+
+#include "db/db.h"
+
+/* What a frame of the run needs until it is written. */
+struct db_group_draft {
+    uint8_t *payload;
+    struct frame_piece *pieces;
+};
+
+struct db_run {
+    struct frame_draft *drafts;
+    struct db_group_draft *groups;
+    size_t count;
+    size_t capacity;
+};
+
+/* Encodes planned changes. Deletes of keys that are not there leave no record; a run may be empty.
+ * EDB_NO_MEMORY. */
+edb_status db_run_lay_out(edb *db, struct db_change *changes, size_t count, struct db_run *run_out);
+void db_run_close(struct db_run *run);
+
+/* One GROUP that defines a space. */
+edb_status db_run_define_space(edb *db, uint32_t id, const struct spec *spec,
+                               struct db_run *run_out);
+
+#endif

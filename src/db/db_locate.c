@@ -1,0 +1,180 @@
+/* From a key or a row to its live record: the floor under every read. The keys index proposes rows,
+ * the row directory says where they stand, and the key itself decides (30). Called with the view
+ * lock held. */
+#include <string.h>
+
+#include "codec/codec_digest.h"
+#include "db/db.h"
+
+edb_status db_make_key(const edb_space *space, const void *key, size_t key_bytes,
+                       struct db_key *out)
+{
+    static const uint8_t nothing[1];
+    out->bytes = key_bytes > 0 ? key : nothing;
+    out->count = key_bytes;
+    out->form = EDB_KEY_BYTES;
+    edb_key_form form = space->spec.key_form;
+    if (form == EDB_KEY_BYTES && key_bytes > EDB_KEY_BYTES_MAX)
+        form = EDB_KEY_BLAKE2B;
+    if (form != EDB_KEY_BYTES) {
+        edb_status status = codec_digest(form, out->bytes, key_bytes, out->digest);
+        if (status != EDB_OK)
+            return status;
+        out->bytes = NULL; /* db_key may be copied: the digest is found by its form */
+        out->count = sizeof out->digest;
+        out->form = (uint8_t)form;
+    }
+    const void *bytes = out->bytes ? out->bytes : out->digest;
+    out->hash = record_key_hash(bytes, out->count, out->form, space->db->store->genesis.hash_seed);
+    return EDB_OK;
+}
+
+edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_place *place,
+                           struct db_found *out)
+{
+    out->place = *place;
+    out->row = row;
+    /* The vector's end is the farthest byte that a place speaks of; text and metadata are checked
+     * on the way. */
+    uint64_t reach = (uint64_t)out->place.vector_offset + out->place.vector_bytes;
+    uint64_t key_end = (uint64_t)out->place.key_offset + out->place.key_bytes;
+    out->frame = store_at(space->db->store, out->place.frame, reach > key_end ? reach : key_end);
+    return out->frame != NULL ? EDB_OK : EDB_CORRUPT;
+}
+
+/* Where a row stands, if it is live. */
+static edb_status find_live(edb_space *space, uint64_t row, struct db_found *out)
+{
+    bool dead;
+    struct row_place place;
+    edb_status status = rows_dead(&space->rows, row, &dead);
+    if (status == EDB_OK && dead)
+        return EDB_NOT_FOUND;
+    if (status == EDB_OK)
+        status = rows_place(&space->rows, row, &place);
+    return status == EDB_OK ? db_locate_place(space, row, &place, out) : status;
+}
+
+static bool same_key(const struct db_found *found, const struct db_key *key)
+{
+    const void *bytes = key->bytes ? key->bytes : key->digest;
+    return found->place.key_bytes == key->count && found->place.key_form == key->form &&
+           memcmp(found->frame + found->place.key_offset, bytes, key->count) == 0;
+}
+
+edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out)
+{
+    struct keys_probe probe;
+    keys_probe_begin(&space->keys, key->hash, &probe);
+    for (;;) {
+        uint64_t row;
+        edb_status status = keys_probe_next(&space->keys, &probe, &row);
+        if (status == EDB_OK)
+            status = find_live(space, row, out);
+        else
+            return status;
+        if (status == EDB_OK && same_key(out, key))
+            return EDB_OK;
+        if (status != EDB_OK && status != EDB_NOT_FOUND)
+            return status;
+    }
+}
+
+edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out)
+{
+    if (row >= space->next_row)
+        return EDB_NOT_FOUND;
+    return find_live(space, row, out);
+}
+
+/* The record of a place, from its GROUP. */
+static edb_status read_record(edb_space *space, const struct db_found *found, struct group *group,
+                              struct record *record)
+{
+    struct store *store = space->db->store;
+    const uint8_t *header_bytes = store_at(store, found->place.frame, FRAME_HEADER_BYTES);
+    struct frame_header header;
+    if (header_bytes == NULL ||
+        !frame_header_decode(header_bytes, store->genesis.chain_seed, found->place.frame,
+                             &header) ||
+        header.type != FRAME_GROUP ||
+        store_at(store, found->place.frame, header.frame_bytes) == NULL)
+        return fail(EDB_CORRUPT, "the group at %llu is damaged",
+                    (unsigned long long)found->place.frame);
+    edb_status status = group_decode(found->frame + FRAME_HEADER_BYTES, header.payload_bytes,
+                                     header.frame_bytes, group);
+    if (status != EDB_OK)
+        return status;
+    if (found->place.index >= group->count)
+        return fail(EDB_CORRUPT, "row %llu stands in no record", (unsigned long long)found->row);
+    status = record_decode(found->frame, group, found->place.index, record);
+    if (status == EDB_OK && (record->operation != RECORD_PUT || record->row != found->row))
+        return fail(EDB_CORRUPT, "row %llu stands in another row's record",
+                    (unsigned long long)found->row);
+    return status;
+}
+
+/* Whether record and vector are what was written for this row, and stand where the row directory
+ * says. */
+static bool verifies(const edb_space *space, const struct db_found *found,
+                     const struct group *group, const struct record *record)
+{
+    uint64_t seed = space->db->store->genesis.chain_seed;
+    const struct row_place *place = &found->place;
+    bool right_vector = space->spec.dims == 0 || (record->vector_bytes == 4u * space->spec.dims &&
+                                                  (place->frame + place->vector_offset) % 4 == 0);
+    return right_vector && record->vector_offset == place->vector_offset &&
+           record->vector_bytes == place->vector_bytes && record->key_bytes == place->key_bytes &&
+           record->key_form == place->key_form &&
+           group->heap_offset + record->heap_offset == place->key_offset &&
+           record_verify(found->frame, group, place->index, record, seed) &&
+           record_vector_checksum(found->frame + place->vector_offset, place->vector_bytes,
+                                  found->row, seed) == record->vector_checksum;
+}
+
+edb_status db_vector(edb_space *space, const struct db_found *found, const uint8_t **vector_out)
+{
+    *vector_out = found->frame + found->place.vector_offset;
+    if (rows_is_checked(&space->rows, found->row))
+        return EDB_OK;
+    struct group group;
+    struct record record;
+    edb_status status = read_record(space, found, &group, &record);
+    if (status != EDB_OK)
+        return status;
+    if (!verifies(space, found, &group, &record))
+        return fail(EDB_CORRUPT, "the record of row %llu in space '%s' is damaged (group at %llu)",
+                    (unsigned long long)found->row, space->spec.name,
+                    (unsigned long long)found->place.frame);
+    rows_set_checked(&space->rows, found->row);
+    return EDB_OK;
+}
+
+edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view *view_out)
+{
+    struct group group;
+    struct record record;
+    const uint8_t *vector;
+    edb_status status = db_vector(space, found, &vector);
+    if (status == EDB_OK)
+        status = read_record(space, found, &group, &record);
+    if (status != EDB_OK)
+        return status;
+    *view_out = (edb_view){.vector = vector,
+                           .vector_bytes = found->place.vector_bytes,
+                           .key = found->frame + found->place.key_offset,
+                           .key_bytes = found->place.key_bytes,
+                           .key_form = found->place.key_form,
+                           .row = found->row};
+    if (record.flags & RECORD_TEXT) {
+        view_out->has_text = 1;
+        view_out->text = (const char *)record_text(found->frame, &group, &record);
+        view_out->text_bytes = record.text_bytes;
+    }
+    if (record.flags & RECORD_METADATA) {
+        view_out->metadata = record_metadata(found->frame, &group, &record);
+        view_out->metadata_bytes = record.metadata_bytes;
+    }
+    view_out->pin = store_pin(space->db->store);
+    return EDB_OK;
+}

@@ -1,0 +1,151 @@
+/* edb_open and edb_close.
+ *
+ *   1 store_create   when the file is absent and may be made: whole, synced, then named
+ *   2 store_open     identity, mapping
+ *   3 db_load        the newest catalog that a slot names, then a walk over the short tail
+ *
+ *   close: what is in memory only goes into sections when that is worth it; everything is synced;
+ *   anchors move. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "db/db.h"
+
+enum { BUSY_WAIT_MS = 5000, FILE_MODE = 0644 };
+
+static const uint32_t known_flags =
+    EDB_OPEN_READ_ONLY | EDB_OPEN_EXISTING | EDB_OPEN_CREATE_NEW | EDB_OPEN_SNAPSHOT;
+
+static edb_status check_options(const char *path, const edb_open_options *options,
+                                edb_open_options *out)
+{
+    memset(out, 0, sizeof *out);
+    if (path == NULL || path[0] == '\0')
+        return fail(EDB_INVALID, "edb_open: the path is empty");
+    if (options != NULL) {
+        if (options->struct_size != 0 && options->struct_size < sizeof *out)
+            return fail(EDB_INVALID, "edb_open: struct_size %zu; use EDB_OPEN_OPTIONS_INIT",
+                        options->struct_size);
+        *out = *options;
+    }
+    if (out->flags & ~known_flags)
+        return fail(EDB_INVALID, "edb_open: flags 0x%x are not known", out->flags & ~known_flags);
+    if (out->durability > EDB_DURABLE)
+        return fail(EDB_INVALID, "edb_open: durability %u is not known", out->durability);
+    uint32_t contradiction = EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT;
+    if ((out->flags & EDB_OPEN_CREATE_NEW) && (out->flags & (contradiction | EDB_OPEN_EXISTING)))
+        return fail(EDB_INVALID, "edb_open: EDB_OPEN_CREATE_NEW contradicts another flag");
+    if (out->durability == EDB_DEFAULT)
+        out->durability = EDB_LAZY;
+    if (out->busy_wait_ms == 0)
+        out->busy_wait_ms = BUSY_WAIT_MS;
+    if (out->file_mode == 0)
+        out->file_mode = FILE_MODE;
+    return EDB_OK;
+}
+
+/* Opens the file, making it first where that is asked for or allowed. Another process may make it
+ * at the same time. */
+static edb_status open_store(const char *path, const edb_open_options *options,
+                             struct store **store_out)
+{
+    bool writable = !(options->flags & (EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT));
+    edb_status status;
+    if (options->flags & EDB_OPEN_CREATE_NEW) {
+        status = store_create(path, options->file_mode);
+        return status == EDB_OK ? store_open(path, true, store_out) : status;
+    }
+    status = store_open(path, writable, store_out);
+    if (status != EDB_NOT_FOUND || !writable || (options->flags & EDB_OPEN_EXISTING))
+        return status;
+    status = store_create(path, options->file_mode);
+    if (status != EDB_OK && status != EDB_EXISTS)
+        return status;
+    return store_open(path, writable, store_out);
+}
+
+static void free_handle(edb *db)
+{
+    for (uint32_t i = 0; i < db->space_known; i++) {
+        keys_close(&db->spaces[i]->keys);
+        rows_close(&db->spaces[i]->rows);
+        memory_free(db->spaces[i]);
+    }
+    memory_free(db->spaces);
+    store_close(db->store);
+    os_rwlock_close(&db->view_lock);
+    os_mutex_close(&db->write_lock);
+    memory_free(db);
+}
+
+static edb_status open_locks(edb *db)
+{
+    edb_status status = os_mutex_open(&db->write_lock);
+    if (status != EDB_OK)
+        return status;
+    status = os_rwlock_open(&db->view_lock);
+    if (status != EDB_OK)
+        os_mutex_close(&db->write_lock);
+    return status;
+}
+
+edb_status edb_open(const char *path, const edb_open_options *options, edb **db_out)
+{
+    edb_open_options checked;
+    if (db_out == NULL)
+        return fail(EDB_INVALID, "edb_open: db_out is NULL");
+    *db_out = NULL;
+    edb_status status = check_options(path, options, &checked);
+    if (status != EDB_OK)
+        return status;
+    edb *db = memory_zeroed(1, sizeof *db);
+    if (db == NULL)
+        return memory_failed(sizeof *db);
+    status = open_locks(db);
+    if (status != EDB_OK) {
+        memory_free(db);
+        return status;
+    }
+    db->flags = checked.flags;
+    db->durability = checked.durability;
+    db->busy_wait_ms = checked.busy_wait_ms;
+    db->fork_generation = os_fork_generation();
+    status = open_store(path, &checked, &db->store);
+    if (status == EDB_OK)
+        status = db_load(db);
+    if (status != EDB_OK) {
+        free_handle(db);
+        return status;
+    }
+    *db_out = db;
+    return EDB_OK;
+}
+
+/* What this handle wrote is made durable and quick to open. */
+static edb_status finish_writing(edb *db)
+{
+    bool able = db->wrote && !db->store->writer.poisoned && !atomic_load(&db->store->damaged);
+    if (!able)
+        return EDB_OK;
+    edb_status status = db_write_begin(db);
+    if (status != EDB_OK)
+        return status;
+    status = db_flush(db, true);
+    if (status == EDB_OK)
+        status = db_make_durable(db);
+    if (status == EDB_OK)
+        status = store_slot_write(db->store);
+    db_write_end(db);
+    return status;
+}
+
+edb_status edb_close(edb *db)
+{
+    if (db == NULL)
+        return EDB_OK;
+    edb_status status = EDB_OK;
+    if (db->fork_generation == os_fork_generation())
+        status = finish_writing(db);
+    free_handle(db);
+    return status;
+}

@@ -1,0 +1,187 @@
+/* Laying out sections and their CATALOG. Called by db_flush. */
+#include "db/db_publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/memory.h"
+
+void db_publication_open(struct db_publication *publication, edb *db)
+{
+    memset(publication, 0, sizeof *publication);
+    publication->db = db;
+}
+
+void db_publication_close(struct db_publication *publication)
+{
+    for (size_t i = 0; i < publication->count; i++) {
+        section_draft_close(publication->drafts[i]);
+        memory_free(publication->drafts[i]);
+    }
+    memory_free(publication->drafts);
+    memory_free(publication->frames);
+    memory_free(publication->payload);
+    memset(publication, 0, sizeof *publication);
+}
+
+edb_status db_publication_add(struct db_publication *publication, const edb_space *space,
+                              struct section_draft **draft_out)
+{
+    if (publication->count == publication->capacity) {
+        size_t capacity = publication->capacity ? 2 * publication->capacity : 8;
+        struct section_draft **grown = memory_resize(publication->drafts, capacity, sizeof *grown);
+        if (grown == NULL)
+            return memory_failed(capacity * sizeof *grown);
+        publication->drafts = grown;
+        publication->capacity = capacity;
+    }
+    struct section_draft *draft = memory_zeroed(1, sizeof *draft);
+    if (draft == NULL)
+        return memory_failed(sizeof *draft);
+    draft->descriptor.space = space->id;
+    draft->descriptor.from = FIRST_FRAME_OFFSET;
+    draft->descriptor.to = publication->db->store->end.offset;
+    publication->drafts[publication->count++] = draft;
+    *draft_out = draft;
+    return EDB_OK;
+}
+
+/* Whether a new section says all that the old one says. */
+static bool superseded(const struct db_publication *publication, const struct catalog_section *old)
+{
+    for (size_t i = 0; i < publication->count; i++) {
+        const struct section_descriptor *new = &publication->drafts[i]->descriptor;
+        if (new->kind == old->kind &&new->space ==
+            old->space &&new->first <= old->first &&new->last >= old->last)
+            return true;
+    }
+    return false;
+}
+
+static void keep_entry(const struct db_publication *publication, struct catalog *catalog,
+                       const struct section *section)
+{
+    if (section != NULL && !superseded(publication, &section->entry))
+        catalog->sections[catalog->section_count++] = section->entry;
+}
+
+/* The sections of the view that stay. */
+static void keep_entries(const struct db_publication *publication, struct catalog *catalog)
+{
+    const edb *db = publication->db;
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        const edb_space *space = db->spaces[i];
+        for (size_t j = 0; j < space->keys.section_count; j++)
+            keep_entry(publication, catalog, space->keys.sections[j]);
+        for (size_t j = 0; j < space->rows.section_count; j++)
+            keep_entry(publication, catalog, space->rows.sections[j]);
+        for (size_t j = 0; j < space->rows.chunk_count; j++)
+            keep_entry(publication, catalog, space->rows.chunks[j].section);
+    }
+}
+
+static size_t entries_max(const struct db_publication *publication)
+{
+    const edb *db = publication->db;
+    size_t count = publication->count;
+    for (uint32_t i = 0; i < db->space_count; i++)
+        count += db->spaces[i]->keys.section_count + db->spaces[i]->rows.section_count +
+                 db->spaces[i]->rows.chunk_count;
+    return count;
+}
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* By space, kind and rows: so that adopting needs no sorting. */
+static int compare_entries(const void *left, const void *right)
+{
+    const struct catalog_section *a = left;
+    const struct catalog_section *b = right;
+    if (a->space != b->space)
+        return compare_u64(a->space, b->space);
+    if (a->kind != b->kind)
+        return compare_u64(a->kind, b->kind);
+    return compare_u64(a->first, b->first);
+}
+
+static edb_status begin_catalog(const struct db_publication *publication, struct catalog *catalog)
+{
+    const edb *db = publication->db;
+    *catalog = (struct catalog){.position = db->store->end.offset,
+                                .chain = db->store->end.chain,
+                                .sequence = db->store->end.sequence,
+                                .space_count = db->space_count};
+    catalog->spaces = memory_zeroed(db->space_count, sizeof *catalog->spaces);
+    catalog->sections = memory_zeroed(entries_max(publication), sizeof *catalog->sections);
+    if (catalog->spaces == NULL || catalog->sections == NULL)
+        return memory_failed(entries_max(publication) * sizeof *catalog->sections);
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        const edb_space *space = db->spaces[i];
+        catalog->spaces[i] =
+            (struct catalog_space){space->id, space->next_row, space->live, space->spec};
+    }
+    keep_entries(publication, catalog);
+    return EDB_OK;
+}
+
+static edb_status lay_out_sections(struct db_publication *publication, struct catalog *catalog,
+                                   uint64_t *at)
+{
+    const struct store *store = publication->db->store;
+    for (size_t i = 0; i < publication->count; i++) {
+        struct catalog_section *entry = &catalog->sections[catalog->section_count];
+        edb_status status = section_draft_lay_out(
+            publication->drafts[i], *at, store->genesis.chain_seed, &publication->frames[i], entry);
+        if (status != EDB_OK)
+            return status;
+        entry->sequence = store->end.sequence + i;
+        catalog->section_count++;
+        *at += publication->frames[i].frame_bytes;
+    }
+    return EDB_OK;
+}
+
+static edb_status lay_out_catalog(struct db_publication *publication, struct catalog *catalog,
+                                  uint64_t at)
+{
+    size_t bytes = catalog_bytes(catalog);
+    if (bytes > FRAME_BYTES_MAX - FRAME_HEADER_BYTES ||
+        catalog->section_count > CATALOG_SECTIONS_MAX)
+        return fail(EDB_FULL, "a catalog of %u sections is too large", catalog->section_count);
+    publication->payload = memory_aligned(bytes);
+    if (publication->payload == NULL)
+        return memory_failed(bytes);
+    catalog_encode(catalog, publication->payload);
+    publication->piece = (struct frame_piece){FRAME_HEADER_BYTES, publication->payload, bytes};
+    publication->frames[publication->count] =
+        (struct frame_draft){.type = FRAME_CATALOG,
+                             .offset = at,
+                             .frame_bytes = round_up(FRAME_HEADER_BYTES + bytes, FRAME_ALIGN),
+                             .payload_bytes = bytes,
+                             .payload = publication->payload,
+                             .pieces = &publication->piece,
+                             .piece_count = 1};
+    return EDB_OK;
+}
+
+edb_status db_publication_lay_out(struct db_publication *publication)
+{
+    struct catalog catalog;
+    publication->frames = memory_zeroed(publication->count + 1, sizeof *publication->frames);
+    if (publication->frames == NULL)
+        return memory_failed((publication->count + 1) * sizeof *publication->frames);
+    uint64_t at = store_append_offset(publication->db->store);
+    edb_status status = begin_catalog(publication, &catalog);
+    if (status == EDB_OK)
+        status = lay_out_sections(publication, &catalog, &at);
+    if (status == EDB_OK) {
+        qsort(catalog.sections, catalog.section_count, sizeof *catalog.sections, compare_entries);
+        status = lay_out_catalog(publication, &catalog, at);
+    }
+    catalog_close(&catalog);
+    return status;
+}

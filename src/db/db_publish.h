@@ -1,0 +1,30 @@
+/* Sections on their way into the file, with the CATALOG that names them; private to db/. */
+#ifndef EDB_DB_DB_PUBLISH_H
+#define EDB_DB_DB_PUBLISH_H
+
+#include "db/db.h"
+
+struct db_publication {
+    edb *db;
+    struct section_draft **drafts;
+    size_t count;
+    size_t capacity;
+    struct frame_draft *frames; /* `count` sections, then the catalog */
+    uint8_t *payload;           /* of the catalog */
+    struct frame_piece piece;
+};
+
+void db_publication_open(struct db_publication *publication, edb *db);
+void db_publication_close(struct db_publication *publication);
+
+/* A new draft for a section of `space`; the caller fills descriptor (first, last, kind) and
+ * body. */
+edb_status db_publication_add(struct db_publication *publication, const edb_space *space,
+                              struct section_draft **draft_out);
+
+/* Lays out all frames from the end of the file on, and writes the catalog: the sections there are,
+ * less those whose rows a new one of the same kind covers, and the new ones. Needs the view lock,
+ * shared. */
+edb_status db_publication_lay_out(struct db_publication *publication);
+
+#endif

@@ -1,0 +1,180 @@
+/* edb_put and edb_put_many.
+ *
+ *   1 db_check_put      arguments against the space: finite vector, lengths, metadata encoded
+ *   2 db_commit         write lock, plan, lay out
+ *   3 store_append      write                                   <- the commit point is there
+ *   4 db_apply          keys_insert, rows_add: by the walk
+ *   5 store_sync        when durable */
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "codec/codec_metadata.h"
+#include "codec/codec_vector.h"
+#include "db/db.h"
+
+static edb_status check_vector(const edb_space *space, const void *vector,
+                               const edb_put_options *options, size_t *bytes_out)
+{
+    uint32_t dims = space->spec.dims;
+    if (dims == 0) {
+        *bytes_out = options != NULL ? options->value_bytes : 0;
+        if (*bytes_out > EDB_VALUE_BYTES_MAX)
+            return fail(EDB_INVALID, "a value of %zu bytes; at most %u are possible", *bytes_out,
+                        EDB_VALUE_BYTES_MAX);
+        if (vector == NULL && *bytes_out > 0)
+            return fail(EDB_INVALID, "the value is NULL");
+        return EDB_OK;
+    }
+    *bytes_out = codec_vector_bytes(space->spec.element, dims);
+    if (vector == NULL)
+        return fail(EDB_INVALID, "the vector is NULL");
+    size_t bad = codec_vector_first_bad(vector, dims);
+    if (bad < dims)
+        return fail(EDB_INVALID, "element %zu of the vector is NaN or infinite", bad);
+    if (options != NULL && options->value_bytes != 0 && options->value_bytes != *bytes_out)
+        return fail(EDB_INVALID,
+                    "a vector of %zu bytes for space '%s' of %u dimensions (%zu bytes)",
+                    options->value_bytes, space->spec.name, dims, *bytes_out);
+    return EDB_OK;
+}
+
+static edb_status check_text(const edb_put_options *options, struct db_change *out)
+{
+    if (options->text == NULL) {
+        if (options->text_bytes > 0)
+            return fail(EDB_INVALID, "text_bytes is %zu but text is NULL", options->text_bytes);
+        return EDB_OK;
+    }
+    out->has_text = true;
+    out->text = options->text;
+    out->text_bytes = options->text_bytes > 0 ? options->text_bytes : strlen(options->text);
+    if (out->text_bytes > EDB_TEXT_BYTES_MAX)
+        return fail(EDB_INVALID, "a text of %zu bytes; at most %u are possible", out->text_bytes,
+                    EDB_TEXT_BYTES_MAX);
+    return EDB_OK;
+}
+
+static edb_status check_metadata(const edb_put_options *options, struct buffer *encoded,
+                                 struct db_change *out)
+{
+    if (options->metadata_json == NULL)
+        return EDB_OK;
+    size_t bytes =
+        options->metadata_bytes > 0 ? options->metadata_bytes : strlen(options->metadata_json);
+    if (bytes > EDB_METADATA_BYTES_MAX)
+        return fail(EDB_INVALID, "metadata of %zu bytes; at most %u are possible", bytes,
+                    EDB_METADATA_BYTES_MAX);
+    size_t before = encoded->count;
+    edb_status status = codec_metadata_encode(options->metadata_json, bytes, encoded);
+    out->metadata_at = before;
+    out->metadata_bytes = encoded->count - before;
+    return status;
+}
+
+edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector,
+                        const edb_put_options *options, struct buffer *encoded,
+                        struct db_change *out)
+{
+    *out = (struct db_change){.space = space, .operation = RECORD_PUT, .vector = vector};
+    if (key->data == NULL && key->bytes > 0)
+        return fail(EDB_INVALID, "the key is NULL but has %zu bytes", key->bytes);
+    if (options != NULL && options->struct_size != 0 && options->struct_size < sizeof *options)
+        return fail(EDB_INVALID, "put: struct_size %zu; use EDB_PUT_OPTIONS_INIT",
+                    options->struct_size);
+    edb_status status = check_vector(space, vector, options, &out->vector_bytes);
+    if (status == EDB_OK && options != NULL)
+        status = check_text(options, out);
+    if (status == EDB_OK && options != NULL)
+        status = check_metadata(options, encoded, out);
+    if (status == EDB_OK)
+        status = db_make_key(space, key->data, key->bytes, &out->key);
+    return status;
+}
+
+/* Entry i of the caller's array, whose structs may be longer than ours. */
+static const edb_put_options *options_at(const edb_put_options *options, size_t i)
+{
+    if (options == NULL)
+        return NULL;
+    size_t stride = options->struct_size > 0 ? options->struct_size : sizeof *options;
+    return (const edb_put_options *)(const void *)((const uint8_t *)options + i * stride);
+}
+
+static size_t change_bytes(const struct db_change *change)
+{
+    return change->key.count + change->text_bytes + change->metadata_bytes + change->vector_bytes +
+           RECORD_BYTES;
+}
+
+/* Says which row of a batch the sentence is about. */
+static edb_status at_row(edb_status status, size_t row, size_t n)
+{
+    return n == 1 ? status : fail(status, "row %zu of the batch: %s", row, edb_error_detail());
+}
+
+static edb_status fill_changes(edb_space *space, const edb_key *keys, size_t n, const void *vectors,
+                               const edb_put_options *options, struct buffer *encoded,
+                               struct db_change *changes)
+{
+    const uint8_t *vector = vectors;
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        edb_status status =
+            db_check_put(space, &keys[i], vector, options_at(options, i), encoded, &changes[i]);
+        if (status != EDB_OK)
+            return at_row(status, i, n);
+        vector += changes[i].vector_bytes;
+        total += change_bytes(&changes[i]);
+        if (total > EDB_TXN_BYTES_MAX)
+            return fail(EDB_INVALID, "row %zu of the batch goes past %u bytes: use smaller batches",
+                        i, EDB_TXN_BYTES_MAX);
+    }
+    for (size_t i = 0; i < n; i++)
+        changes[i].metadata = encoded->bytes + changes[i].metadata_at;
+    return EDB_OK;
+}
+
+edb_status edb_put_many(edb_space *space, const edb_key *keys, size_t n, const void *vectors,
+                        const edb_put_options *options, uint64_t *rows_out)
+{
+    if (space == NULL || (n > 0 && (keys == NULL || vectors == NULL)))
+        return fail(EDB_INVALID, "edb_put_many: an argument is NULL");
+    if (rows_out != NULL)
+        memset(rows_out, 0xff, n * sizeof *rows_out);
+    if (n == 0)
+        return EDB_OK;
+    if (n > EDB_TXN_BYTES_MAX / RECORD_BYTES)
+        return fail(EDB_INVALID, "a batch of %zu rows goes past %u bytes: use smaller batches", n,
+                    EDB_TXN_BYTES_MAX);
+    struct buffer encoded;
+    buffer_open(&encoded, EDB_TXN_BYTES_MAX);
+    struct db_change *changes = memory_zeroed(n, sizeof *changes);
+    edb_status status = changes != NULL ? EDB_OK : memory_failed(n * sizeof *changes);
+    if (status == EDB_OK)
+        status = fill_changes(space, keys, n, vectors, options, &encoded, changes);
+    if (status == EDB_OK)
+        status = db_commit(space->db, changes, n, EDB_DEFAULT);
+    for (size_t i = 0; i < n && status == EDB_OK && rows_out != NULL; i++)
+        rows_out[i] = changes[i].row;
+    memory_free(changes);
+    buffer_close(&encoded);
+    return status;
+}
+
+edb_status edb_put(edb_space *space, const void *key, size_t key_bytes, const void *vector,
+                   const edb_put_options *options)
+{
+    if (space == NULL)
+        return fail(EDB_INVALID, "edb_put: the space is NULL");
+    struct buffer encoded;
+    struct db_change change;
+    edb_key one = {key, key_bytes};
+    buffer_open(&encoded, CODEC_METADATA_ENCODED_MAX);
+    edb_status status = db_check_put(space, &one, vector, options, &encoded, &change);
+    change.metadata = encoded.bytes;
+    if (status == EDB_OK)
+        status = db_commit(space->db, &change, 1, EDB_DEFAULT);
+    buffer_close(&encoded);
+    return status;
+}

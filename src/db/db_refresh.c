@@ -1,0 +1,181 @@
+/* Keeping the view fresh: built from the slots once, then moved forward by walking. Called at the
+ * door of every public call. In the usual case, nothing new, it costs one load of the word behind
+ * the last frame. */
+#include <string.h>
+
+#include "db/db.h"
+
+edb_status db_check_fork(const edb *db)
+{
+    if (db->fork_generation == os_fork_generation())
+        return EDB_OK;
+    return fail(EDB_FORKED, "%s was opened before fork(): open it again in this process",
+                db->store->path);
+}
+
+/* Empties the view; space handles stay, as the caller holds them. */
+static void clear_view(edb *db)
+{
+    for (uint32_t i = 0; i < db->space_known; i++) {
+        edb_space *space = db->spaces[i];
+        keys_close(&space->keys);
+        rows_close(&space->rows);
+        space->next_row = 0;
+        space->live = 0;
+    }
+    db->space_count = 0;
+    db->sequence = 0;
+}
+
+/* Puts the view to where a catalog says that the file stood. */
+static edb_status begin_at_catalog(edb *db, const struct anchor *anchor)
+{
+    struct catalog catalog;
+    clear_view(db);
+    edb_status status = db_read_catalog(db, anchor, &catalog);
+    if (status != EDB_OK)
+        return status;
+    struct store_position position = {catalog.position, catalog.chain, catalog.sequence};
+    store_rewind(db->store, &position);
+    db->sequence = catalog.sequence - 1;
+    status = db_adopt(db, &catalog, true);
+    catalog_close(&catalog);
+    return status;
+}
+
+static void begin_at_first_frame(edb *db)
+{
+    clear_view(db);
+    struct store_position first = store_first_position(db->store);
+    store_rewind(db->store, &first);
+}
+
+/* Tries the hints, best first, then the beginning of the file. */
+static edb_status begin_view(edb *db, const struct store_hint *hints, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct anchor *anchor = &hints[i].catalog_hint;
+        if (anchor->catalog == 0 || anchor->catalog < db->sections_from)
+            continue;
+        edb_status status = begin_at_catalog(db, anchor);
+        if (status != EDB_CORRUPT)
+            return status;
+        log_event(EDB_LOG_WARNING, "%s: a catalog is lost: %s", db->store->path,
+                  edb_error_detail());
+    }
+    begin_at_first_frame(db);
+    return EDB_OK;
+}
+
+/* What stands behind damage is not served, and nothing is written over it. */
+static void note_damage(edb *db)
+{
+    atomic_store(&db->store->damaged, true);
+    log_event(EDB_LOG_WARNING, "%s is damaged at %llu: what is before is served, read-only",
+              db->store->path, (unsigned long long)db->store->end.offset);
+}
+
+edb_status db_load(edb *db)
+{
+    struct store_hint hints[4];
+    edb_status status;
+    size_t count = store_hints(db->store, hints, &status);
+    if (status != EDB_OK)
+        return status;
+    db->deep_from = count > 0 ? hints[0].trusted_to : FIRST_FRAME_OFFSET;
+    atomic_store(&db->store->synced_to, count > 0 ? hints[0].synced_to : FIRST_FRAME_OFFSET);
+    status = begin_view(db, hints, count);
+    if (status == EDB_OK)
+        status = store_walk(db->store, db->deep_from, db_apply, db);
+    bool damaged =
+        status == EDB_CORRUPT || db->store->end.offset < atomic_load(&db->store->synced_to);
+    if (status != EDB_OK && status != EDB_CORRUPT)
+        return status;
+    if (damaged)
+        note_damage(db);
+    db->deep_from = UINT64_MAX; /* what comes now is written in this boot, by writers that are
+                                   alive */
+    db->lost = false;
+    return EDB_OK;
+}
+
+/* With the view lock, exclusive. */
+static edb_status move_forward(edb *db)
+{
+    edb_status status = EDB_OK;
+    if (!db->lost) {
+        status = store_walk(db->store, db->deep_from, db_apply, db);
+        if (status == EDB_OK)
+            return EDB_OK;
+        db->lost = true;
+    }
+    if (status == EDB_STALE)
+        log_event(EDB_LOG_WARNING, "%s: begun again: %s", db->store->path, edb_error_detail());
+    return db_load(db);
+}
+
+edb_status db_refresh(edb *db)
+{
+    os_rwlock_write(&db->view_lock);
+    edb_status status = move_forward(db);
+    os_rwlock_unlock(&db->view_lock);
+    return status;
+}
+
+edb_status db_enter(edb *db)
+{
+    edb_status status = db_check_fork(db);
+    if (status != EDB_OK)
+        return status;
+    os_rwlock_read(&db->view_lock);
+    bool frozen = (db->flags & EDB_OPEN_SNAPSHOT) || atomic_load(&db->store->damaged);
+    if (!db->lost && (frozen || !store_has_news(db->store)))
+        return EDB_OK;
+    os_rwlock_unlock(&db->view_lock);
+    status = db_refresh(db);
+    if (status == EDB_OK)
+        os_rwlock_read(&db->view_lock);
+    return status;
+}
+
+void db_leave(edb *db)
+{
+    os_rwlock_unlock(&db->view_lock);
+}
+
+/* Whether any section of the view is known to be damaged. */
+static bool any_section_lost(const edb *db)
+{
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        const edb_space *space = db->spaces[i];
+        for (size_t j = 0; j < space->keys.section_count; j++)
+            if (atomic_load(&space->keys.sections[j]->lost))
+                return true;
+        for (size_t j = 0; j < space->rows.section_count; j++)
+            if (atomic_load(&space->rows.sections[j]->lost))
+                return true;
+        for (size_t j = 0; j < space->rows.chunk_count; j++)
+            if (space->rows.chunks[j].section != NULL &&
+                atomic_load(&space->rows.chunks[j].section->lost))
+                return true;
+    }
+    return false;
+}
+
+edb_status db_retry(edb *db, edb_status status, bool *again_out)
+{
+    *again_out = false;
+    if (status != EDB_CORRUPT)
+        return status;
+    os_rwlock_write(&db->view_lock);
+    if (any_section_lost(db)) {
+        log_event(EDB_LOG_WARNING,
+                  "%s: a damaged index section; the index is rebuilt from the records",
+                  db->store->path);
+        db->sections_from = db->store->end.offset;
+        status = db_load(db);
+        *again_out = status == EDB_OK;
+    }
+    os_rwlock_unlock(&db->view_lock);
+    return status;
+}

@@ -1,0 +1,242 @@
+/* edb_verify: reads every frame from the first on and believes nothing.
+ *
+ *   1 next_frame        header, chain, payload; behind damage, the next header that verifies
+ *   2 verify_group      every record, every vector
+ *   3 verify_lookup     the index finds every record that is live, in its place
+ *   4 verify_sections   every block of the sections in use
+ *
+ * The view lock is held for a frame at a time: readers and writers go on. */
+#include <stdio.h>
+#include <string.h>
+
+#include "db/db.h"
+
+struct verification {
+    edb *db;
+    edb_verify_function *found;
+    void *arg;
+    edb_verify_report report;
+    uint64_t offset; /* of the next frame */
+    uint64_t end;
+    uint64_t chain;
+    uint64_t sequence;
+    bool chained;  /* false behind damage: what should come is not known */
+    uint64_t live; /* live records found */
+};
+
+static void report(struct verification *v, uint64_t offset, uint64_t bytes, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void report(struct verification *v, uint64_t offset, uint64_t bytes, const char *format, ...)
+{
+    char message[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    v->report.problems++;
+    if (v->found != NULL)
+        v->found(v->arg, offset, bytes, message);
+}
+
+/* Behind damage: the next place where a header of this file stands. */
+static uint64_t find_next_header(struct verification *v, uint64_t from)
+{
+    struct store *store = v->db->store;
+    for (uint64_t at = from; at + FRAME_HEADER_BYTES <= v->end; at += FRAME_ALIGN) {
+        const uint8_t *bytes = store_at(store, at, FRAME_HEADER_BYTES);
+        struct frame_header header;
+        if (bytes != NULL && frame_header_decode(bytes, store->genesis.chain_seed, at, &header))
+            return at;
+    }
+    return v->end;
+}
+
+static void check_chain(struct verification *v, const struct frame_header *header)
+{
+    if (v->chained && (header->chain != v->chain || header->sequence != v->sequence))
+        report(v, header->offset, FRAME_HEADER_BYTES,
+               "the frame does not follow the one before it");
+    v->chain = header->header_checksum;
+    v->sequence = header->sequence + 1;
+    v->chained = true;
+}
+
+/* The row's key is looked up as any get would. */
+static void verify_lookup(struct verification *v, const struct store_frame *frame,
+                          const struct group *group, uint32_t index, const struct record *record)
+{
+    edb_space *space = v->db->spaces[group->space - 1];
+    struct db_found found;
+    edb_status status = db_locate_row(space, record->row, &found);
+    if (status == EDB_NOT_FOUND)
+        return;
+    if (status == EDB_OK &&
+        (found.place.frame != frame->header.offset || found.place.index != index))
+        return; /* the row number was given anew, after this transaction was abandoned */
+    v->live++;
+    struct db_key key = {.bytes = record_key(frame->bytes, group, record),
+                         .count = record->key_bytes,
+                         .form = record->key_form,
+                         .hash = record->key_hash};
+    uint64_t seed = v->db->store->genesis.hash_seed;
+    if (status == EDB_OK && record_key_hash(key.bytes, key.count, key.form, seed) != key.hash)
+        status = EDB_CORRUPT;
+    if (status == EDB_OK)
+        status = db_locate(space, &key, &found);
+    if (status != EDB_OK || found.row != record->row)
+        report(v, frame->header.offset, frame->header.frame_bytes,
+               "row %llu of space '%s' is not found by its key", (unsigned long long)record->row,
+               space->spec.name);
+}
+
+static void verify_put(struct verification *v, const struct store_frame *frame,
+                       const struct group *group, uint32_t index, const struct record *record)
+{
+    uint64_t seed = v->db->store->genesis.chain_seed;
+    v->report.vectors++;
+    if (!record_verify(frame->bytes, group, index, record, seed))
+        report(v, frame->header.offset, frame->header.frame_bytes,
+               "record %u (row %llu) is damaged", index, (unsigned long long)record->row);
+    const uint8_t *vector = frame->bytes + record->vector_offset;
+    if (record_vector_checksum(vector, record->vector_bytes, record->row, seed) !=
+        record->vector_checksum)
+        report(v, frame->header.offset + record->vector_offset, record->vector_bytes,
+               "the vector of row %llu is damaged", (unsigned long long)record->row);
+    else
+        verify_lookup(v, frame, group, index, record);
+}
+
+static void verify_group(struct verification *v, const struct store_frame *frame)
+{
+    struct group group;
+    if (group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
+                     frame->header.frame_bytes, &group) != EDB_OK) {
+        report(v, frame->header.offset, frame->header.frame_bytes, "%s", edb_error_detail());
+        return;
+    }
+    bool known = group.space >= 1 && group.space <= v->db->space_count;
+    for (uint32_t i = 0; i < group.count; i++) {
+        struct record record;
+        v->report.records++;
+        if (record_decode(frame->bytes, &group, i, &record) != EDB_OK)
+            report(v, frame->header.offset, frame->header.frame_bytes, "%s", edb_error_detail());
+        else if (record.operation == RECORD_PUT && !known)
+            report(v, frame->header.offset, frame->header.frame_bytes,
+                   "records of space %u, which is not known", group.space);
+        else if (record.operation == RECORD_PUT)
+            verify_put(v, frame, &group, i, &record);
+    }
+}
+
+/* With the view lock held. */
+static void verify_next(struct verification *v)
+{
+    struct store_frame frame;
+    edb_status status = store_frame_at(v->db->store, v->offset, &frame);
+    if (status != EDB_OK) {
+        uint64_t next = find_next_header(v, v->offset + FRAME_ALIGN);
+        report(v, v->offset, next - v->offset, "a frame is damaged or missing here");
+        v->report.bytes += next - v->offset;
+        v->offset = next;
+        v->chained = false;
+        return;
+    }
+    check_chain(v, &frame.header);
+    v->report.frames++;
+    if (frame.header.type == FRAME_GROUP)
+        verify_group(v, &frame);
+    uint64_t next = frame_next(&frame.header);
+    v->report.bytes += next - v->offset;
+    v->offset = next;
+}
+
+static void verify_section(struct verification *v, struct section *section)
+{
+    if (section == NULL)
+        return;
+    uint64_t body_bytes = section->descriptor.body_bytes;
+    v->report.sections++;
+    for (uint64_t at = 0; at < body_bytes; at += SECTION_BLOCK_BYTES) {
+        uint64_t left = body_bytes - at;
+        size_t count = left < SECTION_BLOCK_BYTES ? (size_t)left : SECTION_BLOCK_BYTES;
+        if (!section_verify(section, at, count))
+            report(v, section->entry.offset + section->descriptor.body_offset + at, count,
+                   "a block of an index section is damaged; it will be rebuilt");
+    }
+}
+
+static void verify_sections(struct verification *v)
+{
+    const edb *db = v->db;
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        const edb_space *space = db->spaces[i];
+        for (size_t j = 0; j < space->keys.section_count; j++)
+            verify_section(v, space->keys.sections[j]);
+        for (size_t j = 0; j < space->rows.section_count; j++)
+            verify_section(v, space->rows.sections[j]);
+        for (size_t j = 0; j < space->rows.chunk_count; j++)
+            verify_section(v, space->rows.chunks[j].section);
+    }
+}
+
+/* How many rows the view says are live, to compare with what was found. Taken when nothing is being
+ * added. */
+static uint64_t count_live(const edb *db)
+{
+    uint64_t live = 0;
+    for (uint32_t i = 0; i < db->space_count; i++)
+        live += db->spaces[i]->live;
+    return live;
+}
+
+static edb_status verify_all(struct verification *v)
+{
+    edb *db = v->db;
+    edb_status status = db_enter(db);
+    if (status != EDB_OK)
+        return status;
+    verify_sections(v);
+    v->end = db->store->end.offset;
+    uint64_t live_before = count_live(db);
+    if (atomic_load(&db->store->damaged))
+        report(v, v->end, 0, "the data ends here, before data that was synced");
+    db_leave(db);
+    while (v->offset < v->end) {
+        status = db_enter(db);
+        if (status != EDB_OK)
+            return status;
+        verify_next(v);
+        db_leave(db);
+    }
+    status = db_enter(db);
+    if (status != EDB_OK)
+        return status;
+    if (db->store->end.offset == v->end && v->live != live_before)
+        report(v, 0, 0, "%llu records are live, but %llu were found",
+               (unsigned long long)live_before, (unsigned long long)v->live);
+    db_leave(db);
+    return EDB_OK;
+}
+
+edb_status edb_verify(edb *db, edb_verify_function *found, void *arg, edb_verify_report *report_out)
+{
+    if (db == NULL)
+        return fail(EDB_INVALID, "edb_verify: db is NULL");
+    if (report_out != NULL && report_out->struct_size != 0 &&
+        report_out->struct_size < sizeof *report_out)
+        return fail(EDB_INVALID, "edb_verify: struct_size %zu", report_out->struct_size);
+    struct verification v = {.db = db, .found = found, .arg = arg, .offset = FIRST_FRAME_OFFSET};
+    v.report.struct_size = sizeof v.report;
+    struct store_position first = store_first_position(db->store);
+    v.chain = first.chain;
+    v.sequence = first.sequence;
+    v.chained = true;
+    edb_status status = verify_all(&v);
+    if (report_out != NULL)
+        *report_out = v.report;
+    if (status == EDB_OK && v.report.problems > 0)
+        return fail(EDB_CORRUPT, "%s: %llu problems were found", db->store->path,
+                    (unsigned long long)v.report.problems);
+    return status;
+}

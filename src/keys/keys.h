@@ -1,0 +1,82 @@
+/* Key index of one space: the hash of a key -> the rows that may hold it. Whoever asks compares the
+ * keys themselves; a hash here only says where to look. Rows that are gone may still be named:
+ * rows/ knows which.
+ *
+ * Old rows stand in sections (immutable, mapped, one cache line a lookup), new ones in the tail (a
+ * table in memory). Needs the view lock: shared to look, exclusive to change. */
+#ifndef EDB_KEYS_KEYS_H
+#define EDB_KEYS_KEYS_H
+
+#include "store/store_section.h"
+
+struct keys_slot {
+    uint64_t hash;
+    uint64_t row_plus_1; /* 0: free */
+};
+
+struct keys_tail {
+    struct keys_slot *slots;
+    size_t capacity; /* a power of two, or 0 */
+    size_t count;
+};
+
+struct keys {
+    struct keys_tail tail;
+    struct section **sections; /* by rows, oldest first */
+    size_t section_count;
+};
+
+void keys_close(struct keys *keys);
+
+/* -------------------------------------------------------------------------------------- looking */
+
+struct keys_probe {
+    uint64_t hash;
+    size_t tail_at; /* slots of the tail looked at */
+    size_t section; /* sections done */
+    uint32_t bucket;
+    uint32_t buckets_left;
+    uint8_t entry;
+    bool in_section;
+};
+
+/* Begins; asks the memory for what the lookup will touch. */
+void keys_probe_begin(const struct keys *keys, uint64_t hash, struct keys_probe *probe);
+
+/* The next candidate row, newest sections first. EDB_NOT_FOUND: no more. EDB_CORRUPT: a section is
+ * damaged. */
+edb_status keys_probe_next(const struct keys *keys, struct keys_probe *probe, uint64_t *row_out);
+
+/* ------------------------------------------------------------------------------------- changing */
+
+/* Makes room for `count` more rows in the tail: keys_insert cannot fail then. */
+edb_status keys_reserve(struct keys *keys, size_t count);
+
+/* Adds a row to the tail. `prior` is the row of the same key that it replaces, ROW_NONE if there
+ * was none. */
+void keys_insert(struct keys *keys, uint64_t hash, uint64_t row, uint64_t prior);
+
+/* Takes a row out of the tail, if it is there. */
+void keys_remove(struct keys *keys, uint64_t hash, uint64_t row);
+
+/* Uses these sections from now on; rows below `covered` leave the tail. The array and its sections
+ * become the index's; the old ones are closed unless they are among the new. */
+void keys_adopt(struct keys *keys, struct section **sections, size_t count, uint64_t covered);
+
+/* ------------------------------------------------------------------------------------- building */
+
+/* Whether a row is worth keeping in a new section. */
+typedef bool keys_keep(void *arg, uint64_t row);
+
+/* Builds the body of a section for rows [first, last) out of the tail. */
+edb_status keys_build(const struct keys *keys, struct section_draft *draft, keys_keep *keep,
+                      void *arg);
+
+/* Builds the body of a section out of sections [from, to) of the index. */
+edb_status keys_merge(const struct keys *keys, size_t from, size_t to, struct section_draft *draft,
+                      keys_keep *keep, void *arg);
+
+/* Whether the body of a section is one that this version can read. */
+bool keys_section_valid(struct section *section);
+
+#endif

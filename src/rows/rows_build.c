@@ -1,0 +1,135 @@
+/* Building and merging ROWS and DEAD sections. Called by db_flush; rows_find.c reads them. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "rows/rows.h"
+#include "rows/rows_section.h"
+
+static edb_status open_body(struct section_draft *draft, uint16_t kind, uint64_t bytes)
+{
+    draft->body = memory_aligned((size_t)bytes);
+    if (draft->body == NULL)
+        return memory_failed((size_t)bytes);
+    memset(draft->body, 0, (size_t)bytes);
+    draft->descriptor.kind = kind;
+    draft->descriptor.version = ROWS_SECTION_VERSION;
+    draft->descriptor.body_bytes = bytes;
+    return EDB_OK;
+}
+
+edb_status rows_build(const struct rows *rows, uint64_t last, struct section_draft *draft)
+{
+    uint64_t count = last - rows->tail_first;
+    uint64_t pages = rows_pages_of(count);
+    uint64_t start = rows_pages_offset(pages);
+    assert(count <= rows->tail_count);
+    draft->descriptor.first = rows->tail_first;
+    draft->descriptor.last = last;
+    edb_status status = open_body(draft, SECTION_ROWS, start + count * ROWS_ENTRY_BYTES);
+    if (status != EDB_OK)
+        return status;
+    store_u64(draft->body, count);
+    store_u64(draft->body + 8, pages);
+    store_u64(draft->body + 16, pages);
+    for (uint64_t i = 0; i < pages; i++)
+        store_u32(draft->body + ROWS_HEAD_BYTES + 4 * i, (uint32_t)i + 1);
+    memcpy(draft->body + start, rows->tail, count * ROWS_ENTRY_BYTES);
+    return EDB_OK;
+}
+
+/* Whether any row of [first, last) is still there. */
+static edb_status any_live(const struct rows *rows, uint64_t first, uint64_t last, bool *live_out)
+{
+    *live_out = false;
+    for (uint64_t row = first; row < last && !*live_out; row++) {
+        bool dead;
+        edb_status status = rows_dead(rows, row, &dead);
+        if (status != EDB_OK)
+            return status;
+        *live_out = !dead;
+    }
+    return EDB_OK;
+}
+
+/* Copies the entries of [first, last) to `at`. Entries of dead pages stay zero. */
+static edb_status copy_page(const struct rows *rows, uint64_t first, uint64_t last, uint8_t *at)
+{
+    for (uint64_t row = first; row < last; row++, at += ROWS_ENTRY_BYTES) {
+        struct row_place place;
+        edb_status status = rows_place(rows, row, &place);
+        if (status == EDB_OK)
+            rows_encode_place(&place, at);
+        else if (status != EDB_NOT_FOUND)
+            return status;
+    }
+    return EDB_OK;
+}
+
+edb_status rows_merge(const struct rows *rows, size_t from, size_t to, struct section_draft *draft)
+{
+    uint64_t first = rows->sections[from]->descriptor.first;
+    uint64_t last = rows->sections[to - 1]->descriptor.last;
+    uint64_t pages = rows_pages_of(last - first);
+    uint64_t start = rows_pages_offset(pages);
+    draft->descriptor.first = first;
+    draft->descriptor.last = last;
+    edb_status status = open_body(draft, SECTION_ROWS, start + (last - first) * ROWS_ENTRY_BYTES);
+    uint32_t stored = 0;
+    uint64_t end = start;
+    for (uint64_t page = 0; page < pages && status == EDB_OK; page++) {
+        uint64_t begin = first + page * ROWS_PAGE_ROWS;
+        uint64_t stop = last - begin < ROWS_PAGE_ROWS ? last : begin + ROWS_PAGE_ROWS;
+        bool live;
+        status = any_live(rows, begin, stop, &live);
+        if (status != EDB_OK || !live)
+            continue;
+        status =
+            copy_page(rows, begin, stop, draft->body + start + (uint64_t)stored * ROWS_PAGE_BYTES);
+        end = start + (uint64_t)stored * ROWS_PAGE_BYTES + (stop - begin) * ROWS_ENTRY_BYTES;
+        store_u32(draft->body + ROWS_HEAD_BYTES + 4 * page, ++stored);
+    }
+    if (status != EDB_OK)
+        return status;
+    store_u64(draft->body, last - first);
+    store_u64(draft->body + 8, pages);
+    store_u64(draft->body + 16, stored);
+    draft->descriptor.body_bytes = end;
+    return EDB_OK;
+}
+
+edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
+                           struct section_draft *draft)
+{
+    uint64_t first = (uint64_t)index * ROWS_CHUNK_ROWS;
+    uint64_t count = last - first < ROWS_CHUNK_ROWS ? last - first : ROWS_CHUNK_ROWS;
+    draft->descriptor.first = first;
+    draft->descriptor.last = first + count;
+    edb_status status = open_body(draft, SECTION_DEAD, ROWS_HEAD_BYTES + (count + 7) / 8);
+    if (status != EDB_OK)
+        return status;
+    store_u64(draft->body, count);
+    memcpy(draft->body + ROWS_HEAD_BYTES, rows->chunks[index].bits, (count + 7) / 8);
+    return EDB_OK;
+}
+
+static bool dead_section_valid(struct section *section, uint64_t rows)
+{
+    const struct section_descriptor *descriptor = &section->descriptor;
+    return descriptor->first % ROWS_CHUNK_ROWS == 0 && rows <= ROWS_CHUNK_ROWS &&
+           descriptor->body_bytes == ROWS_HEAD_BYTES + (rows + 7) / 8;
+}
+
+bool rows_section_valid(struct section *section)
+{
+    const struct section_descriptor *descriptor = &section->descriptor;
+    uint64_t rows = descriptor->last - descriptor->first;
+    const uint8_t *head = section_at(section, 0, ROWS_HEAD_BYTES);
+    if (head == NULL || descriptor->version != ROWS_SECTION_VERSION || load_u64(head) != rows ||
+        rows == 0)
+        return false;
+    if (descriptor->kind == SECTION_DEAD)
+        return dead_section_valid(section, rows);
+    return descriptor->kind == SECTION_ROWS && load_u64(head + 8) == rows_pages_of(rows) &&
+           descriptor->body_bytes >= rows_pages_offset(rows_pages_of(rows));
+}

@@ -1,0 +1,125 @@
+/* Looking up a row: tail, or the one section that covers it. Called by every read. */
+#include <assert.h>
+
+#include "rows/rows.h"
+#include "rows/rows_section.h"
+
+/* The section that covers `row`, which is below tail_first. */
+static struct section *covering_section(const struct rows *rows, uint64_t row)
+{
+    size_t low = 0;
+    size_t high = rows->section_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (rows->sections[middle]->descriptor.last <= row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == rows->section_count || rows->sections[low]->descriptor.first > row)
+        return NULL;
+    return rows->sections[low];
+}
+
+static edb_status damaged(const struct section *section)
+{
+    return fail(EDB_CORRUPT, "the row directory section at %llu is damaged",
+                (unsigned long long)section->entry.offset);
+}
+
+/* Offset of the entry in the section's body; 0 when its page is dead. */
+static edb_status entry_offset(struct section *section, uint64_t row, uint64_t *offset_out)
+{
+    uint64_t index = row - section->descriptor.first;
+    uint64_t pages = rows_pages_of(section->descriptor.last - section->descriptor.first);
+    const uint8_t *slot = section_at(section, ROWS_HEAD_BYTES + 4 * (index / ROWS_PAGE_ROWS), 4);
+    if (slot == NULL)
+        return damaged(section);
+    uint32_t stored = load_u32(slot);
+    *offset_out = 0;
+    if (stored != 0)
+        *offset_out = rows_pages_offset(pages) + (uint64_t)(stored - 1) * ROWS_PAGE_BYTES +
+                      index % ROWS_PAGE_ROWS * ROWS_ENTRY_BYTES;
+    return EDB_OK;
+}
+
+static edb_status find_in_section(const struct rows *rows, uint64_t row,
+                                  struct row_place *place_out)
+{
+    struct section *section = covering_section(rows, row);
+    if (section == NULL)
+        return EDB_NOT_FOUND;
+    uint64_t offset = 0;
+    edb_status status = entry_offset(section, row, &offset);
+    if (status != EDB_OK)
+        return status;
+    if (offset == 0)
+        return EDB_NOT_FOUND;
+    const uint8_t *entry = section_at(section, offset, ROWS_ENTRY_BYTES);
+    if (entry == NULL)
+        return damaged(section);
+    rows_decode_place(entry, place_out);
+    return EDB_OK;
+}
+
+edb_status rows_place(const struct rows *rows, uint64_t row, struct row_place *place_out)
+{
+    if (row < rows->tail_first)
+        return find_in_section(rows, row, place_out);
+    if (row - rows->tail_first >= rows->tail_count)
+        return EDB_NOT_FOUND;
+    rows_decode_place(rows->tail + (row - rows->tail_first) * ROWS_ENTRY_BYTES, place_out);
+    return EDB_OK;
+}
+
+/* Guesses that no page before it is dead: a wrong guess costs nothing but the guess. */
+void rows_prefetch(const struct rows *rows, uint64_t row)
+{
+    const struct section *section = row < rows->tail_first ? covering_section(rows, row) : NULL;
+    if (section == NULL)
+        return;
+    uint64_t index = row - section->descriptor.first;
+    uint64_t pages = rows_pages_of(section->descriptor.last - section->descriptor.first);
+    __builtin_prefetch(section->body + rows_pages_offset(pages) + index * ROWS_ENTRY_BYTES);
+}
+
+edb_status rows_dead(const struct rows *rows, uint64_t row, bool *dead_out)
+{
+    uint64_t number = row / ROWS_CHUNK_ROWS;
+    *dead_out = false;
+    if (number >= rows->chunk_count)
+        return EDB_OK;
+    const struct rows_chunk *chunk = &rows->chunks[number];
+    uint64_t bit = row % ROWS_CHUNK_ROWS;
+    const uint8_t *byte = NULL;
+    if (chunk->bits != NULL)
+        byte = chunk->bits + bit / 8;
+    else if (chunk->section != NULL && row < chunk->section->descriptor.last) {
+        byte = section_at(chunk->section, ROWS_HEAD_BYTES + bit / 8, 1);
+        if (byte == NULL)
+            return damaged(chunk->section);
+    }
+    *dead_out = byte != NULL && (*byte >> (bit % 8) & 1);
+    return EDB_OK;
+}
+
+bool rows_is_checked(const struct rows *rows, uint64_t row)
+{
+    uint64_t number = row / ROWS_CHUNK_ROWS;
+    if (number >= rows->checked.count || rows->checked.chunks[number] == NULL)
+        return false;
+    uint64_t bit = row % ROWS_CHUNK_ROWS;
+    uint64_t word =
+        atomic_load_explicit(&rows->checked.chunks[number][bit / 64], memory_order_relaxed);
+    return word >> (bit % 64) & 1;
+}
+
+void rows_set_checked(struct rows *rows, uint64_t row)
+{
+    uint64_t number = row / ROWS_CHUNK_ROWS;
+    if (number >= rows->checked.count || rows->checked.chunks[number] == NULL)
+        return;
+    uint64_t bit = row % ROWS_CHUNK_ROWS;
+    atomic_fetch_or_explicit(&rows->checked.chunks[number][bit / 64], 1ull << (bit % 64),
+                             memory_order_relaxed);
+}

@@ -1,0 +1,185 @@
+/* The tail of the row directory, the bits of rows that are gone, and which vectors were verified.
+ * Called when groups are applied and when sections are adopted. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "rows/rows.h"
+#include "rows/rows_section.h"
+
+enum { CHUNK_BITS_BYTES = ROWS_CHUNK_ROWS / 8 };
+
+static edb_status grow_array(void **array, size_t *count, size_t wanted, size_t bytes)
+{
+    if (wanted <= *count)
+        return EDB_OK;
+    uint8_t *grown = memory_resize(*array, wanted, bytes);
+    if (grown == NULL)
+        return memory_failed(wanted * bytes);
+    memset(grown + *count * bytes, 0, (wanted - *count) * bytes);
+    *array = grown;
+    *count = wanted;
+    return EDB_OK;
+}
+
+/* Room to note, for every row below `limit`, that its vector was verified. */
+static edb_status reserve_checked(struct rows_checked *checked, uint64_t limit)
+{
+    size_t wanted = (size_t)((limit + ROWS_CHUNK_ROWS - 1) / ROWS_CHUNK_ROWS);
+    edb_status status =
+        grow_array((void **)&checked->chunks, &checked->count, wanted, sizeof *checked->chunks);
+    for (size_t i = 0; i < wanted && status == EDB_OK; i++) {
+        if (checked->chunks[i] != NULL)
+            continue;
+        checked->chunks[i] = memory_zeroed(ROWS_CHUNK_ROWS / 64, sizeof(uint64_t));
+        if (checked->chunks[i] == NULL)
+            status = memory_failed(ROWS_CHUNK_ROWS / 8);
+    }
+    return status;
+}
+
+edb_status rows_reserve(struct rows *rows, size_t count)
+{
+    size_t needed = rows->tail_count + count;
+    if (needed > rows->tail_capacity) {
+        size_t capacity = rows->tail_capacity ? 2 * rows->tail_capacity : 64;
+        if (capacity < needed)
+            capacity = needed;
+        uint8_t *grown = memory_resize(rows->tail, capacity, ROWS_ENTRY_BYTES);
+        if (grown == NULL)
+            return memory_failed(capacity * ROWS_ENTRY_BYTES);
+        rows->tail = grown;
+        rows->tail_capacity = capacity;
+    }
+    return reserve_checked(&rows->checked, rows->tail_first + needed);
+}
+
+/* Fills the copy in memory with what the section says. */
+static edb_status copy_bits(struct rows_chunk *chunk)
+{
+    uint8_t *bits = memory_zeroed(CHUNK_BITS_BYTES, 1);
+    if (bits == NULL)
+        return memory_failed(CHUNK_BITS_BYTES);
+    if (chunk->section != NULL) {
+        uint64_t bytes = chunk->section->descriptor.body_bytes - ROWS_HEAD_BYTES;
+        for (uint64_t at = 0; at < bytes; at++) {
+            const uint8_t *byte = section_at(chunk->section, ROWS_HEAD_BYTES + at, 1);
+            if (byte == NULL) {
+                memory_free(bits);
+                return fail(EDB_CORRUPT, "a section of deleted rows is damaged");
+            }
+            bits[at] = *byte;
+        }
+    }
+    chunk->bits = bits;
+    return EDB_OK;
+}
+
+edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
+{
+    size_t number = (size_t)(victim / ROWS_CHUNK_ROWS);
+    edb_status status =
+        grow_array((void **)&rows->chunks, &rows->chunk_count, number + 1, sizeof *rows->chunks);
+    if (status == EDB_OK && rows->chunks[number].bits == NULL)
+        status = copy_bits(&rows->chunks[number]);
+    return status;
+}
+
+void rows_add(struct rows *rows, const struct row_place *place)
+{
+    assert(rows->tail_count < rows->tail_capacity);
+    rows_encode_place(place, rows->tail + rows->tail_count * ROWS_ENTRY_BYTES);
+    rows->tail_count++;
+}
+
+bool rows_kill(struct rows *rows, uint64_t row)
+{
+    struct rows_chunk *chunk = &rows->chunks[row / ROWS_CHUNK_ROWS];
+    uint8_t *byte = &chunk->bits[row % ROWS_CHUNK_ROWS / 8];
+    uint8_t bit = (uint8_t)(1u << (row % 8));
+    if (*byte & bit)
+        return false;
+    *byte |= bit;
+    chunk->changed = true;
+    return true;
+}
+
+static bool contains(struct section *const *sections, size_t count, const struct section *section)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sections[i] == section)
+            return true;
+    return false;
+}
+
+void rows_adopt(struct rows *rows, struct section **sections, size_t count, uint64_t covered)
+{
+    for (size_t i = 0; i < rows->section_count; i++)
+        if (!contains(sections, count, rows->sections[i]))
+            section_close(rows->sections[i]);
+    memory_free(rows->sections);
+    rows->sections = sections;
+    rows->section_count = count;
+    if (covered <= rows->tail_first)
+        return;
+    uint64_t gone = covered - rows->tail_first;
+    if (gone > rows->tail_count)
+        gone = rows->tail_count;
+    rows->tail_count -= (size_t)gone;
+    memmove(rows->tail, rows->tail + gone * ROWS_ENTRY_BYTES, rows->tail_count * ROWS_ENTRY_BYTES);
+    rows->tail_first = covered;
+    if (rows->tail_count == 0) {
+        memory_free(rows->tail);
+        rows->tail = NULL;
+        rows->tail_capacity = 0;
+    }
+}
+
+edb_status rows_adopt_dead(struct rows *rows, struct section *section)
+{
+    size_t number = (size_t)(section->descriptor.first / ROWS_CHUNK_ROWS);
+    edb_status status =
+        grow_array((void **)&rows->chunks, &rows->chunk_count, number + 1, sizeof *rows->chunks);
+    if (status != EDB_OK)
+        return status;
+    if (rows->chunks[number].section != section)
+        section_close(rows->chunks[number].section);
+    rows->chunks[number].section = section;
+    return EDB_OK;
+}
+
+edb_status rows_keep(const struct rows *rows, struct rows *kept_out)
+{
+    memset(kept_out, 0, sizeof *kept_out);
+    kept_out->sections = memory_zeroed(rows->section_count, sizeof(struct section *));
+    kept_out->tail = memory_zeroed(rows->tail_count, ROWS_ENTRY_BYTES);
+    if (kept_out->sections == NULL || kept_out->tail == NULL) {
+        rows_close(kept_out);
+        return memory_failed(rows->tail_count * ROWS_ENTRY_BYTES);
+    }
+    for (size_t i = 0; i < rows->section_count; i++)
+        kept_out->sections[i] = section_share(rows->sections[i]);
+    kept_out->section_count = rows->section_count;
+    kept_out->tail_first = rows->tail_first;
+    kept_out->tail_count = rows->tail_count;
+    if (rows->tail_count > 0)
+        memcpy(kept_out->tail, rows->tail, rows->tail_count * ROWS_ENTRY_BYTES);
+    return EDB_OK;
+}
+
+void rows_close(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->section_count; i++)
+        section_close(rows->sections[i]);
+    for (size_t i = 0; i < rows->chunk_count; i++) {
+        section_close(rows->chunks[i].section);
+        memory_free(rows->chunks[i].bits);
+    }
+    for (size_t i = 0; i < rows->checked.count; i++)
+        memory_free((void *)rows->checked.chunks[i]);
+    memory_free((void *)rows->checked.chunks);
+    memory_free(rows->sections);
+    memory_free(rows->chunks);
+    memory_free(rows->tail);
+    memset(rows, 0, sizeof *rows);
+}

@@ -1,0 +1,201 @@
+/* The file as a sequence of frames: appended, synced, walked, mapped. Knows no section's content
+ * and no space.
+ *
+ * WHO MAY TOUCH WHAT. A store belongs to one handle, whose db/ holds two locks:
+ *   the view lock   guards what a reader sees: `end`, `last`, `pending`, the segments of the map.
+ *                   Changed only by store_walk and store_rewind, under the lock held exclusively.
+ *   the write lock  (a mutex of the handle, then the lock on the file) guards struct store_writer:
+ *                   all that store_append, store_sync and store_slot_write need. Order: write lock,
+ *                   file lock, view lock.
+ * An append does not move `end`: the walk finds the new frames, in the writer as in everybody else.
+ * What was written is thus read back and checked before anything is built on it.
+ *
+ * WHAT IS TRUE OF THE FILE (numbers are those of docs/format.md).
+ *   Frames stand one behind another from GENESIS on, each naming the checksum of the one before
+ *   (3). Bytes before `end` never change (1). Behind `end` there is a header that is zero, or
+ *   garbage that does not verify. [0, synced_to) is on the device. Frames behind it may be lost at
+ *   power loss, in any part and order; those that are left then no longer chain, and the walk stops
+ *   before the first gap (2). Where a sync was, the next frame starts on a new page: a device that
+ *   spoils the sector it is writing spoils nothing that was synced (9). */
+#ifndef EDB_STORE_STORE_H
+#define EDB_STORE_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/format.h"
+#include "format/frame.h"
+#include "format/genesis.h"
+#include "format/slot.h"
+#include "os/os.h"
+
+struct store_map;
+
+/* Where the next frame stands, and what it must carry. */
+struct store_position {
+    uint64_t offset;
+    uint64_t chain;
+    uint64_t sequence;
+};
+
+/* A frame that was accepted: its checked header, and its first byte in the map. */
+struct store_frame {
+    struct frame_header header;
+    const uint8_t *bytes;
+};
+
+/* The frames of a transaction whose last one has not come yet. */
+struct store_pending {
+    uint64_t *offsets;
+    size_t count;
+    size_t capacity;
+};
+
+struct store_writer {
+    uint64_t epoch; /* 0 before this session's first append */
+    bool poisoned;  /* a write or sync failed: what is on the device is not known */
+    bool damage_checked;
+    bool suspect;      /* frames of other sessions stand behind synced_to */
+    uint64_t dirty_to; /* bytes up to here may be left over from a group that was abandoned */
+    bool sealed;       /* the last frame has FRAME_SEALED */
+    struct slot slot;  /* as last written by this session */
+    int slot_index;    /* -1: not written yet */
+    bool slot_synced;  /* a sync came after it */
+};
+
+struct store {
+    const struct os_io *io;
+    struct os_file *file;
+    char *path;
+    bool writable;
+    struct genesis genesis;
+    struct store_map *map;
+
+    _Atomic uint64_t file_bytes; /* as last seen; the file never shrinks */
+    _Atomic uint64_t synced_to;
+    _Atomic bool damaged; /* frames are missing before data that was synced: no more writing */
+
+    struct store_position end;
+    struct frame_header last; /* newest accepted header; type 0 when there is none */
+    struct store_pending pending;
+
+    struct anchor catalog;        /* newest CATALOG seen; position = end of its frame */
+    struct anchor synced_catalog; /* newest CATALOG that lies before synced_to */
+    struct store_writer writer;
+};
+
+/* ------------------------------------------------------------------- creating, opening, closing */
+
+/* Creates an empty file at `path`, whole or not at all, durably. EDB_EXISTS when one is there. */
+edb_status store_create(const char *path, uint32_t mode);
+
+/* Opens an existing file and reads its identity; no frame is walked yet: `end` is unset until
+ * store_rewind. */
+edb_status store_open(const char *path, bool writable, struct store **store_out);
+
+/* Closes the file. The map lives on while it is pinned. NULL is allowed. */
+void store_close(struct store *store);
+
+/* ------------------------------------------------------------------------------------------ map */
+
+/* The bytes [offset, offset + bytes) in the map, or NULL (EDB_CORRUPT, told) when they are not in
+ * the file. Only for ranges before `end` or inside a checked frame. Any thread that holds the view
+ * lock. */
+const uint8_t *store_at(struct store *store, uint64_t offset, uint64_t bytes);
+
+/* Keeps the mapping alive after store_close; give it back with store_unpin. */
+struct store_map *store_pin(struct store *store);
+void store_unpin(struct store_map *map);
+uint64_t store_mapped_bytes(const struct store *store);
+
+/* ----------------------------------------------------------------------------------------- walk */
+
+/* Called for every accepted frame, in order; the frames of a transaction only when it is
+ * complete. */
+typedef edb_status store_visit(void *arg, const struct store_frame *frame);
+
+/* Puts `end` to a position from where to walk: a catalog's, or the first frame's. Forgets what was
+ * pending. */
+void store_rewind(struct store *store, const struct store_position *position);
+struct store_position store_first_position(const struct store *store);
+
+/* Whether there is something behind `end`: one load from the map. Needs the view lock, shared. */
+bool store_has_news(struct store *store);
+
+/* Accepts frames from `end` on as long as they verify. Groups that end behind `deep_from` have
+ * every vector checked too. EDB_STALE: the last accepted frame is no longer what it was (begin
+ * again from the slots). A failure of `visit` is returned and the frame not accepted. Needs the
+ * view lock, exclusive. */
+edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg);
+
+/* Reads and checks the one frame at `offset`; no chain is followed. EDB_CORRUPT when it does not
+ * verify. */
+edb_status store_frame_at(struct store *store, uint64_t offset, struct store_frame *frame_out);
+
+/* The anchors of the valid slots, best first: what was synced, then (in the same boot) what was
+ * written. */
+struct store_hint {
+    struct anchor catalog_hint; /* of which CATALOG to begin with */
+    uint64_t trusted_to;        /* frames before it need no deep check */
+    uint64_t synced_to;
+};
+/* Returns how many of `hints` (up to 4) were filled. EDB_IO goes to *status_out. */
+size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *status_out);
+
+/* ---------------------------------------------------------------------------------------- write */
+
+/* Takes the file's lock within `wait_ms` and makes sure that the path still names it. EDB_BUSY,
+ * EDB_STALE. */
+edb_status store_lock(struct store *store, uint32_t wait_ms);
+void store_unlock(struct store *store);
+
+/* After the lock and the walk, before the first append of a session: is the end of the walk the end
+ * of the data, or is something missing before data that was synced? EDB_READ_ONLY when it is;
+ * nothing may be written then. */
+edb_status store_check_end(struct store *store);
+
+/* One frame to append. Its pieces are written one behind another from the header on, with zeros
+ * between. */
+struct frame_piece {
+    uint64_t offset; /* from the frame's start */
+    const void *bytes;
+    size_t count;
+};
+struct frame_draft {
+    uint8_t type;
+    uint16_t flags;
+    uint64_t offset; /* in the file: where the caller laid it out for */
+    uint64_t frame_bytes;
+    uint64_t payload_bytes;
+    const void *payload; /* payload_bytes, also the first piece */
+    struct frame_piece *pieces;
+    size_t piece_count;
+};
+
+/* Where the next frame will stand. */
+uint64_t store_append_offset(const struct store *store);
+
+/* Appends the frames, the last of which commits. Space for all of them is reserved first: EDB_FULL
+ * means that nothing was written; EDB_IO poisons the handle. `durable` seals the last frame;
+ * store_sync must follow. Does not move `end`: walk. */
+edb_status store_append(struct store *store, struct frame_draft *drafts, size_t count,
+                        bool durable);
+
+/* Ends the page: after it the file may be synced. Appends a PAD (then walk) unless the last frame
+ * did it. */
+edb_status store_seal(struct store *store, bool *appended_out);
+
+/* Makes everything before `end` survive power loss: one sync, and a second look at what other
+ * sessions left unsynced (12). The file must be sealed and walked. EDB_IO: the handle is poisoned,
+ * nothing is retried (11). */
+edb_status store_sync(struct store *store);
+
+/* Moves the anchors up to what is known now. A hint: it is not synced here. */
+edb_status store_slot_write(struct store *store);
+
+/* Whether the anchors lag far enough behind to be worth a write. */
+bool store_slot_due(const struct store *store);
+
+#endif

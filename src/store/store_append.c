@@ -1,0 +1,227 @@
+/* Appending frames: reserve, write the payload, write the header. Called by db/ under the write
+ * lock.
+ *
+ * The order makes it safe. Space first, so that a full device refuses the group before its first
+ * byte (10). Payload before header, so that whoever sees the header sees what it announces. The
+ * header of the last frame is the commit: before it is written the transaction does not exist,
+ * behind it there is nothing left to do but to sync. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "store/store.h"
+
+static const uint64_t reserve_step_min = 32u << 10;
+static const uint64_t reserve_step_max = 16u << 20;
+
+enum { SPANS_MAX = 64, ZEROS_BYTES = PAGE_BYTES };
+
+static const uint8_t zeros[ZEROS_BYTES];
+
+uint64_t store_append_offset(const struct store *store)
+{
+    return store->end.offset;
+}
+
+static edb_status write_bytes(struct store *store, uint64_t offset, const void *bytes, size_t count)
+{
+    struct os_span span = {bytes, count};
+    return store->io->write(store->file, offset, &span, 1);
+}
+
+/* Space that is written ahead with zeros makes the sync of a small commit cheaper by half: no block
+ * changes state. */
+static edb_status initialise(struct store *store, uint64_t from, uint64_t to)
+{
+    while (from < to) {
+        size_t count = to - from < ZEROS_BYTES ? (size_t)(to - from) : ZEROS_BYTES;
+        edb_status status = write_bytes(store, from, zeros, count);
+        if (status != EDB_OK)
+            return status;
+        from += count;
+    }
+    return EDB_OK;
+}
+
+/* Makes the file reach one zero page past `limit`. */
+static edb_status reserve_space(struct store *store, uint64_t limit, bool durable)
+{
+    uint64_t known;
+    edb_status status = store->io->size(store->file, &known);
+    if (status != EDB_OK)
+        return status;
+    uint64_t needed = round_up(limit, PAGE_BYTES) + PAGE_BYTES;
+    if (needed <= known) {
+        atomic_store(&store->file_bytes, known);
+        return EDB_OK;
+    }
+    if (needed > FILE_BYTES_MAX)
+        return fail(EDB_FULL, "%s would be larger than the format allows (%llu bytes)", store->path,
+                    FILE_BYTES_MAX);
+    uint64_t step =
+        round_up(clamp_u64(known / 128, reserve_step_min, reserve_step_max), PAGE_BYTES);
+    uint64_t size = needed + step;
+    status = store->io->reserve(store->file, known, size - known);
+    if (status == EDB_FULL) { /* the last bytes of a device are worth taking, too */
+        size = needed;
+        status = store->io->reserve(store->file, known, size - known);
+    }
+    if (status == EDB_OK && durable && needed - known <= step)
+        status = initialise(store, known, size);
+    if (status == EDB_OK)
+        atomic_store(&store->file_bytes, size);
+    return status;
+}
+
+static edb_status begin_session(struct store *store)
+{
+    if (store->writer.epoch != 0)
+        return EDB_OK;
+    uint64_t epoch = 0;
+    edb_status status = store->io->random(&epoch, sizeof epoch);
+    store->writer.epoch = epoch | 1;
+    store->writer.dirty_to = atomic_load(&store->file_bytes);
+    return status;
+}
+
+/* Spans on their way to one write. */
+struct gather {
+    struct os_span spans[SPANS_MAX];
+    size_t count;
+    uint64_t offset; /* in the file, of the first span */
+    uint64_t bytes;
+};
+
+static edb_status flush_gather(struct store *store, struct gather *gather)
+{
+    if (gather->count == 0)
+        return EDB_OK;
+    edb_status status = store->io->write(store->file, gather->offset, gather->spans, gather->count);
+    gather->offset += gather->bytes;
+    gather->bytes = 0;
+    gather->count = 0;
+    return status;
+}
+
+static void add_span(struct gather *gather, const void *bytes, size_t count)
+{
+    gather->spans[gather->count++] = (struct os_span){bytes, count};
+    gather->bytes += count;
+}
+
+/* Writes everything of a frame but its header. */
+static edb_status write_pieces(struct store *store, const struct frame_draft *draft)
+{
+    struct gather gather = {.count = 0, .offset = draft->offset + FRAME_HEADER_BYTES};
+    uint64_t at = FRAME_HEADER_BYTES;
+    for (size_t i = 0; i < draft->piece_count; i++) {
+        const struct frame_piece *piece = &draft->pieces[i];
+        assert(piece->offset >= at && piece->offset - at <= ZEROS_BYTES);
+        if (piece->offset > at)
+            add_span(&gather, zeros, (size_t)(piece->offset - at));
+        add_span(&gather, piece->bytes, piece->count);
+        at = piece->offset + piece->count;
+        if (gather.count + 2 <= SPANS_MAX)
+            continue;
+        edb_status status = flush_gather(store, &gather);
+        if (status != EDB_OK)
+            return status;
+    }
+    assert(at <= draft->frame_bytes);
+    return flush_gather(store, &gather);
+}
+
+/* Where a reader will look for the next header there must be none: bytes of a group that was
+ * abandoned are not left standing there. */
+static edb_status clear_next(struct store *store, uint64_t next)
+{
+    if (next >= store->writer.dirty_to)
+        return EDB_OK;
+    uint8_t there[FRAME_HEADER_BYTES];
+    struct os_read read = {next, there, sizeof there, 0};
+    edb_status status = store->io->read_batch(store->file, &read, 1);
+    if (status != EDB_OK || memcmp(there, zeros, read.got) == 0)
+        return status;
+    return write_bytes(store, next, zeros, sizeof there);
+}
+
+static edb_status append_frame(struct store *store, const struct frame_draft *draft,
+                               struct store_position *position)
+{
+    assert(draft->offset == position->offset && draft->frame_bytes % FRAME_ALIGN == 0);
+    struct frame_header header = {
+        .type = draft->type,
+        .flags = draft->flags,
+        .frame_bytes = draft->frame_bytes,
+        .offset = position->offset,
+        .sequence = position->sequence,
+        .epoch = store->writer.epoch,
+        .chain = position->chain,
+        .synced_to = atomic_load(&store->synced_to),
+        .payload_bytes = draft->payload_bytes,
+        .payload_checksum =
+            frame_payload_checksum(draft->payload, draft->payload_bytes, store->genesis.chain_seed),
+    };
+    uint8_t bytes[FRAME_HEADER_BYTES];
+    frame_header_encode(&header, store->genesis.chain_seed, bytes);
+    edb_status status = write_pieces(store, draft);
+    if (status == EDB_OK)
+        status = clear_next(store, frame_next(&header));
+    if (status == EDB_OK)
+        status = write_bytes(store, header.offset, bytes, sizeof bytes); /* <- THE COMMIT POINT */
+    if (status != EDB_OK) {
+        uint64_t end = frame_end(&header);
+        store->writer.dirty_to = end > store->writer.dirty_to ? end : store->writer.dirty_to;
+        return status;
+    }
+    position->offset = frame_next(&header);
+    position->chain = header.header_checksum;
+    position->sequence++;
+    return EDB_OK;
+}
+
+static edb_status check_may_write(const struct store *store)
+{
+    if (atomic_load(&store->damaged))
+        return fail(EDB_READ_ONLY,
+                    "%s is damaged at %llu: what is before is readable, nothing is written",
+                    store->path, (unsigned long long)store->end.offset);
+    if (store->writer.poisoned)
+        return fail(EDB_READ_ONLY,
+                    "%s: an earlier write of this handle failed: close it and open it again",
+                    store->path);
+    return EDB_OK;
+}
+
+edb_status store_append(struct store *store, struct frame_draft *drafts, size_t count, bool durable)
+{
+    assert(count > 0);
+    struct frame_draft *last = &drafts[count - 1];
+    edb_status status = check_may_write(store);
+    if (status == EDB_OK)
+        status =
+            reserve_space(store, last->offset + last->frame_bytes + FRAME_HEADER_BYTES, durable);
+    if (status == EDB_OK)
+        status = begin_session(store);
+    if (durable)
+        last->flags |= FRAME_SEALED;
+    struct store_position position = store->end;
+    for (size_t i = 0; i < count && status == EDB_OK; i++)
+        status = append_frame(store, &drafts[i], &position);
+    if (status == EDB_IO)
+        store->writer.poisoned = true;
+    return status;
+}
+
+edb_status store_seal(struct store *store, bool *appended_out)
+{
+    *appended_out = false;
+    if (store->writer.sealed || store->end.offset == FIRST_FRAME_OFFSET)
+        return EDB_OK;
+    struct frame_draft pad = {.type = FRAME_PAD,
+                              .offset = store->end.offset,
+                              .frame_bytes = FRAME_HEADER_BYTES,
+                              .payload = ""};
+    *appended_out = true;
+    return store_append(store, &pad, 1, true);
+}

@@ -1,0 +1,55 @@
+/* The writer's lock: one writer on a file at a time, in any process. Called when a write begins.
+ * Waiting is bounded, by trying again with growing pauses; the lock dies with its holder (19). */
+#include "base/checked.h"
+#include "store/store.h"
+
+enum {
+    PAUSE_MS_MAX = 16,
+    LONG_WAIT_MS = 1000, /* worth a word in the log */
+};
+
+static edb_status busy(struct store *store, uint64_t waited_ms)
+{
+    char writers[256];
+    store->io->describe_writers(store->file, writers, sizeof writers);
+    const char *who = writers[0] != '\0' ? "; open for writing in " : "";
+    return fail(EDB_BUSY, "%s: another writer held the file for the whole wait of %llu ms%s%s",
+                store->path, (unsigned long long)waited_ms, who, writers);
+}
+
+static edb_status wait_for_lock(struct store *store, uint32_t wait_ms)
+{
+    uint64_t begin = store->io->monotonic_ms();
+    for (uint32_t pause = 1;; pause = pause < PAUSE_MS_MAX ? pause * 2 : PAUSE_MS_MAX) {
+        edb_status status = store->io->try_lock(store->file);
+        if (status == EDB_OK || status != EDB_BUSY)
+            return status;
+        uint64_t waited = store->io->monotonic_ms() - begin;
+        if (waited >= wait_ms)
+            return busy(store, waited);
+        if (waited >= LONG_WAIT_MS && waited < LONG_WAIT_MS + PAUSE_MS_MAX)
+            log_event(EDB_LOG_INFO, "%s: waiting for another writer", store->path);
+        store->io->sleep_ms(pause);
+    }
+}
+
+edb_status store_lock(struct store *store, uint32_t wait_ms)
+{
+    edb_status status = wait_for_lock(store, wait_ms);
+    if (status != EDB_OK)
+        return status;
+    bool same = false;
+    status = store->io->same_file(store->file, store->path, &same);
+    if (status == EDB_OK && !same)
+        status = fail(EDB_STALE,
+                      "%s was replaced or removed since it was opened: close it and open it again",
+                      store->path);
+    if (status != EDB_OK)
+        store->io->unlock(store->file);
+    return status;
+}
+
+void store_unlock(struct store *store)
+{
+    store->io->unlock(store->file);
+}

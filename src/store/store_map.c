@@ -1,0 +1,111 @@
+/* Segments of the mapping, and pins on it. Called by store_open, by the walk, and by everything
+ * that reads. */
+#include "store/store_map.h"
+
+#include "base/checked.h"
+#include "base/memory.h"
+
+enum { SEGMENTS_MAX = 64 };
+
+static const uint64_t segment_bytes_min = 1ull << 30;
+static const uint64_t segment_bytes_max = 1ull << 36;
+static const uint64_t segment_unit = 64u << 10;
+
+struct segment {
+    uint64_t offset;
+    uint64_t bytes;
+    const uint8_t *address;
+};
+
+struct store_map {
+    const struct os_io *io;
+    _Atomic uint64_t pins;
+    struct segment segments[SEGMENTS_MAX];
+    _Atomic int count;
+};
+
+static edb_status add_segment(struct store *store, uint64_t offset, uint64_t bytes)
+{
+    struct store_map *map = store->map;
+    int count = atomic_load(&map->count);
+    if (count == SEGMENTS_MAX)
+        return fail(EDB_NO_MEMORY, "%s has grown through %d mappings: close and open it again",
+                    store->path, SEGMENTS_MAX);
+    struct segment *segment = &map->segments[count];
+    segment->offset = offset / segment_unit * segment_unit;
+    segment->bytes = round_up(bytes + (offset - segment->offset), segment_unit);
+    edb_status status =
+        map->io->map(store->file, segment->offset, segment->bytes, &segment->address);
+    if (status == EDB_OK)
+        atomic_store(&map->count, count + 1);
+    return status;
+}
+
+edb_status store_map_open(struct store *store)
+{
+    store->map = memory_zeroed(1, sizeof *store->map);
+    if (store->map == NULL)
+        return memory_failed(sizeof *store->map);
+    store->map->io = store->io;
+    atomic_store(&store->map->pins, 1);
+    uint64_t size = atomic_load(&store->file_bytes);
+    uint64_t reach = clamp_u64(4 * size, segment_bytes_min, segment_bytes_max);
+    return add_segment(store, 0, reach > size ? reach : size);
+}
+
+static const uint8_t *find_segment(const struct store_map *map, uint64_t offset, uint64_t bytes)
+{
+    int count = atomic_load_explicit(&map->count, memory_order_acquire);
+    for (int i = 0; i < count; i++) {
+        const struct segment *segment = &map->segments[i];
+        if (offset >= segment->offset &&
+            range_within(offset - segment->offset, bytes, segment->bytes))
+            return segment->address + (offset - segment->offset);
+    }
+    return NULL;
+}
+
+edb_status store_map_cover(struct store *store, uint64_t offset, uint64_t bytes)
+{
+    if (find_segment(store->map, offset, bytes) != NULL)
+        return EDB_OK;
+    uint64_t reach =
+        clamp_u64(4 * atomic_load(&store->file_bytes), segment_bytes_min, segment_bytes_max);
+    return add_segment(store, offset, reach > bytes ? reach : bytes);
+}
+
+const uint8_t *store_at(struct store *store, uint64_t offset, uint64_t bytes)
+{
+    const uint8_t *at = NULL;
+    if (range_within(offset, bytes, atomic_load_explicit(&store->file_bytes, memory_order_relaxed)))
+        at = find_segment(store->map, offset, bytes);
+    if (at == NULL)
+        fail(EDB_CORRUPT, "%s: bytes %llu to %llu are not in the file", store->path,
+             (unsigned long long)offset, (unsigned long long)(offset + bytes));
+    return at;
+}
+
+struct store_map *store_pin(struct store *store)
+{
+    atomic_fetch_add_explicit(&store->map->pins, 1, memory_order_relaxed);
+    return store->map;
+}
+
+void store_unpin(struct store_map *map)
+{
+    if (atomic_fetch_sub_explicit(&map->pins, 1, memory_order_acq_rel) != 1)
+        return;
+    int count = atomic_load(&map->count);
+    for (int i = 0; i < count; i++)
+        map->io->unmap(NULL, map->segments[i].address, map->segments[i].bytes);
+    memory_free(map);
+}
+
+uint64_t store_mapped_bytes(const struct store *store)
+{
+    uint64_t bytes = 0;
+    int count = atomic_load(&store->map->count);
+    for (int i = 0; i < count; i++)
+        bytes += store->map->segments[i].bytes;
+    return bytes;
+}

@@ -1,0 +1,16 @@
+/* The mapping of a file, private to store/. A first segment reaches far past the end of the file,
+ * so that it grows in place; when the file outgrows it, further segments are added beside it.
+ * Nothing is ever moved: pointers stay good until the last pin is given back (14: no mapping is
+ * writable). */
+#ifndef EDB_STORE_STORE_MAP_H
+#define EDB_STORE_STORE_MAP_H
+
+#include "store/store.h"
+
+edb_status store_map_open(struct store *store);
+
+/* Makes one segment hold all of [offset, offset + bytes), which lies in the file. Needs the view
+ * lock, exclusive. */
+edb_status store_map_cover(struct store *store, uint64_t offset, uint64_t bytes);
+
+#endif

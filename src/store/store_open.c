@@ -1,0 +1,87 @@
+/* Opens an existing file: who it is, where its hints point. Called by db_open. Walks nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/store.h"
+#include "store/store_map.h"
+
+static edb_status read_identity(struct store *store)
+{
+    uint64_t bytes;
+    edb_status status = store->io->size(store->file, &bytes);
+    if (status != EDB_OK)
+        return status;
+    atomic_store(&store->file_bytes, bytes);
+    uint8_t genesis[GENESIS_FRAME_BYTES];
+    struct os_read read = {GENESIS_OFFSET, genesis, sizeof genesis, 0};
+    status = store->io->read_batch(store->file, &read, 1);
+    if (status != EDB_OK)
+        return status;
+    status = genesis_decode(genesis, read.got, &store->genesis);
+    if (status == EDB_OK)
+        return EDB_OK;
+    char reason[256];
+    snprintf(reason, sizeof reason, "%s", edb_error_detail());
+    return fail(status, "%s: %s", store->path, reason);
+}
+
+/* A file that this library may read but not write says so when it is opened for writing. */
+static edb_status check_writable(struct store *store)
+{
+    const char *network = NULL;
+    if (store->io->is_network(store->file, &network))
+        return fail(EDB_READ_ONLY,
+                    "%s lies on a network filesystem (%s), where one writer cannot be told from "
+                    "another: open it read-only or copy it to a local disk",
+                    store->path, network);
+    uint64_t unknown = store->genesis.read_only_compatible & ~(uint64_t)FEATURES_READ_ONLY_KNOWN;
+    if (unknown != 0)
+        return fail(EDB_READ_ONLY,
+                    "%s uses features 0x%llx that this library can read but not write: open it "
+                    "read-only or update EmbedCache",
+                    store->path, (unsigned long long)unknown);
+    return EDB_OK;
+}
+
+edb_status store_open(const char *path, bool writable, struct store **store_out)
+{
+    *store_out = NULL;
+    struct store *store = memory_zeroed(1, sizeof *store);
+    if (store == NULL)
+        return memory_failed(sizeof *store);
+    edb_status status = EDB_OK;
+    store->io = os_current();
+    store->writable = writable;
+    store->writer.slot_index = -1;
+    store->path = memory_copy_text(path, strlen(path));
+    if (store->path == NULL)
+        status = memory_failed(strlen(path));
+    if (status == EDB_OK)
+        status = store->io->open(path, writable, &store->file);
+    if (status == EDB_OK)
+        status = read_identity(store);
+    if (status == EDB_OK && writable)
+        status = check_writable(store);
+    if (status == EDB_OK)
+        status = store_map_open(store);
+    if (status != EDB_OK) {
+        store_close(store);
+        return status;
+    }
+    *store_out = store;
+    return EDB_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    if (store->map != NULL)
+        store_unpin(store->map);
+    if (store->file != NULL)
+        store->io->close(store->file);
+    memory_free(store->pending.offsets);
+    memory_free(store->path);
+    memory_free(store);
+}

@@ -1,0 +1,150 @@
+/* Opening, verifying and drafting sections. Called by keys/ and rows/ to read, by db/ to open and
+ * write. Knows blocks, not what is in them. */
+#include "store/store_section.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/memory.h"
+
+/* Bytes from the frame's start on that are checked when a section is opened. */
+enum { HEAD_BYTES = FRAME_HEADER_BYTES + SECTION_DESCRIPTOR_BYTES };
+
+static bool is_meant(const struct catalog_section *entry, const struct frame_header *header,
+                     const struct section_descriptor *descriptor)
+{
+    return header->type == FRAME_SECTION && header->frame_bytes == entry->frame_bytes &&
+           header->sequence == entry->sequence && descriptor->kind == entry->kind &&
+           descriptor->space == entry->space && descriptor->first == entry->first &&
+           descriptor->last == entry->last;
+}
+
+static edb_status read_head(struct store *store, const struct catalog_section *entry,
+                            struct section *section)
+{
+    const uint8_t *frame = store_at(store, entry->offset, entry->frame_bytes);
+    struct frame_header header;
+    uint64_t seed = store->genesis.chain_seed;
+    if (frame == NULL || entry->frame_bytes < HEAD_BYTES ||
+        !frame_header_decode(frame, seed, entry->offset, &header))
+        return fail(EDB_CORRUPT, "the index section at %llu has no whole header",
+                    (unsigned long long)entry->offset);
+    const uint8_t *payload = frame + FRAME_HEADER_BYTES;
+    edb_status status =
+        section_decode(payload, header.payload_bytes, header.frame_bytes, &section->descriptor);
+    if (status != EDB_OK)
+        return status;
+    if (frame_payload_checksum(payload, header.payload_bytes, seed) != header.payload_checksum ||
+        !is_meant(entry, &header, &section->descriptor))
+        return fail(EDB_CORRUPT,
+                    "the frame at %llu is not the index section that the catalog means",
+                    (unsigned long long)entry->offset);
+    section->table = frame + HEAD_BYTES;
+    section->body = frame + section->descriptor.body_offset;
+    return EDB_OK;
+}
+
+edb_status section_open(struct store *store, const struct catalog_section *entry,
+                        struct section **section_out)
+{
+    *section_out = NULL;
+    struct section *section = memory_zeroed(1, sizeof *section);
+    if (section == NULL)
+        return memory_failed(sizeof *section);
+    atomic_store(&section->users, 1);
+    section->entry = *entry;
+    section->chain_seed = store->genesis.chain_seed;
+    edb_status status = read_head(store, entry, section);
+    if (status == EDB_OK) {
+        size_t bits = (size_t)section_blocks(section->descriptor.body_bytes);
+        section->verified = memory_zeroed(bits / 8 + 1, 1);
+        if (section->verified == NULL)
+            status = memory_failed(bits / 8 + 1);
+    }
+    if (status != EDB_OK) {
+        section_close(section);
+        return status;
+    }
+    *section_out = section;
+    return EDB_OK;
+}
+
+struct section *section_share(struct section *section)
+{
+    atomic_fetch_add(&section->users, 1);
+    return section;
+}
+
+void section_close(struct section *section)
+{
+    if (section == NULL || atomic_fetch_sub(&section->users, 1) != 1)
+        return;
+    memory_free((void *)section->verified);
+    memory_free(section);
+}
+
+static size_t block_bytes(const struct section_descriptor *descriptor, uint64_t index)
+{
+    uint64_t left = descriptor->body_bytes - index * SECTION_BLOCK_BYTES;
+    return left < SECTION_BLOCK_BYTES ? (size_t)left : SECTION_BLOCK_BYTES;
+}
+
+bool section_verify(struct section *section, uint64_t offset, size_t count)
+{
+    uint64_t last = (offset + count - 1) / SECTION_BLOCK_BYTES;
+    for (uint64_t index = offset / SECTION_BLOCK_BYTES; index <= last; index++) {
+        uint64_t expected = load_u64(section->table + 8 * index);
+        uint64_t found = section_block_checksum(
+            &section->descriptor, index, section->body + index * SECTION_BLOCK_BYTES,
+            block_bytes(&section->descriptor, index), section->chain_seed);
+        if (found != expected) {
+            atomic_store(&section->lost, true);
+            return false;
+        }
+        atomic_fetch_or_explicit(&section->verified[index / 8], (uint8_t)(1u << (index % 8)),
+                                 memory_order_relaxed);
+    }
+    return true;
+}
+
+edb_status section_draft_lay_out(struct section_draft *draft, uint64_t offset, uint64_t chain_seed,
+                                 struct frame_draft *frame_out, struct catalog_section *entry_out)
+{
+    struct section_descriptor *descriptor = &draft->descriptor;
+    uint64_t frame_bytes = section_layout(descriptor, offset);
+    uint64_t blocks = section_blocks(descriptor->body_bytes);
+    draft->table = memory_aligned((size_t)blocks * 8);
+    if (draft->table == NULL)
+        return memory_failed((size_t)blocks * 8);
+    for (uint64_t i = 0; i < blocks; i++)
+        store_u64(draft->table + 8 * i,
+                  section_block_checksum(descriptor, i, draft->body + i * SECTION_BLOCK_BYTES,
+                                         block_bytes(descriptor, i), chain_seed));
+    section_encode(descriptor, draft->payload);
+    draft->pieces[0] =
+        (struct frame_piece){FRAME_HEADER_BYTES, draft->payload, sizeof draft->payload};
+    draft->pieces[1] = (struct frame_piece){HEAD_BYTES, draft->table, (size_t)blocks * 8};
+    draft->pieces[2] =
+        (struct frame_piece){descriptor->body_offset, draft->body, (size_t)descriptor->body_bytes};
+    *frame_out = (struct frame_draft){.type = FRAME_SECTION,
+                                      .offset = offset,
+                                      .frame_bytes = frame_bytes,
+                                      .payload_bytes = sizeof draft->payload,
+                                      .payload = draft->payload,
+                                      .pieces = draft->pieces,
+                                      .piece_count = 3};
+    *entry_out = (struct catalog_section){.kind = descriptor->kind,
+                                          .space = descriptor->space,
+                                          .first = descriptor->first,
+                                          .last = descriptor->last,
+                                          .offset = offset,
+                                          .frame_bytes = frame_bytes};
+    return EDB_OK;
+}
+
+void section_draft_close(struct section_draft *draft)
+{
+    memory_free(draft->body);
+    memory_free(draft->table);
+    memset(draft, 0, sizeof *draft);
+}

@@ -1,0 +1,135 @@
+/* Reading and moving the anchors. Slots are hints: whatever they say is checked by the walk that
+ * begins there.
+ *
+ * "Two slots, in turn, a sync between" (7): at any moment at least one slot on the device is whole.
+ * A session goes on writing the same slot until a sync has made it durable, then turns to the
+ * other. It begins with the newest valid one (whose own writer may not have synced it), or with the
+ * invalid one if there is one. */
+#include <string.h>
+
+#include "store/store.h"
+
+enum { READ_ATTEMPTS = 8 };
+
+static const uint64_t synced_lag_bytes = 1u << 20;
+static const uint64_t live_lag_bytes = 4u << 20;
+
+struct slot_pair {
+    struct slot slots[2];
+    bool valid[2];
+};
+
+/* A slot that is being replaced may be read torn: tried again before it counts as lost. */
+static edb_status read_slots(struct store *store, struct slot_pair *pair)
+{
+    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+        uint8_t bytes[2][SLOT_BYTES];
+        struct os_read reads[2] = {{SLOT_OFFSET(0), bytes[0], SLOT_BYTES, 0},
+                                   {SLOT_OFFSET(1), bytes[1], SLOT_BYTES, 0}};
+        edb_status status = store->io->read_batch(store->file, reads, 2);
+        if (status != EDB_OK)
+            return status;
+        for (int i = 0; i < 2; i++)
+            pair->valid[i] = reads[i].got == SLOT_BYTES &&
+                             slot_decode(bytes[i], store->genesis.uuid, &pair->slots[i]);
+        if (pair->valid[0] && pair->valid[1])
+            return EDB_OK;
+    }
+    return EDB_OK;
+}
+
+/* Index of the newest valid slot, or -1. */
+static int newest_slot(const struct slot_pair *pair)
+{
+    if (pair->valid[0] && pair->valid[1])
+        return pair->slots[0].generation > pair->slots[1].generation ? 0 : 1;
+    return pair->valid[0] ? 0 : pair->valid[1] ? 1 : -1;
+}
+
+static bool same_boot(struct store *store, const struct slot *slot)
+{
+    static const uint8_t unknown[16];
+    uint8_t now[16];
+    store->io->boot_id(now);
+    return memcmp(now, unknown, sizeof now) != 0 && memcmp(now, slot->boot_id, sizeof now) == 0;
+}
+
+static size_t add_hints(struct store *store, const struct slot *slot, struct store_hint *hints)
+{
+    size_t count = 0;
+    uint64_t trusted = slot->synced.position;
+    if (same_boot(store, slot) && slot->live.position > trusted) {
+        trusted = slot->live.position;
+        hints[count++] = (struct store_hint){slot->live, trusted, slot->synced.position};
+    }
+    hints[count++] = (struct store_hint){slot->synced, trusted, slot->synced.position};
+    return count;
+}
+
+size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *status_out)
+{
+    struct slot_pair pair;
+    *status_out = read_slots(store, &pair);
+    if (*status_out != EDB_OK)
+        return 0;
+    int newest = newest_slot(&pair);
+    if (newest < 0) {
+        log_event(EDB_LOG_WARNING, "%s: both slots are lost; every frame is read", store->path);
+        return 0;
+    }
+    size_t count = add_hints(store, &pair.slots[newest], hints);
+    if (pair.valid[!newest])
+        count += add_hints(store, &pair.slots[!newest], hints + count);
+    return count;
+}
+
+/* Which slot may be replaced now. */
+static int choose_slot(const struct store *store, const struct slot_pair *pair)
+{
+    int newest = newest_slot(pair);
+    if (newest < 0)
+        return 0;
+    if (!pair->valid[!newest])
+        return !newest;
+    bool ours = store->writer.slot_index == newest &&
+                store->writer.slot.generation == pair->slots[newest].generation;
+    return ours && store->writer.slot_synced ? !newest : newest;
+}
+
+bool store_slot_due(const struct store *store)
+{
+    const struct slot *slot = &store->writer.slot;
+    uint64_t synced = atomic_load(&store->synced_to);
+    return synced >= slot->synced.position + synced_lag_bytes ||
+           store->end.offset >= slot->live.position + live_lag_bytes ||
+           store->catalog.catalog != slot->live.catalog;
+}
+
+edb_status store_slot_write(struct store *store)
+{
+    struct slot_pair pair;
+    edb_status status = read_slots(store, &pair);
+    if (status != EDB_OK)
+        return status;
+    int newest = newest_slot(&pair);
+    struct slot slot = {.chain_seed = store->genesis.chain_seed,
+                        .hash_seed = store->genesis.hash_seed};
+    memcpy(slot.uuid, store->genesis.uuid, sizeof slot.uuid);
+    slot.generation = newest < 0 ? 1 : pair.slots[newest].generation + 1;
+    slot.synced = store->synced_catalog;
+    slot.synced.position = atomic_load(&store->synced_to);
+    slot.live = store->catalog;
+    slot.live.position = store->end.offset;
+    store->io->boot_id(slot.boot_id);
+    int index = choose_slot(store, &pair);
+    uint8_t bytes[SLOT_BYTES];
+    slot_encode(&slot, bytes);
+    struct os_span span = {bytes, sizeof bytes};
+    status = store->io->write(store->file, SLOT_OFFSET(index), &span, 1);
+    if (status != EDB_OK)
+        return status;
+    store->writer.slot = slot;
+    store->writer.slot_index = index;
+    store->writer.slot_synced = false;
+    return EDB_OK;
+}

@@ -1,0 +1,263 @@
+/* The walk: from `end` on, frame by frame, as long as each verifies. Called by db/ to open, to
+ * refresh and after an append; the only place where `end` moves.
+ *
+ * A frame is accepted when its header is whole and made for this offset of this file, carries the
+ * checksum of the frame before and the next sequence number, lies inside the file, and (GROUP,
+ * CATALOG) its payload verifies. Vectors are checked here only where power may have failed
+ * (`deep`); elsewhere they are when first touched. A SECTION is stepped over by its header alone:
+ * damage in derived data never hides a later GROUP.
+ *
+ * The first frame that is not accepted ends the walk. Whether it is the end of the data, a torn
+ * tail or damage is not decided here: see store_recover.c. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "base/memory.h"
+#include "format/record.h"
+#include "format/section.h"
+#include "store/store.h"
+#include "store/store_map.h"
+
+void store_rewind(struct store *store, const struct store_position *position)
+{
+    store->end = *position;
+    memset(&store->last, 0, sizeof store->last);
+    store->pending.count = 0;
+    memset(&store->catalog, 0, sizeof store->catalog);
+    memset(&store->synced_catalog, 0, sizeof store->synced_catalog);
+}
+
+struct store_position store_first_position(const struct store *store)
+{
+    struct store_position first = {FIRST_FRAME_OFFSET, genesis_chain(&store->genesis), 1};
+    return first;
+}
+
+/* Sees that the file as we know it reaches to `limit`; asks the system when it does not. */
+static bool file_reaches(struct store *store, uint64_t limit)
+{
+    if (limit <= atomic_load_explicit(&store->file_bytes, memory_order_relaxed))
+        return true;
+    uint64_t bytes;
+    if (store->io->size(store->file, &bytes) != EDB_OK)
+        return false;
+    atomic_store_explicit(&store->file_bytes, bytes, memory_order_relaxed);
+    return limit <= bytes;
+}
+
+/* The invariant of the tail (at least one zero page inside the file) makes this one load in a
+ * healthy file. */
+bool store_has_news(struct store *store)
+{
+    uint64_t offset = store->end.offset;
+    uint64_t known = atomic_load_explicit(&store->file_bytes, memory_order_relaxed);
+    if (offset + FRAME_HEADER_BYTES > known) {
+        uint64_t bytes;
+        return store->io->size(store->file, &bytes) == EDB_OK &&
+               offset + FRAME_HEADER_BYTES <= bytes;
+    }
+    const uint8_t *at = store_at(store, offset, FRAME_ALIGN);
+    return at != NULL && __atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_ACQUIRE) != 0;
+}
+
+static edb_status read_header(struct store *store, uint64_t offset, struct frame_header *out,
+                              bool *whole_out)
+{
+    uint8_t bytes[FRAME_HEADER_BYTES];
+    struct os_read read = {offset, bytes, sizeof bytes, 0};
+    edb_status status = store->io->read_batch(store->file, &read, 1);
+    *whole_out = status == EDB_OK && read.got == sizeof bytes &&
+                 frame_header_decode(bytes, store->genesis.chain_seed, offset, out);
+    return status;
+}
+
+static bool vectors_verify(struct store *store, const struct store_frame *frame)
+{
+    struct group group;
+    if (group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
+                     frame->header.frame_bytes, &group) != EDB_OK)
+        return false;
+    for (uint32_t i = 0; i < group.count; i++) {
+        struct record record;
+        if (record_decode(frame->bytes, &group, i, &record) != EDB_OK)
+            return false;
+        if (record.operation == RECORD_PUT &&
+            record_vector_checksum(frame->bytes + record.vector_offset, record.vector_bytes,
+                                   record.row, store->genesis.chain_seed) != record.vector_checksum)
+            return false;
+    }
+    return true;
+}
+
+static bool payload_verifies(struct store *store, const struct store_frame *frame)
+{
+    const struct frame_header *header = &frame->header;
+    return frame_payload_checksum(frame->bytes + FRAME_HEADER_BYTES, header->payload_bytes,
+                                  store->genesis.chain_seed) == header->payload_checksum;
+}
+
+/* Whether the frame's bytes are in the file and in the map, and what its type promises about them
+ * holds. */
+static edb_status check_body(struct store *store, struct store_frame *frame, bool deep,
+                             bool *good_out)
+{
+    const struct frame_header *header = &frame->header;
+    *good_out = false;
+    if (!file_reaches(store, frame_end(header)))
+        return EDB_OK;
+    edb_status status = store_map_cover(store, header->offset, header->frame_bytes);
+    if (status != EDB_OK)
+        return status;
+    frame->bytes = store_at(store, header->offset, header->frame_bytes);
+    if (header->type == FRAME_SECTION)
+        *good_out = true;
+    else
+        *good_out = payload_verifies(store, frame) &&
+                    (header->type != FRAME_GROUP || !deep || vectors_verify(store, frame));
+    return EDB_OK;
+}
+
+/* The header at `end` does not fit. Is that because what we stand on has changed? */
+static edb_status check_footing(struct store *store)
+{
+    if (store->last.type == 0)
+        return EDB_OK;
+    struct frame_header now;
+    bool whole;
+    edb_status status = read_header(store, store->last.offset, &now, &whole);
+    if (status != EDB_OK)
+        return status;
+    if (whole && now.header_checksum == store->last.header_checksum)
+        return EDB_OK;
+    return fail(EDB_STALE, "%s: the frame at %llu changed under this handle", store->path,
+                (unsigned long long)store->last.offset);
+}
+
+/* The next frame, if there is one that may be accepted. */
+static edb_status next_frame(struct store *store, uint64_t deep_from, struct store_frame *frame,
+                             bool *found_out)
+{
+    const struct store_position *end = &store->end;
+    *found_out = false;
+    if (!file_reaches(store, end->offset + FRAME_HEADER_BYTES))
+        return EDB_OK;
+    bool whole;
+    edb_status status = read_header(store, end->offset, &frame->header, &whole);
+    if (status != EDB_OK)
+        return status;
+    const struct frame_header *header = &frame->header;
+    if (!whole || header->chain != end->chain || header->sequence != end->sequence)
+        return check_footing(store);
+    return check_body(store, frame, frame_end(header) > deep_from, found_out);
+}
+
+static edb_status remember_pending(struct store_pending *pending, uint64_t offset)
+{
+    if (pending->count == pending->capacity) {
+        size_t capacity = pending->capacity ? 2 * pending->capacity : 16;
+        uint64_t *grown = memory_resize(pending->offsets, capacity, sizeof *grown);
+        if (grown == NULL)
+            return memory_failed(capacity * sizeof *grown);
+        pending->offsets = grown;
+        pending->capacity = capacity;
+    }
+    pending->offsets[pending->count++] = offset;
+    return EDB_OK;
+}
+
+/* Hands over the frames of a transaction, the last of which is `frame`. */
+static edb_status visit_transaction(struct store *store, const struct store_frame *frame,
+                                    store_visit *visit, void *arg)
+{
+    for (size_t i = 0; i < store->pending.count; i++) {
+        struct store_frame part;
+        edb_status status = store_frame_at(store, store->pending.offsets[i], &part);
+        if (status == EDB_OK)
+            status = visit(arg, &part);
+        if (status != EDB_OK)
+            return status;
+    }
+    store->pending.count = 0;
+    return visit(arg, frame);
+}
+
+static edb_status accept_group(struct store *store, const struct store_frame *frame,
+                               store_visit *visit, void *arg)
+{
+    uint16_t flags = frame->header.flags;
+    if (flags & FRAME_BEGIN)
+        store->pending.count = 0; /* one that was open is abandoned */
+    else if (store->pending.count == 0)
+        return EDB_OK; /* goes on with nothing: part of an abandoned one */
+    if (flags & FRAME_COMMIT)
+        return visit_transaction(store, frame, visit, arg);
+    return remember_pending(&store->pending, frame->header.offset);
+}
+
+static edb_status accept_frame(struct store *store, const struct store_frame *frame,
+                               store_visit *visit, void *arg)
+{
+    const struct frame_header *header = &frame->header;
+    if (header->type == FRAME_GROUP)
+        return accept_group(store, frame, visit, arg);
+    if (header->type > FRAME_PAD && (header->flags & FRAME_CRITICAL))
+        return fail(EDB_FORMAT,
+                    "%s holds a frame of type %u at %llu that this library does not know: update "
+                    "EmbedCache",
+                    store->path, header->type, (unsigned long long)header->offset);
+    return visit(arg, frame);
+}
+
+static void step_over(struct store *store, const struct frame_header *header)
+{
+    store->end.offset = frame_next(header);
+    store->end.chain = header->header_checksum;
+    store->end.sequence = header->sequence + 1;
+    store->last = *header;
+    uint64_t synced = atomic_load(&store->synced_to);
+    if (header->synced_to > synced && header->synced_to <= header->offset)
+        atomic_store(&store->synced_to, header->synced_to);
+    if (header->epoch != store->writer.epoch && frame_end(header) > atomic_load(&store->synced_to))
+        store->writer.suspect = true;
+    store->writer.sealed = header->flags & FRAME_SEALED;
+    if (header->type == FRAME_CATALOG) {
+        store->catalog.position = frame_end(header);
+        store->catalog.catalog = header->offset;
+        store->catalog.catalog_checksum = header->header_checksum;
+    }
+    if (store->catalog.position <= atomic_load(&store->synced_to))
+        store->synced_catalog = store->catalog;
+}
+
+edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg)
+{
+    for (;;) {
+        struct store_frame frame;
+        bool found;
+        edb_status status = next_frame(store, deep_from, &frame, &found);
+        if (status != EDB_OK || !found)
+            return status;
+        status = accept_frame(store, &frame, visit, arg);
+        if (status != EDB_OK)
+            return status;
+        step_over(store, &frame.header);
+    }
+}
+
+edb_status store_frame_at(struct store *store, uint64_t offset, struct store_frame *frame_out)
+{
+    bool good = false;
+    edb_status status = EDB_OK;
+    memset(frame_out, 0, sizeof *frame_out);
+    if (offset >= FIRST_FRAME_OFFSET && offset % FRAME_ALIGN == 0 &&
+        file_reaches(store, offset + FRAME_HEADER_BYTES)) {
+        status = read_header(store, offset, &frame_out->header, &good);
+        if (status == EDB_OK && good)
+            status = check_body(store, frame_out, false, &good);
+    }
+    if (status == EDB_OK && !good)
+        return fail(EDB_CORRUPT, "%s: the frame at %llu does not verify", store->path,
+                    (unsigned long long)offset);
+    return status;
+}
