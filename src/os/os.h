@@ -46,7 +46,8 @@ struct os_io {
 
     /* Creates a file with a temporary name in the directory of `path` (EDB_NOT_FOUND when that is
      * absent). `name_out` is freed with memory_free. */
-    edb_status (*create_temporary)(const char *path, uint32_t mode, struct os_file **file_out, char **name_out);
+    edb_status (*create_temporary)(const char *path, uint32_t mode, struct os_file **file_out,
+                                   char **name_out);
 
     /* Renames the temporary to `path`, atomically, only if nothing is there (EDB_EXISTS). Not
      * durable before sync_directory. A symbolic link that leads nowhere is EDB_IO. */
@@ -66,7 +67,8 @@ struct os_io {
 
     /* Writes all spans one after another at `offset`. EDB_FULL: no space, quota or size limit.
      * After a failure any part may have been written. */
-    edb_status (*write)(struct os_file *file, uint64_t offset, const struct os_span *spans, size_t count);
+    edb_status (*write)(struct os_file *file, uint64_t offset, const struct os_span *spans,
+                        size_t count);
 
     /* One fdatasync. EDB_IO whatever the reason, a full device included: nobody knows then what is
      * on the device. */
@@ -79,7 +81,8 @@ struct os_io {
 
     /* Maps [offset, offset + bytes) for reading, shared, also past the end of the file (which must
      * not be touched before the file has grown there). `offset` is a multiple of 64 KiB. */
-    edb_status (*map)(struct os_file *file, uint64_t offset, uint64_t bytes, const uint8_t **address_out);
+    edb_status (*map)(struct os_file *file, uint64_t offset, uint64_t bytes,
+                      const uint8_t **address_out);
     void (*unmap)(struct os_file *file, const uint8_t *address, uint64_t bytes);
 
     /* Tries to take the writer lock; EDB_BUSY when another open file has it. Dies with its
