@@ -172,15 +172,15 @@ static edb_status commit_changes(edb *db, struct db_change *changes, size_t coun
         return status;
     struct db_run run;
     status = db_run_lay_out(db, changes, count, &run);
-    if (status == EDB_OK && run.count > 0) {
+    if (status == EDB_OK && run.count > 0)
         status = db_append(db, run.drafts, run.count, durable);
-        if (status == EDB_OK && durable)
-            status = db_make_durable(db);
-        if (status == EDB_OK && !durable && store_slot_due(db->store))
-            status = store_slot_write(db->store);
-        if (status == EDB_OK)
-            status = db_flush(db, false);
-    }
+    /* Also when nothing was left to write: what the commit found to be so already must stay so. */
+    if (status == EDB_OK && durable)
+        status = db_make_durable(db);
+    if (status == EDB_OK && !durable && store_slot_due(db->store))
+        status = store_slot_write(db->store);
+    if (status == EDB_OK)
+        status = db_flush(db, false);
     db_run_close(&run);
     return status;
 }

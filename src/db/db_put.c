@@ -113,52 +113,72 @@ static edb_status at_row(edb_status status, size_t row, size_t n)
     return n == 1 ? status : fail(status, "row %zu of the batch: %s", row, edb_error_detail());
 }
 
-static edb_status fill_changes(edb_space *space, const edb_key *keys, size_t n, const void *vectors,
-                               const edb_put_options *options, struct buffer *encoded,
-                               struct db_change *changes)
+/* What edb_put_many was given, and what becomes of it. */
+struct batch {
+    edb_space *space;
+    const edb_key *keys;
+    size_t n;
+    const uint8_t *vectors;
+    const edb_put_options *options;
+    struct buffer encoded; /* metadata of all rows */
+    struct db_change *changes;
+};
+
+static edb_status fill_changes(struct batch *batch)
 {
-    const uint8_t *vector = vectors;
+    const uint8_t *vector = batch->vectors;
     size_t total = 0;
-    for (size_t i = 0; i < n; i++) {
-        edb_status status =
-            db_check_put(space, &keys[i], vector, options_at(options, i), encoded, &changes[i]);
+    for (size_t i = 0; i < batch->n; i++) {
+        struct db_change *change = &batch->changes[i];
+        edb_status status = db_check_put(batch->space, &batch->keys[i], vector,
+                                         options_at(batch->options, i), &batch->encoded, change);
         if (status != EDB_OK)
-            return at_row(status, i, n);
-        vector += changes[i].vector_bytes;
-        total += change_bytes(&changes[i]);
+            return at_row(status, i, batch->n);
+        vector += change->vector_bytes;
+        total += change_bytes(change);
         if (total > EDB_TXN_BYTES_MAX)
             return fail(EDB_INVALID, "row %zu of the batch goes past %u bytes: use smaller batches",
                         i, EDB_TXN_BYTES_MAX);
     }
-    for (size_t i = 0; i < n; i++)
-        changes[i].metadata = encoded->bytes + changes[i].metadata_at;
+    for (size_t i = 0; i < batch->n; i++)
+        if (batch->changes[i].metadata_bytes > 0)
+            batch->changes[i].metadata = batch->encoded.bytes + batch->changes[i].metadata_at;
+    return EDB_OK;
+}
+
+static edb_status check_batch(const struct batch *batch)
+{
+    bool missing = batch->n > 0 && (batch->keys == NULL || batch->vectors == NULL);
+    if (batch->space == NULL || missing)
+        return fail(EDB_INVALID, "edb_put_many: an argument is NULL");
+    if (batch->n > EDB_TXN_BYTES_MAX / RECORD_BYTES)
+        return fail(EDB_INVALID, "a batch of %zu rows goes past %u bytes: use smaller batches",
+                    batch->n, EDB_TXN_BYTES_MAX);
     return EDB_OK;
 }
 
 edb_status edb_put_many(edb_space *space, const edb_key *keys, size_t n, const void *vectors,
                         const edb_put_options *options, uint64_t *rows_out)
 {
-    if (space == NULL || (n > 0 && (keys == NULL || vectors == NULL)))
-        return fail(EDB_INVALID, "edb_put_many: an argument is NULL");
+    struct batch batch = {space, keys, n, vectors, options, {0}, NULL};
+    edb_status status = check_batch(&batch);
+    if (status != EDB_OK)
+        return status;
     if (rows_out != NULL)
         memset(rows_out, 0xff, n * sizeof *rows_out);
     if (n == 0)
         return EDB_OK;
-    if (n > EDB_TXN_BYTES_MAX / RECORD_BYTES)
-        return fail(EDB_INVALID, "a batch of %zu rows goes past %u bytes: use smaller batches", n,
-                    EDB_TXN_BYTES_MAX);
-    struct buffer encoded;
-    buffer_open(&encoded, EDB_TXN_BYTES_MAX);
-    struct db_change *changes = memory_zeroed(n, sizeof *changes);
-    edb_status status = changes != NULL ? EDB_OK : memory_failed(n * sizeof *changes);
+    buffer_open(&batch.encoded, EDB_TXN_BYTES_MAX);
+    batch.changes = memory_zeroed(n, sizeof *batch.changes);
+    status = batch.changes != NULL ? EDB_OK : memory_failed(n * sizeof *batch.changes);
     if (status == EDB_OK)
-        status = fill_changes(space, keys, n, vectors, options, &encoded, changes);
+        status = fill_changes(&batch);
     if (status == EDB_OK)
-        status = db_commit(space->db, changes, n, EDB_DEFAULT);
+        status = db_commit(space->db, batch.changes, n, EDB_DEFAULT);
     for (size_t i = 0; i < n && status == EDB_OK && rows_out != NULL; i++)
-        rows_out[i] = changes[i].row;
-    memory_free(changes);
-    buffer_close(&encoded);
+        rows_out[i] = batch.changes[i].row;
+    memory_free(batch.changes);
+    buffer_close(&batch.encoded);
     return status;
 }
 

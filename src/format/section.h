@@ -2,7 +2,9 @@
  * first touched.
  *
  *   frame  | header 128 | descriptor 64 | checksum a block, 8 bytes each | gap | body |
- *                       <--- payload ---> (the checksum table guards itself: a wrong entry drops the section) */
+ *                       <--- payload -->
+ *
+ * The checksum table guards itself: a wrong entry drops the section. */
 #ifndef EDB_FORMAT_SECTION_H
 #define EDB_FORMAT_SECTION_H
 

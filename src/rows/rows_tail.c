@@ -126,7 +126,9 @@ void rows_adopt(struct rows *rows, struct section **sections, size_t count, uint
     if (gone > rows->tail_count)
         gone = rows->tail_count;
     rows->tail_count -= (size_t)gone;
-    memmove(rows->tail, rows->tail + gone * ROWS_ENTRY_BYTES, rows->tail_count * ROWS_ENTRY_BYTES);
+    if (rows->tail_count > 0)
+        memmove(rows->tail, rows->tail + gone * ROWS_ENTRY_BYTES,
+                rows->tail_count * ROWS_ENTRY_BYTES);
     rows->tail_first = covered;
     if (rows->tail_count == 0) {
         memory_free(rows->tail);

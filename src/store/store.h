@@ -80,6 +80,8 @@ struct store {
     struct store_position end;
     struct frame_header last; /* newest accepted header; type 0 when there is none */
     struct store_pending pending;
+    uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0
+                          none */
 
     struct anchor catalog;        /* newest CATALOG seen; position = end of its frame */
     struct anchor synced_catalog; /* newest CATALOG that lies before synced_to */

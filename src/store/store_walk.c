@@ -7,6 +7,10 @@
  * (`deep`); elsewhere they are when first touched. A SECTION is stepped over by its header alone:
  * damage in derived data never hides a later GROUP.
  *
+ * A frame that failed its deep check stays rejected: power failed while it was written, and it will
+ * not become better. Later walks of the same handle check less deep and would otherwise take it for
+ * news.
+ *
  * The first frame that is not accepted ends the walk. Whether it is the end of the data, a torn
  * tail or damage is not decided here: see store_recover.c. */
 #include <string.h>
@@ -24,6 +28,7 @@ void store_rewind(struct store *store, const struct store_position *position)
     store->end = *position;
     memset(&store->last, 0, sizeof store->last);
     store->pending.count = 0;
+    store->rejected = 0;
     memset(&store->catalog, 0, sizeof store->catalog);
     memset(&store->synced_catalog, 0, sizeof store->synced_catalog);
 }
@@ -149,7 +154,13 @@ static edb_status next_frame(struct store *store, uint64_t deep_from, struct sto
     const struct frame_header *header = &frame->header;
     if (!whole || header->chain != end->chain || header->sequence != end->sequence)
         return check_footing(store);
-    return check_body(store, frame, frame_end(header) > deep_from, found_out);
+    if (header->header_checksum == store->rejected)
+        return EDB_OK;
+    bool deep = frame_end(header) > deep_from;
+    status = check_body(store, frame, deep, found_out);
+    if (status == EDB_OK && !*found_out && deep)
+        store->rejected = header->header_checksum;
+    return status;
 }
 
 static edb_status remember_pending(struct store_pending *pending, uint64_t offset)
@@ -215,6 +226,7 @@ static void step_over(struct store *store, const struct frame_header *header)
     store->end.chain = header->header_checksum;
     store->end.sequence = header->sequence + 1;
     store->last = *header;
+    store->rejected = 0;
     uint64_t synced = atomic_load(&store->synced_to);
     if (header->synced_to > synced && header->synced_to <= header->offset)
         atomic_store(&store->synced_to, header->synced_to);

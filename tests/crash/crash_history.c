@@ -1,0 +1,51 @@
+/* Values and states of the reference. Called by the workload, which writes it, and the check, which
+ * compares. */
+#include "crash/crash_history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint32_t history_dims(uint32_t space)
+{
+    return space == 0 ? 6 : HISTORY_DIMS_MAX;
+}
+
+void history_key(uint32_t space, uint32_t key, char text[HISTORY_TEXT_BYTES])
+{
+    snprintf(text, HISTORY_TEXT_BYTES, "space %u key %u", space, key);
+}
+
+/* The first element is the version itself; the others tell every key and version apart. */
+void history_vector(uint32_t space, uint32_t key, uint16_t version, float *vector)
+{
+    uint32_t state = (space + 1) * 2654435761u + (key + 1) * 40503u + version * 97u;
+    vector[0] = (float)version;
+    for (uint32_t i = 1; i < history_dims(space); i++) {
+        state = state * 1664525u + 1013904223u;
+        vector[i] = (float)(state >> 8);
+    }
+}
+
+bool history_text(uint32_t key, uint16_t version, char text[HISTORY_TEXT_BYTES])
+{
+    snprintf(text, HISTORY_TEXT_BYTES, "text %u of version %u", key, version);
+    return (key + version) % 2 == 0;
+}
+
+static bool same_content(const struct history_state *a, const struct history_state *b)
+{
+    return a->exists == b->exists && a->spaces == b->spaces &&
+           memcmp(a->version, b->version, sizeof a->version) == 0;
+}
+
+bool history_allows(const struct history *history, uint64_t acknowledged,
+                    const struct history_state *found)
+{
+    size_t last = acknowledged + 1 < history->count ? (size_t)acknowledged + 1 : history->count - 1;
+    for (size_t n = last;; n--) {
+        if (same_content(&history->states[n], found))
+            return true;
+        if (n == 0 || (n <= acknowledged && history->states[n].durable))
+            return false;
+    }
+}

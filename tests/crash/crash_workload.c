@@ -1,0 +1,264 @@
+/* The workloads. Called by the crash tests and by the mutants. */
+#include "crash/crash_workload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "embedcache.h"
+#include "os/os_sim.h"
+
+struct workload {
+    enum workload_kind kind;
+    struct random_source random;
+    struct history *history;
+    struct history_state now;
+    edb *handles[2];
+    edb_space *spaces[2][HISTORY_SPACES];
+    edb *dropped[64]; /* handles of processes that died; closed when all is over */
+    size_t dropped_count;
+    size_t h;      /* whose turn it is */
+    bool wrote[2]; /* since it was opened: closing makes that durable */
+};
+
+const char *workload_name(enum workload_kind kind)
+{
+    static const char *const names[] = {"durable puts", "lazy puts",  "mixed",        "reopen",
+                                        "two writers",  "sync fails", "sync reverts", "dying"};
+    return names[kind];
+}
+
+static void die(const char *what, edb_status status)
+{
+    fprintf(stderr, "workload: %s: %s: %s\n", what, edb_status_name(status), edb_error_detail());
+    exit(1);
+}
+
+static uint32_t below(struct workload *w, uint32_t limit)
+{
+    return (uint32_t)random_below(&w->random, limit);
+}
+
+/* The operation is over: what it left, and whether it was acknowledged as durable. */
+static void note(struct workload *w, bool durable)
+{
+    struct history *history = w->history;
+    if (history->count == HISTORY_OPERATIONS_MAX)
+        die("too many operations", EDB_INVALID);
+    w->now.durable = durable;
+    history->states[history->count] = w->now;
+    os_sim_mark(history->count);
+    history->count++;
+}
+
+static uint16_t version_now(const struct workload *w)
+{
+    return (uint16_t)w->history->count;
+}
+
+static void open_handle(struct workload *w, size_t h, bool durable)
+{
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.durability = durable ? EDB_DURABLE : EDB_LAZY;
+    edb_status status = edb_open(WORKLOAD_PATH, &options, &w->handles[h]);
+    w->wrote[h] = false;
+    if (status != EDB_OK)
+        die("open", status);
+    if (!w->now.exists) {
+        w->now.exists = true;
+        note(w, true);
+    }
+    for (uint32_t s = 0; s < HISTORY_SPACES; s++) {
+        edb_space_spec spec = EDB_SPACE_SPEC_INIT;
+        spec.name = s == 0 ? "a" : "b";
+        spec.dims = history_dims(s);
+        status = edb_space_open(w->handles[h], &spec, &w->spaces[h][s]);
+        if (status != EDB_OK)
+            die("space", status);
+        if (w->now.spaces == s) {
+            w->now.spaces = s + 1;
+            w->wrote[h] = true;
+            note(w, durable);
+        }
+    }
+}
+
+static void add_change(struct workload *w, edb_txn *txn, uint32_t s, uint32_t k, bool put)
+{
+    char key[HISTORY_TEXT_BYTES];
+    char text[HISTORY_TEXT_BYTES];
+    float vector[HISTORY_DIMS_MAX];
+    uint16_t version = version_now(w);
+    edb_put_options options = EDB_PUT_OPTIONS_INIT;
+    edb_status status;
+    history_key(s, k, key);
+    history_vector(s, k, version, vector);
+    if (history_text(k, version, text))
+        options.text = text;
+    if (put)
+        status = edb_txn_put(txn, w->spaces[w->h][s], key, strlen(key), vector, &options);
+    else
+        status = edb_txn_delete(txn, w->spaces[w->h][s], key, strlen(key));
+    if (status != EDB_OK)
+        die("change", status);
+    w->now.version[s][k] = put ? version : 0;
+}
+
+/* One transaction of `changes` changes in one or both spaces. */
+static edb_status transact(struct workload *w, uint32_t changes, uint32_t deletes_in_ten,
+                           bool durable)
+{
+    edb_txn *txn;
+    struct history_state before = w->now;
+    bool both = below(w, 3) == 0;
+    uint32_t space = below(w, HISTORY_SPACES);
+    edb_status status = edb_begin(w->handles[w->h], &txn);
+    if (status != EDB_OK)
+        die("begin", status);
+    for (uint32_t i = 0; i < changes; i++)
+        add_change(w, txn, both ? i % 2 : space, below(w, HISTORY_KEYS),
+                   below(w, 10) >= deletes_in_ten);
+    if (memcmp(before.version, w->now.version, sizeof before.version) != 0)
+        w->wrote[w->h] = true;
+    return edb_commit(txn, durable ? EDB_DURABLE : EDB_LAZY);
+}
+
+static void change_something(struct workload *w, bool durable)
+{
+    static const uint32_t sizes[] = {1, 1, 1, 2, 5, 24};
+    bool large = w->kind == WORKLOAD_REOPEN && below(w, 2) == 0; /* enough for sections to be
+                                                                    written */
+    uint32_t changes = w->kind <= WORKLOAD_LAZY_PUTS ? 1 : large ? 40 : sizes[below(w, 6)];
+    edb_status status = transact(w, changes, w->kind <= WORKLOAD_LAZY_PUTS ? 0 : 2, durable);
+    if (status != EDB_OK)
+        die("commit", status);
+    note(w, durable);
+}
+
+static void close_and_open(struct workload *w)
+{
+    edb_status status = edb_close(w->handles[w->h]);
+    if (status != EDB_OK)
+        die("close", status);
+    note(w, w->wrote[w->h]);
+    open_handle(w, w->h, false);
+}
+
+static void sync_all(struct workload *w)
+{
+    edb_status status = edb_sync(w->handles[w->h]);
+    if (status != EDB_OK)
+        die("sync", status);
+    note(w, true);
+}
+
+/* The process is gone, its handle is not closed. Its lock went with it: it was taken only inside
+ * the calls. */
+static void drop_handle(struct workload *w)
+{
+    if (w->dropped_count < sizeof w->dropped / sizeof w->dropped[0])
+        w->dropped[w->dropped_count++] = w->handles[w->h];
+    open_handle(w, w->h, false);
+}
+
+static bool is_there(struct workload *w, const struct history_state *state)
+{
+    for (uint32_t s = 0; s < HISTORY_SPACES; s++)
+        for (uint32_t k = 0; k < HISTORY_KEYS; k++) {
+            char key[HISTORY_TEXT_BYTES];
+            float vector[HISTORY_DIMS_MAX];
+            history_key(s, k, key);
+            edb_status status = edb_get(w->spaces[w->h][s], key, strlen(key), vector);
+            uint16_t version = status == EDB_OK ? (uint16_t)vector[0] : 0;
+            if (version != state->version[s][k])
+                return false;
+        }
+    return true;
+}
+
+/* The content is that of the newest operation which is still there: the unknown one, or (REVERT)
+ * any since the last that was durable. */
+static void fall_back(struct workload *w)
+{
+    const struct history *history = w->history;
+    for (size_t n = history->count - 1;; n--) {
+        if (is_there(w, &history->states[n])) {
+            w->now = history->states[n];
+            return;
+        }
+        if (n == 0 || history->states[n].durable)
+            die("after a failed sync the content is that of no operation", EDB_CORRUPT);
+    }
+}
+
+/* A durable commit whose sync fails: its outcome is unknown until the file is opened again. */
+static void fail_a_sync(struct workload *w)
+{
+    os_sim_fail_sync(1, w->kind == WORKLOAD_KEEP ? OS_SIM_KEEP : OS_SIM_REVERT);
+    edb_status status = transact(w, 1 + below(w, 3), 2, true);
+    os_sim_fail_sync(0, OS_SIM_KEEP);
+    if (status == EDB_OK) { /* nothing to write: deletes of absent keys */
+        note(w, false);
+        return;
+    }
+    if (status != EDB_IO)
+        die("a commit whose sync fails", status);
+    note(w, false);
+    if (w->dropped_count < sizeof w->dropped / sizeof w->dropped[0])
+        w->dropped[w->dropped_count++] = w->handles[w->h];
+    open_handle(w, w->h, false);
+    fall_back(w);
+    note(w, false);
+}
+
+static bool choose_durable(struct workload *w)
+{
+    if (w->kind == WORKLOAD_DURABLE_PUTS)
+        return true;
+    return w->kind != WORKLOAD_LAZY_PUTS && below(w, 3) == 0;
+}
+
+static void step(struct workload *w)
+{
+    uint32_t dice = below(w, 20);
+    if (w->kind == WORKLOAD_TWO)
+        w->h = below(w, 2);
+    if (dice == 0 && (w->kind == WORKLOAD_REOPEN || w->kind == WORKLOAD_KEEP))
+        close_and_open(w);
+    else if (dice < 3 && w->kind == WORKLOAD_REOPEN)
+        close_and_open(w);
+    else if (dice < 3 && w->kind >= WORKLOAD_MIXED)
+        sync_all(w);
+    else if (dice < 8 && (w->kind == WORKLOAD_KEEP || w->kind == WORKLOAD_REVERT))
+        fail_a_sync(w);
+    else if (dice < 5 && w->kind == WORKLOAD_DYING)
+        drop_handle(w);
+    else
+        change_something(w, choose_durable(w));
+}
+
+void workload_run(enum workload_kind kind, uint64_t seed, size_t operations,
+                  struct history *history_out)
+{
+    struct workload w = {.kind = kind, .history = history_out};
+    w.random.state = seed;
+    memset(history_out, 0, sizeof *history_out);
+    history_out->count = 1; /* before everything: nothing */
+    open_handle(&w, 0, false);
+    if (kind == WORKLOAD_TWO)
+        open_handle(&w, 1, false);
+    while (history_out->count < operations)
+        step(&w);
+    for (size_t h = 0; h < 2; h++) {
+        if (w.handles[h] == NULL)
+            continue;
+        edb_status status = edb_close(w.handles[h]);
+        if (status != EDB_OK)
+            die("last close", status);
+        note(&w, w.wrote[h]);
+    }
+    os_sim_record(false);
+    for (size_t i = 0; i < w.dropped_count; i++)
+        edb_close(w.dropped[i]);
+}

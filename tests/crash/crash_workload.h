@@ -1,0 +1,29 @@
+/* Seeded programs against the public API, on the simulated machine, with a mark in its journal for
+ * every acknowledgement. */
+#ifndef EDB_TESTS_CRASH_WORKLOAD_H
+#define EDB_TESTS_CRASH_WORKLOAD_H
+
+#include "crash/crash_history.h"
+
+#define WORKLOAD_PATH "cache.edb"
+
+enum workload_kind {
+    WORKLOAD_DURABLE_PUTS,
+    WORKLOAD_LAZY_PUTS,
+    WORKLOAD_MIXED,  /* puts, deletes, batches, transactions, syncs; lazy and durable */
+    WORKLOAD_REOPEN, /* as mixed, with closing in between: sections and catalogs are written */
+    WORKLOAD_TWO,    /* two handles take turns as writers */
+    WORKLOAD_KEEP,   /* syncs fail, the pages stay as they are in memory */
+    WORKLOAD_REVERT, /* syncs fail, the pages fall back */
+    WORKLOAD_DYING,  /* handles are dropped without closing, as if the process were killed */
+    WORKLOAD_KINDS
+};
+
+const char *workload_name(enum workload_kind kind);
+
+/* Runs one; the machine has been begun. Ends the test program when an operation fails that must
+ * not. */
+void workload_run(enum workload_kind kind, uint64_t seed, size_t operations,
+                  struct history *history_out);
+
+#endif
