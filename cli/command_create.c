@@ -1,0 +1,65 @@
+/* embedcache create: a file with one space, or one more space in a file. */
+#include <stdio.h>
+
+#include "cache_open.h"
+#include "commands.h"
+#include "report_error.h"
+
+static int create(const struct arguments *arguments);
+static int is_there(struct cache *cache, const char *name);
+static void print_space(const struct cache *cache, int existed);
+
+static const struct option options[] = {
+    COUNT_ROW("dims", 0, "numbers in a vector; 0 = opaque values (needed)", 0, EDB_DIMS_MAX),
+    OPTION_SPACE,
+    OPTIONS_SPACE_SPEC,
+    OPTIONS_COMMON,
+};
+
+const struct command command_create = {
+    .name = "create",
+    .operands = "FILE",
+    .summary = "Creates a file, or one more space in a file",
+    .details =
+        "What a space is stays as it was created: vectors of another model, size or role are\n"
+        "refused there. Creating a space again as it is does nothing.\n\n"
+        "  embedcache create cache.edb --dims 1536 --model text-embedding-3-small",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = create,
+};
+
+static int create(const struct arguments *arguments)
+{
+    struct space_wish wish = space_wish_take(arguments);
+    struct cache cache;
+    if (!option_given(arguments, "dims"))
+        return report_error(CODE_USAGE, "create needs the size of the vectors: --dims 1536");
+    wish.dims = (int)option_count(arguments, "dims", 0);
+    int code = cache_open(&cache, arguments->operands[0], CACHE_CREATE);
+    int existed = code == CODE_OK && is_there(&cache, wish.name);
+    if (code == CODE_OK)
+        code = cache_make_space(&cache, &wish);
+    if (code == CODE_OK && !report_is_quiet())
+        print_space(&cache, existed);
+    return cache_close(&cache, code);
+}
+
+static int is_there(struct cache *cache, const char *name)
+{
+    return edb_space_find(cache->db, name, &cache->space) == EDB_OK;
+}
+
+static void print_space(const struct cache *cache, int existed)
+{
+    char metric[16];
+    option_word(METRIC_WORDS, cache->spec.metric, metric, sizeof metric);
+    printf("%s: space %s%s, %u dims", cache->path, cache->spec.name,
+           existed ? " was there already" : "", cache->spec.dims);
+    if (cache->spec.dims > 0)
+        printf(", %s", metric);
+    if (cache->spec.model[0] != '\0')
+        printf(", model %s", cache->spec.model);
+    putchar('\n');
+}

@@ -1,0 +1,153 @@
+/* embedcache del: deletes keys, a thousand a commit. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cache_open.h"
+#include "commands.h"
+#include "record_batch.h"
+#include "report_error.h"
+#include "text_style.h"
+
+enum { MISSING_NAMED_MAX = 10 };
+
+/* A deletion that is under way. */
+struct deletion {
+    struct cache cache;
+    struct batch batch;
+    uint64_t deleted;
+    uint64_t missing;
+};
+
+static int del(const struct arguments *arguments);
+static int delete_operands(struct deletion *deletion, const struct arguments *arguments);
+static int delete_listed(struct deletion *deletion, const struct arguments *arguments);
+static int take_key(struct deletion *deletion, const struct record *record);
+static int commit_batch(struct deletion *deletion);
+static int sum_up(const struct deletion *deletion);
+
+static const struct option options[] = {
+    TEXT_ROW("keys", "FILE", "delete these too: .txt with a key a line, or .jsonl (\"-\": stdin)"),
+    TEXT_ROW("key-field", "NAME", "the key's member in .jsonl (key)"),
+    OPTION_SPACE,
+    OPTIONS_COMMON,
+};
+
+const struct command command_del = {
+    .name = "del",
+    .operands = "FILE KEY...",
+    .summary = "Deletes keys",
+    .details =
+        "Keys that are not there are named and make the exit code 1; the others are deleted.\n\n"
+        "  embedcache del cache.edb hello\n"
+        "  embedcache del cache.edb --keys old-keys.txt",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = (size_t)-1,
+    .run = del,
+};
+
+static int del(const struct arguments *arguments)
+{
+    struct deletion deletion;
+    memset(&deletion, 0, sizeof deletion);
+    if (arguments->operand_count < 2 && !option_given(arguments, "keys"))
+        return report_error(CODE_USAGE, "del needs keys: embedcache del FILE KEY, or --keys FILE");
+    int code = cache_open(&deletion.cache, arguments->operands[0], CACHE_CHANGE);
+    if (code == CODE_OK)
+        code = cache_find_space(&deletion.cache, option_text(arguments, "space"));
+    if (code == CODE_OK)
+        code = batch_open(&deletion.batch, 0, BATCH_ROWS);
+    if (code == CODE_OK)
+        code = delete_operands(&deletion, arguments);
+    if (code == CODE_OK && option_given(arguments, "keys"))
+        code = delete_listed(&deletion, arguments);
+    if (code == CODE_OK)
+        code = commit_batch(&deletion);
+    if (code == CODE_OK)
+        code = sum_up(&deletion);
+    batch_close(&deletion.batch);
+    return cache_close(&deletion.cache, code);
+}
+
+static int delete_operands(struct deletion *deletion, const struct arguments *arguments)
+{
+    int code = CODE_OK;
+    for (size_t i = 1; i < arguments->operand_count && code == CODE_OK; i++) {
+        struct record record = {
+            arguments->operands[i], strlen(arguments->operands[i]), NULL, 0, NULL, 0};
+        code = take_key(deletion, &record);
+    }
+    return code;
+}
+
+static int delete_listed(struct deletion *deletion, const struct arguments *arguments)
+{
+    const char *path = option_text(arguments, "keys");
+    const char *field = option_text(arguments, "key-field");
+    struct record_fields fields = {field != NULL ? field : "key", NULL, NULL, 0, 1};
+    struct record_reader reader;
+    struct record record;
+    int code = record_open(&reader, path, field != NULL || record_is_json_name(path), &fields);
+    while (code == CODE_OK) {
+        code = record_next(&reader, &record);
+        if (code == CODE_OK)
+            code = take_key(deletion, &record);
+    }
+    record_close(&reader);
+    return code == CODE_END ? CODE_OK : code;
+}
+
+/* A key that comes twice is deleted once. */
+static int take_key(struct deletion *deletion, const struct record *record)
+{
+    if (batch_has_key(&deletion->batch, record->key, record->key_bytes))
+        return CODE_OK;
+    edb_status status = edb_contains(deletion->cache.space, record->key, record->key_bytes);
+    if (status == EDB_NOT_FOUND) {
+        if (deletion->missing++ < MISSING_NAMED_MAX)
+            report_error(CODE_NOT_FOUND, "no key \"%.*s\" in space %s", (int)record->key_bytes,
+                         record->key, deletion->cache.spec.name);
+        return CODE_OK;
+    }
+    if (status != EDB_OK)
+        return report_status(status, NULL);
+    int code = batch_add(&deletion->batch, record);
+    if (code == CODE_OK && batch_is_full(&deletion->batch))
+        code = commit_batch(deletion);
+    return code;
+}
+
+static int commit_batch(struct deletion *deletion)
+{
+    struct batch *batch = &deletion->batch;
+    edb_txn *txn = NULL;
+    if (batch->rows == 0)
+        return CODE_OK;
+    batch_aim(batch);
+    edb_status status = edb_begin(deletion->cache.db, &txn);
+    for (size_t i = 0; i < batch->rows && status == EDB_OK; i++)
+        status =
+            edb_txn_delete(txn, deletion->cache.space, batch->keys[i].data, batch->keys[i].bytes);
+    if (status == EDB_OK) {
+        status = edb_commit(txn, EDB_DURABLE);
+        txn = NULL;
+    }
+    int code = status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    edb_abort(txn);
+    deletion->deleted += status == EDB_OK ? batch->rows : 0;
+    batch_clear(batch);
+    return code;
+}
+
+static int sum_up(const struct deletion *deletion)
+{
+    char deleted[STYLE_COUNT_BYTES];
+    char missing[STYLE_COUNT_BYTES];
+    if (!report_is_quiet()) {
+        printf("%s deleted", style_count(deletion->deleted, deleted));
+        if (deletion->missing > 0)
+            printf(", %s not there", style_count(deletion->missing, missing));
+        putchar('\n');
+    }
+    return deletion->missing > 0 ? CODE_NOT_FOUND : CODE_OK;
+}

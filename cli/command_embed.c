@@ -1,0 +1,246 @@
+/* embedcache embed: texts in, vectors kept. A text that is there is a hit and is never computed
+ * again; the misses are embedded in batches, each a durable commit. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cache_open.h"
+#include "commands.h"
+#include "hashing_embedder.h"
+#include "interrupt_catch.h"
+#include "json_emit.h"
+#include "progress_draw.h"
+#include "record_batch.h"
+#include "report_error.h"
+#include "text_style.h"
+
+/* An embedding run that is under way. */
+struct embedding {
+    const struct arguments *arguments;
+    struct record_reader input;
+    struct cache cache;
+    struct batch batch;
+    struct embedder *embedder;
+    struct progress progress;
+    uint64_t texts;
+    uint64_t hits;
+    uint64_t stored;
+    uint64_t skipped; /* empty lines, null texts */
+};
+
+static int embed(const struct arguments *arguments);
+static int open_input(struct embedding *run);
+static int open_store(struct embedding *run);
+static int check_model(const struct cache *cache);
+static int embed_texts(struct embedding *run);
+static int take_record(struct embedding *run, const struct record *record);
+static int embed_record(struct embedding *run, const struct record *record);
+static int commit_batch(struct embedding *run);
+static int sum_up(const struct embedding *run, double seconds, int code);
+static void print_json(const struct embedding *run, double seconds);
+static void print_counts(const struct embedding *run, FILE *file);
+
+static const struct option options[] = {
+    TEXT_ROW("input", "FILE", "a text a line, or .jsonl (\"-\": stdin) (needed)"),
+    TEXT_ROW("text-field", "NAME", "the text's member in JSON lines (text)"),
+    TEXT_ROW("key-field", "NAME", "the key's member (the text itself is the key)"),
+    TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
+    FLAG_ROW("metadata-rest", 0, "all members but key and text are the metadata"),
+    COUNT_ROW("dims", 0, "size of the vectors of a new space (384)", 1, EDB_DIMS_MAX),
+    OPTION_BATCH,
+    OPTION_SPACE,
+    OPTION_JSON,
+    OPTIONS_COMMON,
+};
+
+const struct command command_embed = {
+    .name = "embed",
+    .operands = "FILE --input TEXTS",
+    .summary = "Embeds texts that are not there yet, with the built-in embedder",
+    .details =
+        "Each line is a text; its key is the text itself. Empty lines are passed over.\n"
+        "Standard input is JSON lines when a member is named. Texts that are there are hits,\n"
+        "not computed again. The built-in embedder (" EMBEDDER_MODEL
+        ") needs no model and no network. It is\n"
+        "lexical: texts are near when they share words, not when they mean the same.\n\n"
+        "  embedcache embed notes.edb --input notes.txt",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = embed,
+};
+
+static int embed(const struct arguments *arguments)
+{
+    struct embedding run;
+    memset(&run, 0, sizeof run);
+    run.arguments = arguments;
+    if (!option_given(arguments, "input"))
+        return report_error(
+            CODE_USAGE, "embed needs texts: --input texts.txt, or --input - for standard input");
+    double started = progress_seconds();
+    int code = open_input(&run);
+    if (code == CODE_OK)
+        code = open_store(&run);
+    if (code == CODE_OK) {
+        code = embed_texts(&run);
+        code = sum_up(&run, progress_seconds() - started, code);
+    }
+    embedder_close(run.embedder);
+    batch_close(&run.batch);
+    record_close(&run.input);
+    return cache_close(&run.cache, code);
+}
+
+static int open_input(struct embedding *run)
+{
+    const struct arguments *arguments = run->arguments;
+    const char *path = option_text(arguments, "input");
+    const char *text = option_text(arguments, "text-field");
+    const char *metadata = option_text(arguments, "metadata-field");
+    struct record_fields fields = {
+        option_text(arguments, "key-field"), text != NULL ? text : "text",
+        metadata != NULL ? metadata : "metadata", option_given(arguments, "metadata-rest"), 0};
+    int is_json = record_is_json_name(path) || text != NULL || metadata != NULL ||
+                  fields.key != NULL || fields.metadata_is_rest;
+    return record_open(&run->input, path, is_json, &fields);
+}
+
+static int open_store(struct embedding *run)
+{
+    struct space_wish wish = space_wish_none(run->arguments);
+    int code = cache_open(&run->cache, run->arguments->operands[0], CACHE_CREATE);
+    if (code != CODE_OK)
+        return code;
+    if (option_given(run->arguments, "dims"))
+        wish.dims = (int)option_count(run->arguments, "dims", 0);
+    if (edb_space_find(run->cache.db, wish.name, &run->cache.space) == EDB_OK) {
+        code = cache_find_space(&run->cache, wish.name);
+        code = code == CODE_OK ? check_model(&run->cache) : code;
+    } else {
+        wish.model = EMBEDDER_MODEL;
+        wish.dims = wish.dims == WISH_NONE ? EMBEDDER_DIMS : wish.dims;
+    }
+    if (code == CODE_OK)
+        code = cache_make_space(&run->cache, &wish);
+    size_t rows_max = (size_t)option_count(run->arguments, "batch", BATCH_ROWS);
+    if (code == CODE_OK)
+        code = batch_open(&run->batch, run->cache.spec.dims, rows_max);
+    return code;
+}
+
+static int check_model(const struct cache *cache)
+{
+    if (strcmp(cache->spec.model, EMBEDDER_MODEL) == 0 && cache->spec.dims > 0)
+        return CODE_OK;
+    return report_error(CODE_BAD_DATA,
+                        "space %s of %s holds vectors of model \"%s\", not of " EMBEDDER_MODEL
+                        ": choose another with --space",
+                        cache->spec.name, cache->path, cache->spec.model);
+}
+
+static int embed_texts(struct embedding *run)
+{
+    struct record record;
+    int code = CODE_OK;
+    interrupt_catch();
+    progress_begin(&run->progress, "embed", "texts", 0);
+    while (code == CODE_OK && !interrupt_caught()) {
+        code = record_next(&run->input, &record);
+        if (code == CODE_OK)
+            code = take_record(run, &record);
+        if (code == CODE_OK && batch_is_full(&run->batch))
+            code = commit_batch(run);
+        progress_show(&run->progress, run->texts);
+    }
+    progress_end(&run->progress);
+    if (code != CODE_OK && code != CODE_END)
+        return code;
+    return commit_batch(run);
+}
+
+static int take_record(struct embedding *run, const struct record *record)
+{
+    int is_empty_line = !run->input.is_json && record->text_bytes == 0;
+    if (record->text == NULL || is_empty_line) {
+        run->skipped++;
+        return CODE_OK;
+    }
+    run->texts++;
+    edb_status status = EDB_OK;
+    if (!batch_has_key(&run->batch, record->key, record->key_bytes))
+        status = edb_contains(run->cache.space, record->key, record->key_bytes);
+    if (status == EDB_OK)
+        run->hits++;
+    if (status == EDB_NOT_FOUND)
+        return embed_record(run, record);
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+}
+
+/* The embedder is made for the first miss: a run of hits does without. */
+static int embed_record(struct embedding *run, const struct record *record)
+{
+    if (run->embedder == NULL)
+        run->embedder = embedder_open(run->cache.spec.dims);
+    if (run->embedder == NULL)
+        return report_no_memory();
+    embedder_embed(run->embedder, record->text, record->text_bytes, batch_next_vector(&run->batch));
+    return batch_add(&run->batch, record);
+}
+
+static int commit_batch(struct embedding *run)
+{
+    if (run->batch.rows == 0)
+        return CODE_OK;
+    edb_status status = batch_store(&run->batch, run->cache.space);
+    if (status != EDB_OK)
+        return report_status(status, "these texts are not stored");
+    run->stored += run->batch.rows;
+    batch_clear(&run->batch);
+    return CODE_OK;
+}
+
+static int sum_up(const struct embedding *run, double seconds, int code)
+{
+    char count[STYLE_COUNT_BYTES];
+    if (code != CODE_OK)
+        return report_error(code, "%s texts were embedded and stored before that",
+                            style_count(run->stored, count));
+    if (option_given(run->arguments, "json")) {
+        print_json(run, seconds);
+    } else if (interrupt_caught() || !report_is_quiet()) {
+        FILE *file = interrupt_caught() ? stderr : stdout;
+        if (interrupt_caught())
+            fputs("embedcache: interrupted: ", file);
+        print_counts(run, file);
+        fprintf(file, ", %s\n", style_seconds(seconds, count));
+    }
+    return interrupt_caught() ? CODE_INTERRUPTED : CODE_OK;
+}
+
+static void print_json(const struct embedding *run, double seconds)
+{
+    struct emitter json = EMITTER(stdout);
+    emit_begin(&json, '{');
+    emit_name(&json, "texts");
+    emit_count(&json, run->texts);
+    emit_name(&json, "hits");
+    emit_count(&json, run->hits);
+    emit_name(&json, "embedded");
+    emit_count(&json, run->stored);
+    emit_name(&json, "skipped");
+    emit_count(&json, run->skipped);
+    emit_name(&json, "seconds");
+    emit_real(&json, (float)seconds);
+    emit_end(&json, '}');
+    putchar('\n');
+}
+
+static void print_counts(const struct embedding *run, FILE *file)
+{
+    char count[STYLE_COUNT_BYTES];
+    fprintf(file, "%s texts: ", style_count(run->texts, count));
+    fprintf(file, "%s hits, ", style_count(run->hits, count));
+    fprintf(file, "%s embedded and stored", style_count(run->stored, count));
+    if (run->skipped > 0)
+        fprintf(file, ", %s empty", style_count(run->skipped, count));
+}

@@ -1,0 +1,104 @@
+/* embedcache put: one vector, or one opaque value, under one key. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cache_open.h"
+#include "commands.h"
+#include "report_error.h"
+#include "vector_read.h"
+
+/* What is to be stored: floats, or bytes. */
+struct content {
+    float *vector;
+    char *value;
+    size_t value_bytes;
+    uint32_t dims;
+};
+
+static int put(const struct arguments *arguments);
+static int read_content(const struct arguments *arguments, struct content *content);
+static int store(struct cache *cache, const struct arguments *arguments,
+                 const struct content *content);
+
+static const struct option options[] = {
+    TEXT_ROW("vector", "LIST", "the vector as a JSON list"),
+    TEXT_ROW("vector-file", "FILE", "the vector as a .npy file of one row"),
+    TEXT_ROW("value-file", "FILE", "any bytes, for a space of dims 0 (\"-\": stdin)"),
+    TEXT_ROW("text", "TEXT", "text to keep beside it"),
+    TEXT_ROW("metadata", "JSON", "a JSON object to keep beside it"),
+    OPTION_SPACE,
+    OPTIONS_SPACE_SPEC,
+    OPTIONS_COMMON,
+};
+
+const struct command command_put = {
+    .name = "put",
+    .operands = "FILE KEY",
+    .summary = "Stores a vector under a key, replacing what was there",
+    .details = "Without --vector or --vector-file the vector is read from standard input. A space\n"
+               "that is not there is created with the vector's size.\n\n"
+               "  embedcache put cache.edb hello --vector '[0.1, 0.2, 0.3]' --text 'Hello, world'",
+    .options = options,
+    .operands_min = 2,
+    .operands_max = 2,
+    .run = put,
+};
+
+static int put(const struct arguments *arguments)
+{
+    struct content content = {NULL, NULL, 0, 0};
+    struct space_wish wish = space_wish_take(arguments);
+    struct cache cache = {NULL, NULL, NULL, EDB_SPACE_SPEC_INIT};
+    int code = read_content(arguments, &content);
+    wish.dims = (int)content.dims;
+    if (code == CODE_OK)
+        code = cache_open(&cache, arguments->operands[0], CACHE_CREATE);
+    if (code == CODE_OK)
+        code = cache_make_space(&cache, &wish);
+    if (code == CODE_OK)
+        code = store(&cache, arguments, &content);
+    free(content.vector);
+    free(content.value);
+    return cache_close(&cache, code);
+}
+
+static int read_content(const struct arguments *arguments, struct content *content)
+{
+    const char *list = option_text(arguments, "vector");
+    const char *array = option_text(arguments, "vector-file");
+    const char *value = option_text(arguments, "value-file");
+    if ((list != NULL) + (array != NULL) + (value != NULL) > 1)
+        return report_error(CODE_USAGE,
+                            "give one of --vector, --vector-file and --value-file, not several");
+    if (value != NULL)
+        return vector_read_bytes(value, EDB_VALUE_BYTES_MAX, &content->value,
+                                 &content->value_bytes);
+    if (array != NULL)
+        return vector_from_npy(array, &content->vector, &content->dims);
+    if (list != NULL)
+        return vector_from_json(list, strlen(list), "--vector", &content->vector, &content->dims);
+    if (isatty(STDIN_FILENO))
+        return report_error(
+            CODE_USAGE,
+            "put needs a vector: --vector '[0.1, 0.2]', --vector-file or standard input");
+    return vector_from_stdin(&content->vector, &content->dims);
+}
+
+static int store(struct cache *cache, const struct arguments *arguments,
+                 const struct content *content)
+{
+    const char *key = arguments->operands[1];
+    edb_put_options put_options = EDB_PUT_OPTIONS_INIT;
+    put_options.text = option_text(arguments, "text");
+    put_options.metadata_json = option_text(arguments, "metadata");
+    put_options.value_bytes = content->value_bytes;
+    const void *stored = content->value != NULL ? (const void *)content->value : content->vector;
+    edb_status status = edb_put(cache->space, key, strlen(key), stored, &put_options);
+    if (status != EDB_OK)
+        return report_status(status, NULL);
+    if (!report_is_quiet())
+        printf("stored %s in %s\n", key, cache->path);
+    return CODE_OK;
+}

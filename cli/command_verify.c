@@ -1,0 +1,111 @@
+/* embedcache verify: reads and checks every byte that is in use; writes nothing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cache_open.h"
+#include "commands.h"
+#include "json_emit.h"
+#include "report_error.h"
+#include "text_style.h"
+
+static int verify(const struct arguments *arguments);
+static void print_problem(void *arg, uint64_t offset, uint64_t bytes, const char *message);
+static void write_problem(void *arg, uint64_t offset, uint64_t bytes, const char *message);
+static void write_report(struct emitter *json, const edb_verify_report *report, edb_status status);
+static void print_report(const char *path, const edb_verify_report *report);
+
+static const struct option options[] = {
+
+    OPTION_JSON,
+    OPTIONS_COMMON,
+};
+
+const struct command command_verify = {
+    .name = "verify",
+    .operands = "FILE",
+    .summary = "Checks every byte of a file that is in use",
+    .details =
+        "Names each problem and its place; exit code 3 when there is one. Nothing is written.\n\n"
+        "  embedcache verify cache.edb",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = verify,
+};
+
+static int verify(const struct arguments *arguments)
+{
+    struct cache cache;
+    struct emitter json = EMITTER(stdout);
+    int is_json = option_given(arguments, "json");
+    edb_verify_report report = {.struct_size = sizeof report};
+    int code = cache_open(&cache, arguments->operands[0], CACHE_READ);
+    if (code != CODE_OK)
+        return cache_close(&cache, code);
+    if (is_json) {
+        emit_begin(&json, '{');
+        emit_name(&json, "problems_found");
+        emit_begin(&json, '[');
+    }
+    edb_status status = edb_verify(cache.db, is_json ? write_problem : print_problem,
+                                   is_json ? &json : NULL, &report);
+    if (is_json)
+        write_report(&json, &report, status);
+    if (status != EDB_OK)
+        code = report_status(status, NULL);
+    else if (!is_json && !report_is_quiet())
+        print_report(cache.path, &report);
+    return cache_close(&cache, code);
+}
+
+static void print_problem(void *arg, uint64_t offset, uint64_t bytes, const char *message)
+{
+    (void)arg;
+    printf("at %" PRIu64 ", %" PRIu64 " bytes: %s\n", offset, bytes, message);
+}
+
+static void write_problem(void *arg, uint64_t offset, uint64_t bytes, const char *message)
+{
+    struct emitter *json = arg;
+    emit_begin(json, '{');
+    emit_name(json, "offset");
+    emit_count(json, offset);
+    emit_name(json, "bytes");
+    emit_count(json, bytes);
+    emit_name(json, "message");
+    emit_text(json, message);
+    emit_end(json, '}');
+}
+
+static void write_report(struct emitter *json, const edb_verify_report *report, edb_status status)
+{
+    emit_end(json, ']');
+    emit_name(json, "ok");
+    emit_bool(json, status == EDB_OK);
+    emit_name(json, "problems");
+    emit_count(json, report->problems);
+    emit_name(json, "frames");
+    emit_count(json, report->frames);
+    emit_name(json, "records");
+    emit_count(json, report->records);
+    emit_name(json, "vectors");
+    emit_count(json, report->vectors);
+    emit_name(json, "sections");
+    emit_count(json, report->sections);
+    emit_name(json, "bytes");
+    emit_count(json, report->bytes);
+    emit_end(json, '}');
+    putchar('\n');
+}
+
+static void print_report(const char *path, const edb_verify_report *report)
+{
+    char text[STYLE_COUNT_BYTES];
+    printf("%s is good: ", path);
+    printf("%s frames, ", style_count(report->frames, text));
+    printf("%s records, ", style_count(report->records, text));
+    printf("%s vectors, ", style_count(report->vectors, text));
+    printf("%s sections, ", style_count(report->sections, text));
+    printf("%s read\n", style_bytes(report->bytes, text));
+}

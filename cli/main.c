@@ -1,0 +1,144 @@
+/* The command `embedcache`: finds the command by name, lets the options be read, runs it, and makes
+ * sure that what was printed arrived. What a command does is in its own file. */
+#include <embedcache.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "report_error.h"
+#include "text_style.h"
+
+static const struct command *const commands[] = {
+    &command_create, &command_put,    &command_get,  &command_del,   &command_import,
+    &command_embed,  &command_search, &command_info, &command_stats, &command_verify,
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int run_command(const struct command *command, int count, char **words);
+static int answer_word(int count, char **words);
+static int show_help(int count, char **words);
+static const struct command *find_command(const char *name);
+static int refuse_command(const char *name);
+static void print_start(void);
+static void print_overview(void);
+static void hear_library(void *arg, edb_log_level level, const char *message);
+static int finish_output(int code);
+
+int main(int argc, char **argv)
+{
+    /* A file size limit shall be an error that is reported, not a death. */
+    signal(SIGXFSZ, SIG_IGN);
+    edb_set_log(hear_library, NULL);
+    if (argc < 2) {
+        print_start();
+        return finish_output(CODE_OK);
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command != NULL)
+        return finish_output(run_command(command, argc - 2, argv + 2));
+    return finish_output(answer_word(argc - 1, argv + 1));
+}
+
+static int run_command(const struct command *command, int count, char **words)
+{
+    struct arguments arguments;
+    int code = options_parse(command, count, words, &arguments);
+    if (code != CODE_OK)
+        return code;
+    if (option_given(&arguments, "help")) {
+        options_print_help(stdout, command);
+        return CODE_OK;
+    }
+    report_quietly(option_given(&arguments, "quiet"));
+    return command->run(&arguments);
+}
+
+/* What is no command: help, the version, or a slip. */
+static int answer_word(int count, char **words)
+{
+    const char *word = words[0];
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0) {
+        printf("embedcache %s\n", edb_version());
+        return CODE_OK;
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return show_help(count - 1, words + 1);
+    return refuse_command(word);
+}
+
+static int show_help(int count, char **words)
+{
+    if (count == 0) {
+        print_overview();
+        return CODE_OK;
+    }
+    const struct command *command = find_command(words[0]);
+    if (command == NULL)
+        return refuse_command(words[0]);
+    options_print_help(stdout, command);
+    return CODE_OK;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+static int refuse_command(const char *name)
+{
+    if (name[0] == '-')
+        return report_error(CODE_USAGE,
+                            "%s: a command comes first: embedcache COMMAND FILE [options]", name);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (options_resemble(name, commands[i]->name))
+            return report_error(CODE_USAGE, "unknown command %s: did you mean %s?", name,
+                                commands[i]->name);
+    }
+    return report_error(CODE_USAGE, "unknown command %s: embedcache help lists them", name);
+}
+
+static void print_start(void)
+{
+    printf("EmbedCache %s: never compute the same embedding twice.\n", edb_version());
+    puts("  embedcache embed notes.edb --input notes.txt      embed each line once and keep it");
+    puts("  embedcache search notes.edb --text \"a question\"   find the nearest lines");
+    puts("  embedcache import vectors.edb vectors.npy         keep the rows of a NumPy array");
+    puts("  embedcache help                                   all commands");
+}
+
+static void print_overview(void)
+{
+    printf("%sembedcache COMMAND FILE [options]%s\n\n", style_begin(stdout, STYLE_BOLD),
+           style_end(stdout));
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    puts("\nembedcache COMMAND --help tells more, embedcache --version the version.\n\n"
+         "Exit codes: 0 done, 1 not found, 2 wrong usage, 3 bad data, 4 busy (another writer),\n"
+         "5 I/O, 130 interrupted (what was stored before stays).\n"
+         "Commits are durable: what a command has counted survives kill -9 and power loss.");
+}
+
+static void hear_library(void *arg, edb_log_level level, const char *message)
+{
+    (void)arg;
+    if (level == EDB_LOG_WARNING)
+        report_note("note: %s", message);
+}
+
+/* A reader that went away (head, a pager) is no error worth a word; a full disk behind stdout
+ * is. */
+static int finish_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    if (errno != EPIPE)
+        return report_error(CODE_IO, "cannot write standard output: %s", strerror(errno));
+    return code != CODE_OK ? code : CODE_IO;
+}

@@ -1,0 +1,327 @@
+/* Parsing of the command line by the command's own table, and the help text printed from the same
+ * table. Knows nothing of what commands do. */
+#include "options.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report_error.h"
+#include "text_style.h"
+
+enum { WORD_BYTES = 64, HELP_COLUMN = 28 };
+
+/* The words that are still to be read. */
+struct words {
+    char **next;
+    char **end;
+};
+
+static int take_option(struct arguments *arguments, const char *word, struct words *words);
+static int take_letters(struct arguments *arguments, const char *word, struct words *words);
+static int take_value(struct arguments *arguments, size_t index, const char *attached,
+                      struct words *words);
+static int check_value(const struct command *command, const struct option *option,
+                       const char *value);
+static int check_operands(const struct arguments *arguments);
+static int refuse_unknown(const struct command *command, const char *name, size_t length);
+static size_t find_option(const struct command *command, const char *name, size_t length);
+static size_t index_of(const struct arguments *arguments, const char *name);
+static int parse_count(const char *text, uint64_t *count_out);
+static void print_option(FILE *file, const struct option *option);
+static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length);
+static size_t smaller(size_t a, size_t b);
+
+int options_parse(const struct command *command, int count, char **words,
+                  struct arguments *arguments_out)
+{
+    memset(arguments_out, 0, sizeof *arguments_out);
+    arguments_out->command = command;
+    arguments_out->operands = words;
+    struct words left = {words, words + count};
+    int options_ended = 0;
+    while (left.next < left.end) {
+        char *word = *left.next++;
+        int code = CODE_OK;
+        if (options_ended || word[0] != '-' || word[1] == '\0')
+            arguments_out->operands[arguments_out->operand_count++] = word;
+        else if (strcmp(word, "--") == 0)
+            options_ended = 1;
+        else if (word[1] == '-')
+            code = take_option(arguments_out, word + 2, &left);
+        else
+            code = take_letters(arguments_out, word + 1, &left);
+        if (code != CODE_OK)
+            return code;
+    }
+    return option_given(arguments_out, "help") ? CODE_OK : check_operands(arguments_out);
+}
+
+int option_given(const struct arguments *arguments, const char *name)
+{
+    return arguments->values[index_of(arguments, name)] != NULL;
+}
+
+const char *option_text(const struct arguments *arguments, const char *name)
+{
+    return arguments->values[index_of(arguments, name)];
+}
+
+uint64_t option_count(const struct arguments *arguments, const char *name, uint64_t fallback)
+{
+    const char *value = option_text(arguments, name);
+    uint64_t count = fallback;
+    if (value != NULL)
+        parse_count(value, &count);
+    return count;
+}
+
+double option_real(const struct arguments *arguments, const char *name, double fallback)
+{
+    const char *value = option_text(arguments, name);
+    return value == NULL ? fallback : strtod(value, NULL);
+}
+
+uint32_t option_choice(const struct arguments *arguments, const char *name, uint32_t fallback)
+{
+    size_t index = index_of(arguments, name);
+    const char *value = arguments->values[index];
+    if (value == NULL)
+        return fallback;
+    char word[WORD_BYTES];
+    uint32_t choice = 0;
+    while (option_word(arguments->command->options[index].argument, choice, word, sizeof word)) {
+        if (strcmp(word, value) == 0)
+            return choice;
+        choice++;
+    }
+    return fallback;
+}
+
+int option_word(const char *list, size_t index, char *out, size_t out_bytes)
+{
+    while (index > 0 && list != NULL) {
+        list = strchr(list, '|');
+        list = list == NULL ? NULL : list + 1;
+        index--;
+    }
+    if (list == NULL)
+        return 0;
+    size_t length = strcspn(list, "|");
+    snprintf(out, out_bytes, "%.*s", (int)length, list);
+    return 1;
+}
+
+void options_print_help(FILE *file, const struct command *command)
+{
+    fprintf(file, "%sembedcache %s%s %s [options]\n\n", style_begin(file, STYLE_BOLD),
+            command->name, style_end(file), command->operands);
+    fprintf(file, "%s.\n", command->summary);
+    if (command->details[0] != '\0')
+        fprintf(file, "\n%s\n", command->details);
+    fprintf(file, "\n%sOptions%s\n", style_begin(file, STYLE_BOLD), style_end(file));
+    for (const struct option *option = command->options; option->name != NULL; option++)
+        print_option(file, option);
+}
+
+int options_resemble(const char *word, const char *known)
+{
+    size_t length = strlen(word);
+    size_t known_length = strlen(known);
+    if (length >= 2 && strncmp(word, known, length) == 0)
+        return 1;
+    size_t slips = edit_distance(word, length, known, known_length);
+    return slips <= 2 && slips * 3 <= known_length;
+}
+
+/* "name", "name=value" or "name" and the next word. */
+static int take_option(struct arguments *arguments, const char *word, struct words *words)
+{
+    size_t length = strcspn(word, "=");
+    size_t index = find_option(arguments->command, word, length);
+    if (index == OPTIONS_MAX)
+        return refuse_unknown(arguments->command, word, length);
+    return take_value(arguments, index, word[length] == '=' ? word + length + 1 : NULL, words);
+}
+
+/* "-q", "-k 5", "-k5"; flags may be joined. */
+static int take_letters(struct arguments *arguments, const char *word, struct words *words)
+{
+    const struct option *options = arguments->command->options;
+    for (; *word != '\0'; word++) {
+        size_t index = 0;
+        while (options[index].name != NULL && options[index].letter != *word)
+            index++;
+        if (options[index].name == NULL)
+            return report_error(CODE_USAGE, "unknown option -%c: see embedcache %s --help", *word,
+                                arguments->command->name);
+        if (options[index].kind != OPTION_FLAG)
+            return take_value(arguments, index, word[1] == '\0' ? NULL : word + 1, words);
+        arguments->values[index] = "";
+    }
+    return CODE_OK;
+}
+
+static int take_value(struct arguments *arguments, size_t index, const char *attached,
+                      struct words *words)
+{
+    const struct command *command = arguments->command;
+    const struct option *option = &command->options[index];
+    if (option->kind == OPTION_FLAG) {
+        if (attached != NULL)
+            return report_error(CODE_USAGE, "--%s takes no value: write --%s alone", option->name,
+                                option->name);
+        arguments->values[index] = "";
+        return CODE_OK;
+    }
+    const char *value = attached != NULL           ? attached
+                        : words->next < words->end ? *words->next++
+                                                   : NULL;
+    int is_option = attached == NULL && value != NULL && strncmp(value, "--", 2) == 0 &&
+                    find_option(command, value + 2, strlen(value + 2)) != OPTIONS_MAX;
+    if (value == NULL || is_option)
+        return report_error(CODE_USAGE, "--%s needs a value: --%s %s", option->name, option->name,
+                            option->argument);
+    arguments->values[index] = value;
+    return check_value(command, option, value);
+}
+
+static int check_value(const struct command *command, const struct option *option,
+                       const char *value)
+{
+    if (option->kind == OPTION_COUNT) {
+        uint64_t count;
+        if (!parse_count(value, &count) || count < option->low || count > option->high)
+            return report_error(CODE_USAGE,
+                                "--%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
+                                option->name, value, option->low, option->high);
+    } else if (option->kind == OPTION_REAL) {
+        char *end;
+        double real = strtod(value, &end);
+        if (end == value || *end != '\0' || !isfinite(real))
+            return report_error(CODE_USAGE, "--%s %s: give a number such as 0.8", option->name,
+                                value);
+    } else if (option->kind == OPTION_CHOICE) {
+        char word[WORD_BYTES];
+        for (size_t i = 0; option_word(option->argument, i, word, sizeof word); i++) {
+            if (strcmp(word, value) == 0)
+                return CODE_OK;
+        }
+        return report_error(CODE_USAGE, "--%s %s: choose one of %s (embedcache %s --help)",
+                            option->name, value, option->argument, command->name);
+    }
+    return CODE_OK;
+}
+
+static int check_operands(const struct arguments *arguments)
+{
+    const struct command *command = arguments->command;
+    if (arguments->operand_count < command->operands_min)
+        return report_error(CODE_USAGE, "%s needs %s: see embedcache %s --help", command->name,
+                            command->operands, command->name);
+    if (arguments->operand_count > command->operands_max)
+        return report_error(CODE_USAGE, "%s takes %s, \"%s\" is too much: see embedcache %s --help",
+                            command->name, command->operands,
+                            arguments->operands[command->operands_max], command->name);
+    return CODE_OK;
+}
+
+static int refuse_unknown(const struct command *command, const char *name, size_t length)
+{
+    char word[WORD_BYTES];
+    snprintf(word, sizeof word, "%.*s", (int)length, name);
+    for (const struct option *option = command->options; option->name != NULL; option++) {
+        if (options_resemble(word, option->name))
+            return report_error(CODE_USAGE, "unknown option --%s: did you mean --%s?", word,
+                                option->name);
+    }
+    return report_error(CODE_USAGE, "unknown option --%s: see embedcache %s --help", word,
+                        command->name);
+}
+
+static size_t find_option(const struct command *command, const char *name, size_t length)
+{
+    for (size_t i = 0; command->options[i].name != NULL; i++) {
+        assert(i < OPTIONS_MAX);
+        if (strlen(command->options[i].name) == length &&
+            memcmp(command->options[i].name, name, length) == 0)
+            return i;
+    }
+    return OPTIONS_MAX;
+}
+
+static size_t index_of(const struct arguments *arguments, const char *name)
+{
+    size_t index = find_option(arguments->command, name, strlen(name));
+    assert(index != OPTIONS_MAX);
+    return index;
+}
+
+/* Digits only, with ',' or '_' between them if one likes. */
+static int parse_count(const char *text, uint64_t *count_out)
+{
+    uint64_t count = 0;
+    if (!isdigit((unsigned char)*text))
+        return 0;
+    for (; *text != '\0'; text++) {
+        if (*text == ',' || *text == '_')
+            continue;
+        uint64_t digit = (uint64_t)(unsigned char)*text - '0';
+        if (digit > 9 || count > (UINT64_MAX - digit) / 10)
+            return 0;
+        count = count * 10 + digit;
+    }
+    *count_out = count;
+    return 1;
+}
+
+static void print_option(FILE *file, const struct option *option)
+{
+    int column = option->letter != 0 ? fprintf(file, "  -%c, --%s", option->letter, option->name)
+                                     : fprintf(file, "  --%s", option->name);
+    if (option->argument != NULL)
+        column += fprintf(file, " %s", option->argument);
+    if (column >= HELP_COLUMN) {
+        fputc('\n', file);
+        column = 0;
+    }
+    for (const char *line = option->help; *line != '\0'; column = 0) {
+        int length = (int)strcspn(line, "\n");
+        fprintf(file, "%*s%.*s\n", HELP_COLUMN - column, "", length, line);
+        line += length;
+        line += *line == '\n';
+    }
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours that lead from a to b, row by row of
+ * the table of prefixes. */
+static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    size_t rows[3][WORD_BYTES + 1];
+    if (a_length >= WORD_BYTES || b_length >= WORD_BYTES)
+        return WORD_BYTES;
+    for (size_t j = 0; j <= b_length; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        const size_t *two_above = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            int is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
+            best = smaller(best, smaller(above[j], row[j - 1]) + 1);
+            row[j] = is_swap ? smaller(best, two_above[j - 2] + 1) : best;
+        }
+    }
+    return rows[a_length % 3][b_length];
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}

@@ -1,0 +1,107 @@
+/* Commands and their options as tables: one table per command feeds parsing, --help and whatever
+ * else is generated from it. A command reads its options by name; asking for one that its table
+ * does not have is a bug and asserts. */
+#ifndef EMBEDCACHE_CLI_OPTIONS_H
+#define EMBEDCACHE_CLI_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_COUNT, /* a whole number from `low` to `high` */
+    OPTION_REAL,
+    OPTION_CHOICE /* one of the words of `argument`, separated by '|' */
+};
+
+struct option {
+    const char *name; /* without the dashes; NULL ends a table */
+    char letter;      /* short form, or 0 */
+    enum option_kind kind;
+    const char *argument; /* as help shows it; NULL for a flag */
+    const char *help;     /* further lines after '\n' */
+    uint64_t low;
+    uint64_t high;
+};
+
+/* In the order of edb_metric, edb_role and edb_key_form. */
+#define METRIC_WORDS "cosine|dot|l2"
+#define ROLE_WORDS "none|query|document"
+#define KEY_FORM_WORDS "bytes|blake2b|sha256"
+
+/* Rows of a table. (clang-format takes their braces for blocks.) */
+/* clang-format off */
+#define FLAG_ROW(name, letter, help) {name, letter, OPTION_FLAG, NULL, help, 0, 0}
+#define TEXT_ROW(name, argument, help) {name, 0, OPTION_TEXT, argument, help, 0, 0}
+#define REAL_ROW(name, argument, help) {name, 0, OPTION_REAL, argument, help, 0, 0}
+#define CHOICE_ROW(name, words, help) {name, 0, OPTION_CHOICE, words, help, 0, 0}
+#define COUNT_ROW(name, letter, help, low, high) {name, letter, OPTION_COUNT, "N", help, low, high}
+
+/* Rows that several tables share. */
+#define OPTION_SPACE TEXT_ROW("space", "NAME", "the space to use (\"default\" when not given)")
+#define OPTION_JSON FLAG_ROW("json", 0, "JSON for scripts")
+#define OPTION_BATCH \
+    COUNT_ROW("batch", 0, "rows in one durable commit (1,000; never over 8 MiB)", 1, 100000)
+/* What a space is, where a command may create one; space_wish_take reads them. */
+#define OPTIONS_SPACE_SPEC \
+    TEXT_ROW("model", "NAME", "the model that made the vectors"), \
+    TEXT_ROW("revision", "NAME", "its revision"), \
+    CHOICE_ROW("metric", METRIC_WORDS, "how nearness is measured (cosine)"), \
+    CHOICE_ROW("role", ROLE_WORDS, "which side of a search they are (none)"), \
+    CHOICE_ROW("key-form", KEY_FORM_WORDS, "keys as they are, or a digest (bytes)")
+/* Ends every table. */
+#define OPTIONS_COMMON \
+    FLAG_ROW("quiet", 'q', "no summary, notes or progress"), \
+    FLAG_ROW("help", 'h', "this text"), \
+    {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0}
+/* clang-format on */
+
+struct arguments;
+
+struct command {
+    const char *name;
+    const char *operands; /* as help shows them */
+    const char *summary;  /* one line */
+    const char *details;  /* paragraphs and examples below it */
+    const struct option *options;
+    size_t operands_min;
+    size_t operands_max;
+    int (*run)(const struct arguments *arguments);
+};
+
+enum { OPTIONS_MAX = 24 };
+
+struct arguments {
+    const struct command *command;
+    const char *values[OPTIONS_MAX]; /* beside command->options; NULL = not given */
+    char **operands;
+    size_t operand_count;
+};
+
+/* Reads the `count` words after the command's name; operands and options may mix, "--" ends the
+ * options. Reorders `words`. Returns CODE_OK or, having said what is wrong, CODE_USAGE. */
+int options_parse(const struct command *command, int count, char **words,
+                  struct arguments *arguments_out);
+
+int option_given(const struct arguments *arguments, const char *name);
+
+/* NULL when not given. */
+const char *option_text(const struct arguments *arguments, const char *name);
+
+uint64_t option_count(const struct arguments *arguments, const char *name, uint64_t fallback);
+double option_real(const struct arguments *arguments, const char *name, double fallback);
+
+/* The position of the chosen word; `fallback` when not given. */
+uint32_t option_choice(const struct arguments *arguments, const char *name, uint32_t fallback);
+
+/* The word number `index` of an option's '|' list into `out`; returns 0 past the last. */
+int option_word(const char *list, size_t index, char *out, size_t out_bytes);
+
+void options_print_help(FILE *file, const struct command *command);
+
+/* Whether `word` is likely a slip for `known`. */
+int options_resemble(const char *word, const char *known);
+
+#endif

@@ -1,0 +1,57 @@
+/* Records gathered for one commit. Import and embed store through it; del gathers keys in it. */
+#ifndef EMBEDCACHE_CLI_RECORD_BATCH_H
+#define EMBEDCACHE_CLI_RECORD_BATCH_H
+
+#include <embedcache.h>
+
+#include "record_read.h"
+
+enum { BATCH_ROWS = 1000, BATCH_BYTES_MAX = 8388608 };
+
+/* Where a key, text or metadata lies in the batch's memory. */
+struct batch_piece {
+    size_t at;
+    size_t bytes;
+    int present;
+};
+
+struct batch {
+    size_t dims;
+    size_t rows;
+    size_t rows_max;
+    float *vectors;
+    struct batch_piece *pieces; /* key, text, metadata of each row */
+    char *memory;
+    size_t memory_used;
+    size_t memory_capacity;
+    uint32_t *table; /* row + 1 of each key, hashed; 0 = empty */
+    size_t table_mask;
+    edb_key *keys; /* the last three are filled by batch_aim */
+    edb_put_options *options;
+    uint64_t *row_numbers; /* filled by batch_store */
+};
+
+/* A batch of at most `rows_wanted` rows, fewer where they would be over 8 MiB. dims 0: keys only.
+ * CODE_OK or a reported code; after either, batch_close. */
+int batch_open(struct batch *batch, size_t dims, size_t rows_wanted);
+
+int batch_is_full(const struct batch *batch);
+
+/* Where the next row's vector goes. Only while the batch is not full. */
+float *batch_next_vector(struct batch *batch);
+
+int batch_has_key(const struct batch *batch, const void *key, size_t bytes);
+
+/* Adds a record (copied), whose vector has been written. A key that is there is added again. */
+int batch_add(struct batch *batch, const struct record *record);
+
+/* Fills keys and options from the pieces; valid until the next batch_add. */
+void batch_aim(struct batch *batch);
+
+/* Stores all rows as one commit and fills row_numbers. */
+edb_status batch_store(struct batch *batch, edb_space *space);
+
+void batch_clear(struct batch *batch);
+void batch_close(struct batch *batch);
+
+#endif

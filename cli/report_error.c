@@ -1,0 +1,100 @@
+/* Errors and notes on stderr, one line each, "embedcache: what is wrong: fix". Every command
+ * reports through here; the exit code of a library status is decided here and nowhere else. */
+#include "report_error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "text_style.h"
+
+static int quiet_wanted;
+static int progress_drawn;
+
+static void print_sentence(const char *style, const char *format, va_list args);
+static int code_of(edb_status status);
+
+int report_error(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_sentence(STYLE_ERROR, format, args);
+    va_end(args);
+    return code;
+}
+
+int report_status(edb_status status, const char *context)
+{
+    const char *detail = edb_error_detail();
+    if (detail[0] == '\0')
+        detail = edb_status_name(status);
+    if (context == NULL)
+        return report_error(code_of(status), "%s", detail);
+    return report_error(code_of(status), "%s: %s", context, detail);
+}
+
+void report_note(const char *format, ...)
+{
+    if (quiet_wanted)
+        return;
+    va_list args;
+    va_start(args, format);
+    print_sentence(STYLE_BOLD, format, args);
+    va_end(args);
+}
+
+void report_over_progress(int drawn)
+{
+    if (progress_drawn && !drawn)
+        fputs("\r\033[K", stderr);
+    progress_drawn = drawn;
+}
+
+void report_quietly(int quiet)
+{
+    quiet_wanted = quiet;
+}
+
+int report_is_quiet(void)
+{
+    return quiet_wanted;
+}
+
+int report_no_memory(void)
+{
+    return report_error(CODE_IO, "out of memory: close other programs or use a smaller --batch");
+}
+
+static void print_sentence(const char *style, const char *format, va_list args)
+{
+    fflush(stdout);
+    report_over_progress(0);
+    fprintf(stderr, "%sembedcache:%s ", style_begin(stderr, style), style_end(stderr));
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+static int code_of(edb_status status)
+{
+    switch (status) {
+    case EDB_OK:
+        return CODE_OK;
+    case EDB_NOT_FOUND:
+        return CODE_NOT_FOUND;
+    case EDB_INVALID:
+    case EDB_MISMATCH:
+    case EDB_CORRUPT:
+    case EDB_FORMAT:
+    case EDB_EXISTS:
+        return CODE_BAD_DATA;
+    case EDB_BUSY:
+        return CODE_BUSY;
+    case EDB_READ_ONLY:
+    case EDB_IO:
+    case EDB_FULL:
+    case EDB_NO_MEMORY:
+    case EDB_STALE:
+    case EDB_FORKED:
+        break;
+    }
+    return CODE_IO;
+}

@@ -1,0 +1,41 @@
+/* What the command line says when something is wrong, and the exit code that goes with it. */
+#ifndef EMBEDCACHE_CLI_REPORT_ERROR_H
+#define EMBEDCACHE_CLI_REPORT_ERROR_H
+
+#include <embedcache.h>
+
+/* Exit codes that scripts rely on. */
+enum {
+    CODE_OK = 0,
+    CODE_NOT_FOUND = 1,
+    CODE_USAGE = 2,
+    CODE_BAD_DATA = 3,
+    CODE_BUSY = 4,
+    CODE_IO = 5,
+    CODE_INTERRUPTED = 130,
+    CODE_END = -1 /* between functions only: no more input. Never an exit code */
+};
+
+/* Prints "embedcache: <sentence>" on stderr and returns `code`. The sentence says what is wrong and
+ * what to do. */
+int report_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints "embedcache: <context>: <what the library says>" and returns the exit code of `status`.
+ * NULL = no context. Call it before any other call of the library: those replace what the library
+ * says. */
+int report_status(edb_status status, const char *context);
+
+/* As report_error, for a hint that is no error: nothing under --quiet. */
+void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A progress bar stands on the last line of stderr: whatever is reported wipes it first. */
+void report_over_progress(int drawn);
+
+/* --quiet: notes and progress are not wanted. */
+void report_quietly(int quiet);
+int report_is_quiet(void);
+
+/* Out of memory in the command line itself. */
+int report_no_memory(void);
+
+#endif

@@ -1,0 +1,139 @@
+/* How numbers, texts and colours look to people. Commands that print for people call it; --json
+ * output never does. */
+#include "text_style.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static int colour_wanted(FILE *file);
+static size_t skip_blank(const char *text, size_t bytes);
+static int is_control(const unsigned char *text, size_t length);
+
+const char *style_begin(FILE *file, const char *style)
+{
+    return colour_wanted(file) ? style : "";
+}
+
+const char *style_end(FILE *file)
+{
+    return colour_wanted(file) ? "\033[0m" : "";
+}
+
+int style_on_terminal(FILE *file)
+{
+    const char *terminal = getenv("TERM");
+    if (terminal == NULL || strcmp(terminal, "dumb") == 0)
+        return 0;
+    return isatty(fileno(file));
+}
+
+size_t style_columns(FILE *file)
+{
+    struct winsize size;
+    if (isatty(fileno(file)) && ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+        return size.ws_col;
+    return 80;
+}
+
+const char *style_count(uint64_t count, char out[STYLE_COUNT_BYTES])
+{
+    char digits[STYLE_COUNT_BYTES];
+    int length = snprintf(digits, sizeof digits, "%" PRIu64, count);
+    char *to = out;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return out;
+}
+
+const char *style_bytes(uint64_t bytes, char out[STYLE_COUNT_BYTES])
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double amount = (double)bytes;
+    size_t unit = 0;
+    while (amount >= 1024.0 && unit + 1 < sizeof units / sizeof units[0]) {
+        amount /= 1024.0;
+        unit++;
+    }
+    snprintf(out, STYLE_COUNT_BYTES, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
+    return out;
+}
+
+const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES])
+{
+    if (seconds < 0.1)
+        snprintf(out, STYLE_COUNT_BYTES, "%.1f ms", seconds * 1000.0);
+    else
+        snprintf(out, STYLE_COUNT_BYTES, "%.2f s", seconds);
+    return out;
+}
+
+void style_first_line(FILE *file, const char *text, size_t bytes, size_t columns)
+{
+    size_t at = skip_blank(text, bytes);
+    size_t written = 0;
+    for (; at < bytes && text[at] != '\n' && text[at] != '\r'; written++) {
+        if (written + 1 >= columns && at + 1 < bytes) {
+            fputs("…", file);
+            return;
+        }
+        const unsigned char *here = (const unsigned char *)text + at;
+        size_t length = style_utf8_length(here, bytes - at);
+        if (*here == '\t')
+            fputc(' ', file);
+        else if (length == 0 || is_control(here, length))
+            fputc('?', file);
+        else
+            fwrite(here, 1, length, file);
+        at += length == 0 ? 1 : length;
+    }
+}
+
+size_t style_utf8_length(const unsigned char *text, size_t bytes)
+{
+    /* Smallest code point of each length: longer spellings of a character are not valid. */
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char lead = text[0];
+    if (lead < 0x80)
+        return 1;
+    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || length > bytes)
+        return 0;
+    uint32_t point = lead & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (text[i] & 0x3fu);
+    }
+    int is_surrogate = point >= 0xd800 && point <= 0xdfff;
+    return point < smallest[length] || point > 0x10ffff || is_surrogate ? 0 : length;
+}
+
+static int colour_wanted(FILE *file)
+{
+    const char *refused = getenv("NO_COLOR");
+    return (refused == NULL || refused[0] == '\0') && style_on_terminal(file);
+}
+
+static size_t skip_blank(const char *text, size_t bytes)
+{
+    size_t at = 0;
+    while (at < bytes &&
+           (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r'))
+        at++;
+    return at;
+}
+
+/* C0 and DEL, and C1 (U+0080 to U+009F), which some terminals obey too. */
+static int is_control(const unsigned char *text, size_t length)
+{
+    if (length == 1)
+        return text[0] < 0x20 || text[0] == 0x7f;
+    return length == 2 && text[0] == 0xc2 && text[1] < 0xa0;
+}

@@ -1,0 +1,43 @@
+/* Colours, and the shapes of numbers and texts that people read. Nothing here is for scripts. */
+#ifndef EMBEDCACHE_CLI_TEXT_STYLE_H
+#define EMBEDCACHE_CLI_TEXT_STYLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define STYLE_BOLD "\033[1m"
+#define STYLE_DIM "\033[2m"
+#define STYLE_ERROR "\033[1;31m"
+#define STYLE_SCORE "\033[32m"
+
+enum { STYLE_COUNT_BYTES = 32 };
+
+/* The escape sequence, or "" where `file` is no terminal or NO_COLOR is set. */
+const char *style_begin(FILE *file, const char *style);
+const char *style_end(FILE *file);
+
+/* Whether `file` is a terminal that can be drawn on. */
+int style_on_terminal(FILE *file);
+
+/* Columns of the terminal `file`; 80 where it is none. */
+size_t style_columns(FILE *file);
+
+/* "1,234,567" into `out`; returns `out`. */
+const char *style_count(uint64_t count, char out[STYLE_COUNT_BYTES]);
+
+/* "1.2 MiB" into `out`; returns `out`. */
+const char *style_bytes(uint64_t bytes, char out[STYLE_COUNT_BYTES]);
+
+/* "12.3 ms" or "4.56 s" into `out`; returns `out`. */
+const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES]);
+
+/* Writes the first line that has something in it, at most `columns` characters, "…" where it was
+ * cut. Bytes that are no printable UTF-8 become "?": a stored text must not be able to steer the
+ * terminal. */
+void style_first_line(FILE *file, const char *text, size_t bytes, size_t columns);
+
+/* Length of the UTF-8 sequence that starts at `text`; 0 when it is not valid. */
+size_t style_utf8_length(const unsigned char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,227 @@
+/* Vectors of put and search. The list is read by hand rather than by jansson: a decimal that is
+ * first rounded to double and then to float may miss the nearest float, and put must take back
+ * exactly what get --json gave. */
+#include "vector_read.h"
+
+#include <ctype.h>
+#include <embedcache.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "npy_read.h"
+#include "report_error.h"
+
+enum { STDIN_BYTES_MAX = 16777216, NUMBER_BYTES = 64, FIRST_DIMS = 1024 };
+
+struct list {
+    const char *at;
+    const char *end;
+    const char *source;
+    float *numbers;
+    size_t count;
+    size_t capacity;
+};
+
+static int read_list(struct list *list);
+static int read_number(struct list *list);
+static int add_number(struct list *list, float number);
+static size_t number_length(const char *at, const char *end);
+static size_t digits_length(const char *at, const char *end);
+static void skip_blank(struct list *list);
+static int refuse_list(const struct list *list, const char *wrong);
+
+int vector_from_json(const char *text, size_t bytes, const char *source, float **vector_out,
+                     uint32_t *dims_out)
+{
+    struct list list = {text, text + bytes, source, NULL, 0, 0};
+    int code = read_list(&list);
+    if (code != CODE_OK) {
+        free(list.numbers);
+        list.numbers = NULL;
+        list.count = 0;
+    }
+    *vector_out = list.numbers;
+    *dims_out = (uint32_t)list.count;
+    return code;
+}
+
+int vector_from_npy(const char *path, float **vector_out, uint32_t *dims_out)
+{
+    struct npy_array array;
+    *vector_out = NULL;
+    *dims_out = 0;
+    int code = npy_open(&array, path, NPY_VECTOR_ALLOWED);
+    if (code != CODE_OK)
+        return code;
+    float *vector = NULL;
+    if (array.rows != 1)
+        code = report_error(CODE_BAD_DATA,
+                            "%s has %llu rows, one vector is needed: embedcache import stores many",
+                            path, (unsigned long long)array.rows);
+    if (code == CODE_OK && (vector = malloc(array.dims * sizeof *vector)) == NULL)
+        code = report_no_memory();
+    if (code == CODE_OK)
+        code = npy_next_row(&array, vector);
+    if (code == CODE_OK) {
+        *vector_out = vector;
+        *dims_out = array.dims;
+    } else {
+        free(vector);
+    }
+    npy_close(&array);
+    return code;
+}
+
+int vector_from_stdin(float **vector_out, uint32_t *dims_out)
+{
+    char *text;
+    size_t bytes;
+    *vector_out = NULL;
+    *dims_out = 0;
+    int code = vector_read_bytes("-", STDIN_BYTES_MAX, &text, &bytes);
+    if (code == CODE_OK)
+        code = vector_from_json(text, bytes, "standard input", vector_out, dims_out);
+    free(text);
+    return code;
+}
+
+int vector_read_bytes(const char *path, size_t bytes_max, char **bytes_out, size_t *count_out)
+{
+    int is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
+    size_t capacity = 0;
+    int code = CODE_OK;
+    *bytes_out = NULL;
+    *count_out = 0;
+    while (file != NULL && code == CODE_OK && !feof(file) && !ferror(file)) {
+        if (*count_out == capacity) {
+            capacity = capacity == 0 ? 65536 : capacity * 2;
+            char *grown = realloc(*bytes_out, capacity);
+            if (grown == NULL)
+                return report_no_memory();
+            *bytes_out = grown;
+        }
+        *count_out += fread(*bytes_out + *count_out, 1, capacity - *count_out, file);
+        if (*count_out > bytes_max)
+            code =
+                report_error(CODE_BAD_DATA, "%s is longer than %zu bytes: that is no single value",
+                             path, bytes_max);
+    }
+    if (file == NULL || ferror(file))
+        code = report_error(CODE_IO, "cannot read %s: %s", path, strerror(errno));
+    if (file != NULL && !is_stdin)
+        fclose(file);
+    return code;
+}
+
+static int read_list(struct list *list)
+{
+    skip_blank(list);
+    if (list->at == list->end || *list->at != '[')
+        return refuse_list(list, "is no JSON list of numbers: write it like [0.25, -1]");
+    do {
+        list->at++;
+        int code = read_number(list);
+        if (code != CODE_OK)
+            return code;
+        skip_blank(list);
+    } while (list->at < list->end && *list->at == ',');
+    if (list->at == list->end || *list->at != ']')
+        return refuse_list(list, "has a list that is not closed: end it with ]");
+    list->at++;
+    skip_blank(list);
+    return list->at == list->end ? CODE_OK
+                                 : refuse_list(list, "goes on after the list: give one list only");
+}
+
+static int read_number(struct list *list)
+{
+    char number[NUMBER_BYTES];
+    skip_blank(list);
+    size_t length = number_length(list->at, list->end);
+    char *decimal = length < sizeof number ? number : malloc(length + 1);
+    if (decimal == NULL)
+        return report_no_memory();
+    memcpy(decimal, list->at, length);
+    decimal[length] = '\0';
+    float value = strtof(decimal, NULL);
+    if (decimal != number)
+        free(decimal);
+    if (length == 0)
+        return report_error(CODE_BAD_DATA,
+                            "%s: element %zu of the list is no number: write it like [0.25, -1]",
+                            list->source, list->count);
+    if (!isfinite(value))
+        return report_error(CODE_BAD_DATA,
+                            "%s: element %zu does not fit float32: only finite numbers are stored",
+                            list->source, list->count);
+    list->at += length;
+    return add_number(list, value);
+}
+
+static int add_number(struct list *list, float number)
+{
+    if (list->count == EDB_DIMS_MAX)
+        return refuse_list(list, "has more than 65,536 numbers: a vector has at most that many");
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? FIRST_DIMS : list->capacity * 2;
+        float *grown = realloc(list->numbers, capacity * sizeof *grown);
+        if (grown == NULL)
+            return report_no_memory();
+        list->numbers = grown;
+        list->capacity = capacity;
+    }
+    list->numbers[list->count++] = number;
+    return CODE_OK;
+}
+
+/* Length of the JSON number at `at`; 0 when there is none. */
+static size_t number_length(const char *at, const char *end)
+{
+    const char *first = at;
+    if (at < end && *at == '-')
+        at++;
+    size_t whole = digits_length(at, end);
+    int leads_with_zero = whole > 1 && *at == '0';
+    if (whole == 0 || leads_with_zero)
+        return 0;
+    at += whole;
+    if (at < end && *at == '.') {
+        size_t fraction = digits_length(at + 1, end);
+        if (fraction == 0)
+            return 0;
+        at += 1 + fraction;
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        const char *exponent = at + 1;
+        if (exponent < end && (*exponent == '+' || *exponent == '-'))
+            exponent++;
+        size_t digits = digits_length(exponent, end);
+        if (digits == 0)
+            return 0;
+        at = exponent + digits;
+    }
+    return (size_t)(at - first);
+}
+
+static size_t digits_length(const char *at, const char *end)
+{
+    const char *first = at;
+    while (at < end && isdigit((unsigned char)*at))
+        at++;
+    return (size_t)(at - first);
+}
+
+static void skip_blank(struct list *list)
+{
+    while (list->at < list->end && memchr(" \t\r\n", *list->at, 4) != NULL)
+        list->at++;
+}
+
+static int refuse_list(const struct list *list, const char *wrong)
+{
+    return report_error(CODE_BAD_DATA, "%s %s", list->source, wrong);
+}

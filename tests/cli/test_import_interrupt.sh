@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Ctrl-C ends an import after the batch at hand: it says how many rows are in, and they are. Even kill -9 leaves a good
+# file with every row that another process has seen.
+
+# shellcheck source=tests/cli/testing.bash
+. "$(dirname "$0")/testing.bash"
+
+# Rows that come slowly, a thousand a second, without end in sight.
+cat >trickle.py <<'PYTHON'
+import struct, sys, time
+header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 4), }\n"
+out = sys.stdout.buffer
+try:
+    out.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    for row in range(1000000):
+        out.write(struct.pack("<4f", row, 1, 2, 3))
+        if row % 10 == 0:
+            out.flush()
+            time.sleep(0.01)
+except BrokenPipeError:
+    pass
+PYTHON
+
+live_rows()
+{
+    embedcache info "$1" --json 2>/dev/null >live.json && member live.json 'd["live"]' || echo 0
+}
+
+# Starts an import into $1 as process $import, and waits until another process sees rows.
+start_import()
+{
+    mkfifo "pipe.$1"
+    python3 trickle.py >"pipe.$1" 2>/dev/null &
+    "$test_command" import "$1" - --batch 20 <"pipe.$1" >out 2>err &
+    import=$!
+    for _ in $(seq 200); do
+        [ "$(live_rows "$1")" -ge 100 ] && return
+        sleep 0.05
+    done
+    fail 'no rows after ten seconds'
+}
+
+for signal in INT TERM; do
+    start_import $signal.edb
+    # A shell starts background jobs with SIGINT ignored; the command catches it all the same.
+    kill -s $signal $import
+    code=0
+    wait $import || code=$?
+    same "exit code after SIG$signal" $code 130
+    complains 'interrupted: '
+    complains 'of 1,000,000 rows are in'
+    stored=$(sed -n 's/.*--start \([0-9]*\).*/\1/p' err)
+    [ "$stored" -ge 100 ] || fail "only $stored rows"
+    same 'stored in whole batches' $((stored % 20)) 0
+    same 'rows that were told and rows that are there' "$(live_rows $signal.edb)" "$stored"
+    expect 0 verify $signal.edb
+    expect 0 get $signal.edb $((stored - 1))
+    expect 1 get $signal.edb "$stored"
+done
+
+start_import kill.edb
+seen=$(live_rows kill.edb)
+kill -9 $import
+wait $import 2>/dev/null || true
+left=$(live_rows kill.edb)
+[ "$left" -ge "$seen" ] || fail "$seen rows were seen, $left are left"
+expect 0 verify kill.edb
+expect 0 put kill.edb more --vector '[1, 2, 3, 4]'
+
+# embed keeps what came: lines that wait for a full batch are stored on the way out.
+mkfifo lines
+(for i in $(seq 50); do echo "line number $i"; done; sleep 60) >lines &
+sleeper=$!
+"$test_command" embed lines.edb --input lines >out 2>err &
+embed=$!
+sleep 1
+kill -s INT $embed
+code=0
+wait $embed || code=$?
+kill $sleeper 2>/dev/null || true
+same 'exit code of embed' $code 130
+complains '50 texts: 0 hits, 50 embedded and stored'
+same 'rows of embed' "$(live_rows lines.edb)" 50
