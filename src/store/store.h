@@ -57,12 +57,11 @@ struct store_writer {
     uint64_t epoch; /* 0 before this session's first append */
     bool poisoned;  /* a write or sync failed: what is on the device is not known */
     bool damage_checked;
-    bool suspect;      /* frames of other sessions stand behind synced_to */
-    uint64_t dirty_to; /* bytes up to here may be left over from a group that was abandoned */
-    bool sealed;       /* the last frame has FRAME_SEALED */
-    struct slot slot;  /* as last written by this session */
-    int slot_index;    /* -1: not written yet */
-    bool slot_synced;  /* a sync came after it */
+    bool suspect;          /* frames of other sessions stand behind synced_to */
+    bool sealed;           /* the last frame has FRAME_SEALED */
+    uint64_t dirty_to;     /* bytes up to here may be left over from a group that was abandoned */
+    struct slot slot;      /* as last written by this session */
+    uint64_t slots_synced; /* slots up to this generation are on the device; 0: not known yet */
 };
 
 struct store {
@@ -194,8 +193,15 @@ edb_status store_seal(struct store *store, bool *appended_out);
  * nothing is retried (11). */
 edb_status store_sync(struct store *store);
 
-/* Moves the anchors up to what is known now. A hint: it is not synced here. */
+/* Moves the anchors up to what is known now. A hint: it is not synced here, but the first one of a
+ * session syncs what was there before. */
 edb_status store_slot_write(struct store *store);
+
+/* One sync of the file. EDB_IO: the handle is poisoned. For store_sync and store_slot_write. */
+edb_status store_sync_file(struct store *store);
+
+/* Generation of the newest slot; 0 when both are lost. */
+edb_status store_slot_generation(struct store *store, uint64_t *generation_out);
 
 /* Whether the anchors lag far enough behind to be worth a write. */
 bool store_slot_due(const struct store *store);

@@ -53,7 +53,6 @@ edb_status store_open(const char *path, bool writable, struct store **store_out)
     edb_status status = EDB_OK;
     store->io = os_current();
     store->writable = writable;
-    store->writer.slot_index = -1;
     store->path = memory_copy_text(path, strlen(path));
     if (store->path == NULL)
         status = memory_failed(strlen(path));

@@ -1,10 +1,10 @@
 /* Reading and moving the anchors. Slots are hints: whatever they say is checked by the walk that
  * begins there.
  *
- * "Two slots, in turn, a sync between" (7): at any moment at least one slot on the device is whole.
- * A session goes on writing the same slot until a sync has made it durable, then turns to the
- * other. It begins with the newest valid one (whose own writer may not have synced it), or with the
- * invalid one if there is one. */
+ * "Two slots, in turn, a sync between" (7): a slot that is whole on the device stays so until a
+ * newer one is there. A session goes on writing the same slot until a sync has made it durable,
+ * then turns to the other. Before its first slot it does not know what of the other sessions' slots
+ * reached the device: so it syncs once, and looks. */
 #include <string.h>
 
 #include "store/store.h"
@@ -83,17 +83,22 @@ size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *
     return count;
 }
 
+edb_status store_slot_generation(struct store *store, uint64_t *generation_out)
+{
+    struct slot_pair pair;
+    edb_status status = read_slots(store, &pair);
+    int newest = status == EDB_OK ? newest_slot(&pair) : -1;
+    *generation_out = newest < 0 ? 0 : pair.slots[newest].generation;
+    return status;
+}
+
 /* Which slot may be replaced now. */
 static int choose_slot(const struct store *store, const struct slot_pair *pair)
 {
     int newest = newest_slot(pair);
     if (newest < 0)
         return 0;
-    if (!pair->valid[!newest])
-        return !newest;
-    bool ours = store->writer.slot_index == newest &&
-                store->writer.slot.generation == pair->slots[newest].generation;
-    return ours && store->writer.slot_synced ? !newest : newest;
+    return pair->slots[newest].generation <= store->writer.slots_synced ? !newest : newest;
 }
 
 bool store_slot_due(const struct store *store)
@@ -105,31 +110,63 @@ bool store_slot_due(const struct store *store)
            store->catalog.catalog != slot->live.catalog;
 }
 
+/* Takes slots that the page cache has and the device has not (a failed sync left them so) for
+ * lost. */
+static edb_status forget_undurable(struct store *store, struct slot_pair *pair)
+{
+    for (int i = 0; i < 2; i++) {
+        uint8_t bytes[SLOT_BYTES];
+        struct slot slot;
+        edb_status status =
+            store->io->read_device(store->file, SLOT_OFFSET(i), bytes, sizeof bytes);
+        if (status == EDB_NOT_FOUND)
+            return EDB_OK; /* this filesystem cannot tell */
+        if (status != EDB_OK)
+            return status;
+        pair->valid[i] = pair->valid[i] && slot_decode(bytes, store->genesis.uuid, &slot) &&
+                         slot.generation == pair->slots[i].generation;
+    }
+    return EDB_OK;
+}
+
+/* What the slots will say: a generation above all, and where the file stands. */
+static void fill_slot(struct store *store, const struct slot_pair *pair, struct slot *out)
+{
+    int newest = newest_slot(pair);
+    memset(out, 0, sizeof *out);
+    out->chain_seed = store->genesis.chain_seed;
+    out->hash_seed = store->genesis.hash_seed;
+    memcpy(out->uuid, store->genesis.uuid, sizeof out->uuid);
+    out->generation = newest < 0 ? 1 : pair->slots[newest].generation + 1;
+    out->synced = store->synced_catalog;
+    out->synced.position = atomic_load(&store->synced_to);
+    out->live = store->catalog;
+    out->live.position = store->end.offset;
+    store->io->boot_id(out->boot_id);
+}
+
 edb_status store_slot_write(struct store *store)
 {
     struct slot_pair pair;
-    edb_status status = read_slots(store, &pair);
+    struct slot slot;
+    bool first = store->writer.slot.generation == 0;
+    edb_status status = EDB_OK;
+    if (store->writer.slots_synced == 0)
+        status = store_sync_file(store);
+    if (status == EDB_OK)
+        status = read_slots(store, &pair);
     if (status != EDB_OK)
         return status;
-    int newest = newest_slot(&pair);
-    struct slot slot = {.chain_seed = store->genesis.chain_seed,
-                        .hash_seed = store->genesis.hash_seed};
-    memcpy(slot.uuid, store->genesis.uuid, sizeof slot.uuid);
-    slot.generation = newest < 0 ? 1 : pair.slots[newest].generation + 1;
-    slot.synced = store->synced_catalog;
-    slot.synced.position = atomic_load(&store->synced_to);
-    slot.live = store->catalog;
-    slot.live.position = store->end.offset;
-    store->io->boot_id(slot.boot_id);
-    int index = choose_slot(store, &pair);
+    fill_slot(store, &pair, &slot);
+    if (first)
+        status = forget_undurable(store, &pair);
+    if (status != EDB_OK)
+        return status;
     uint8_t bytes[SLOT_BYTES];
     slot_encode(&slot, bytes);
     struct os_span span = {bytes, sizeof bytes};
-    status = store->io->write(store->file, SLOT_OFFSET(index), &span, 1);
-    if (status != EDB_OK)
-        return status;
-    store->writer.slot = slot;
-    store->writer.slot_index = index;
-    store->writer.slot_synced = false;
-    return EDB_OK;
+    status = store->io->write(store->file, SLOT_OFFSET(choose_slot(store, &pair)), &span, 1);
+    if (status == EDB_OK)
+        store->writer.slot = slot;
+    return status;
 }

@@ -15,11 +15,16 @@
 
 enum { CHUNK_BYTES = 1 << 20 };
 
-static edb_status sync_file(struct store *store)
+edb_status store_sync_file(struct store *store)
 {
-    edb_status status = store->io->sync(store->file);
+    uint64_t generation;
+    edb_status status = store_slot_generation(store, &generation);
+    if (status == EDB_OK)
+        status = store->io->sync(store->file);
     if (status != EDB_OK)
         store->writer.poisoned = true;
+    else
+        store->writer.slots_synced = generation;
     return status;
 }
 
@@ -65,7 +70,7 @@ static edb_status recheck_device(struct store *store)
     if (status != EDB_OK)
         store->writer.poisoned = true;
     else if (wrote)
-        status = sync_file(store);
+        status = store_sync_file(store);
     return status;
 }
 
@@ -73,13 +78,12 @@ edb_status store_sync(struct store *store)
 {
     if (store->end.offset == atomic_load(&store->synced_to) && !store->writer.suspect)
         return EDB_OK;
-    edb_status status = sync_file(store);
+    edb_status status = store_sync_file(store);
     if (status == EDB_OK && store->writer.suspect)
         status = recheck_device(store);
     if (status != EDB_OK)
         return status;
     store->writer.suspect = false;
-    store->writer.slot_synced = true;
     atomic_store(&store->synced_to, store->end.offset);
     if (store->catalog.position <= store->end.offset)
         store->synced_catalog = store->catalog;

@@ -9,7 +9,6 @@
 
 #include "crash/crash_workload.h"
 #include "embedcache.h"
-#include "format/slot.h"
 #include "os/os_sim.h"
 
 static const char extra_key[] = "written after the crash";
@@ -133,21 +132,16 @@ static bool allowed(const struct crash_checker *checker, uint64_t acknowledged,
            object(verdict, "the content is that of no operation that the acknowledgements allow");
 }
 
-/* At any moment one slot on the device is whole (7). */
-static bool a_slot_is_whole(const struct crash_state *state)
+/* A slot that was whole on the device stays so until a newer one is (7): opening never falls back
+ * further than to it. */
+static bool a_slot_survives(const struct crash_checker *checker, const struct crash_state *state)
 {
-    for (size_t i = 0; i < state->file_count; i++) {
-        const struct crash_file *file = &state->files[i];
-        struct slot slot;
-        if (strcmp(file->name, WORKLOAD_PATH) != 0)
-            continue;
-        if (file->count < 3 * PAGE_BYTES)
-            return false;
-        const uint8_t *uuid = file->bytes + GENESIS_OFFSET + 16;
-        return slot_decode(file->bytes + SLOT_OFFSET(0), uuid, &slot) ||
-               slot_decode(file->bytes + SLOT_OFFSET(1), uuid, &slot);
-    }
-    return true;
+    uint64_t acknowledged = state->acknowledged < checker->history->count ? state->acknowledged : 0;
+    uint64_t expected = checker->history->states[acknowledged].generation;
+    for (size_t i = 0; i < state->file_count; i++)
+        if (strcmp(state->files[i].name, WORKLOAD_PATH) == 0)
+            return history_generation(state->files[i].bytes, state->files[i].count) >= expected;
+    return expected == 0;
 }
 
 /* What the check of a crashed recovery needs to know of the state before it. */
@@ -214,10 +208,10 @@ bool crash_check_state(void *arg, const struct crash_state *state)
     struct verdict verdict = {""};
     struct history_state found;
     checker->states++;
-    bool good = a_slot_is_whole(state);
+    bool good = a_slot_survives(checker, state);
     if (!good) {
         checker->slots_lost++;
-        object(&verdict, "no slot is whole");
+        object(&verdict, "the newest slot on the device was lost with no newer one in its place");
     }
     crash_install(state, checker->seed);
     good = good && look(EDB_OPEN_READ_ONLY, &found, state->hash % 16 == 0, &verdict) &&

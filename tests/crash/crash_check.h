@@ -13,7 +13,7 @@ struct crash_checker {
     uint64_t states;         /* looked at, those of crashed recoveries included */
     uint64_t recovery_states;
     uint64_t bad;
-    uint64_t slots_lost; /* images in which neither slot was whole: counted as bad */
+    uint64_t slots_lost; /* images that have only an older slot than they should: counted as bad */
     bool stop_at_first;
     bool quiet;
 };

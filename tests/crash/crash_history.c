@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/slot.h"
+
 uint32_t history_dims(uint32_t space)
 {
     return space == 0 ? 6 : HISTORY_DIMS_MAX;
@@ -30,6 +32,20 @@ bool history_text(uint32_t key, uint16_t version, char text[HISTORY_TEXT_BYTES])
 {
     snprintf(text, HISTORY_TEXT_BYTES, "text %u of version %u", key, version);
     return (key + version) % 2 == 0;
+}
+
+uint64_t history_generation(const uint8_t *file, uint64_t count)
+{
+    uint64_t newest = 0;
+    if (count < HISTORY_HEAD_BYTES)
+        return 0;
+    for (int i = 0; i < 2; i++) {
+        struct slot slot;
+        const uint8_t *uuid = file + GENESIS_OFFSET + 16;
+        if (slot_decode(file + SLOT_OFFSET(i), uuid, &slot) && slot.generation > newest)
+            newest = slot.generation;
+    }
+    return newest;
 }
 
 static bool same_content(const struct history_state *a, const struct history_state *b)

@@ -2,7 +2,8 @@
  * their operations, in every way that it may; each image is opened by the public API and every
  * record in it is read.
  *
- *   crash_protocol [seeds [first seed]]     EDB_SEED gives the first seed, too
+ *   crash_protocol [seeds [first seed [stop]]]     EDB_SEED gives the first seed, too; with a third
+ *                                                  word it ends quietly at the first bad state
  *
  * Invariants 1 to 12 of docs/format.md. Prints how many distinct images were looked at: "N crash
  * states". */
@@ -54,6 +55,8 @@ static uint64_t count_sections(const struct os_sim_journal *journal)
     return sections;
 }
 
+static int stop_at_first;
+
 static void explore_seed(uint64_t seed, struct totals *totals)
 {
     static struct history history;
@@ -64,8 +67,12 @@ static void explore_seed(uint64_t seed, struct totals *totals)
     workload_run(kind, seed, OPERATIONS, &history);
     if (os_sim_journal_copy(&journal) != EDB_OK)
         exit(1);
-    struct crash_checker checker = {
-        .history = &history, .seed = seed, .depth = 2, .recover_one_in = 256};
+    struct crash_checker checker = {.history = &history,
+                                    .seed = seed,
+                                    .depth = 2,
+                                    .recover_one_in = 256,
+                                    .stop_at_first = stop_at_first,
+                                    .quiet = stop_at_first};
     struct crash_options options = {seed, STATES_PER_INTERVAL};
     struct crash_counts counts = {0};
     crash_explore(&journal, NULL, &options, crash_check_state, &checker, &counts);
@@ -82,7 +89,7 @@ static void explore_seed(uint64_t seed, struct totals *totals)
 static void work(uint64_t first, uint64_t seeds, uint64_t worker, int out)
 {
     struct totals totals = {0};
-    for (uint64_t i = worker; i < seeds; i += WORKERS)
+    for (uint64_t i = worker; i < seeds && !(stop_at_first && totals.bad > 0); i += WORKERS)
         explore_seed(first + i, &totals);
     ssize_t written = write(out, &totals, sizeof totals);
     _exit(written == (ssize_t)sizeof totals ? 0 : 1);
@@ -141,6 +148,7 @@ int main(int argc, char **argv)
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10)
                      : given  ? strtoull(given, NULL, 10)
                               : 1000;
+    stop_at_first = argc > 3;
     struct totals sum = {0};
     pid_t pids[WORKERS];
     int pipes[WORKERS];

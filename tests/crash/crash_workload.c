@@ -40,6 +40,20 @@ static uint32_t below(struct workload *w, uint32_t limit)
     return (uint32_t)random_below(&w->random, limit);
 }
 
+/* What the device has of the slots, whatever the page cache says. */
+static uint64_t generation_on_device(void)
+{
+    static uint8_t head[HISTORY_HEAD_BYTES];
+    struct os_file *file;
+    uint64_t generation = 0;
+    if (os_sim.open(WORKLOAD_PATH, false, &file) != EDB_OK)
+        return 0;
+    if (os_sim.read_device(file, 0, head, sizeof head) == EDB_OK)
+        generation = history_generation(head, sizeof head);
+    os_sim.close(file);
+    return generation;
+}
+
 /* The operation is over: what it left, and whether it was acknowledged as durable. */
 static void note(struct workload *w, bool durable)
 {
@@ -47,6 +61,7 @@ static void note(struct workload *w, bool durable)
     if (history->count == HISTORY_OPERATIONS_MAX)
         die("too many operations", EDB_INVALID);
     w->now.durable = durable;
+    w->now.generation = generation_on_device();
     history->states[history->count] = w->now;
     os_sim_mark(history->count);
     history->count++;
