@@ -84,8 +84,8 @@ static bool text_equals(const edb_view *view, const struct sample_value *value)
 static void compare_view(struct asking *a, const edb_view *view, int key, const char *what)
 {
     const struct sample_value *value = value_of(a, key);
-    char name[8];
-    size_t name_bytes = sample_key(a->number, key, name);
+    const char *name = a->sample->keys[a->number][key];
+    size_t name_bytes = strlen(name);
     bool digest = a->number == SAMPLE_BLOBS;
     bool same_key = digest ? view->key_form == EDB_KEY_SHA256 && view->key_bytes == 32
                            : view->key_form == EDB_KEY_BYTES && view->key_bytes == name_bytes &&
@@ -104,10 +104,10 @@ static void compare_view(struct asking *a, const edb_view *view, int key, const 
 
 static void ask_key(struct asking *a, int key)
 {
-    char name[8];
     float vector[SAMPLE_DIMS];
     edb_view view;
-    size_t bytes = sample_key(a->number, key, name);
+    const char *name = a->sample->keys[a->number][key];
+    size_t bytes = strlen(name);
     if (sample_space_dims[a->number] > 0) {
         edb_status status = edb_get(a->space, name, bytes, vector);
         if (answered(a, status, key, "get") &&

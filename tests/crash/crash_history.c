@@ -48,10 +48,16 @@ uint64_t history_generation(const uint8_t *file, uint64_t count)
     return newest;
 }
 
-static bool same_content(const struct history_state *a, const struct history_state *b)
+static bool same_content(const struct history_state *state, const struct history_state *found)
 {
-    return a->exists == b->exists && a->spaces == b->spaces &&
-           memcmp(a->version, b->version, sizeof a->version) == 0;
+    if (state->exists != found->exists || state->spaces != found->spaces)
+        return false;
+    for (uint32_t s = 0; s < HISTORY_SPACES; s++)
+        for (uint32_t k = 0; k < HISTORY_KEYS; k++)
+            if (found->version[s][k] != state->version[s][k] &&
+                found->version[s][k] != HISTORY_AFTER)
+                return false;
+    return true;
 }
 
 bool history_allows(const struct history *history, uint64_t acknowledged,

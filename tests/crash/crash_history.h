@@ -16,6 +16,7 @@ enum {
     HISTORY_OPERATIONS_MAX = 256,
     HISTORY_DIMS_MAX = 160,
     HISTORY_TEXT_BYTES = 32,
+    HISTORY_AFTER = 60000, /* version of what is written after the crash; fits any state */
     HISTORY_HEAD_BYTES = GENESIS_OFFSET + 256, /* both slots, and the identity they carry */
 };
 

@@ -17,7 +17,7 @@
 #include "crash/crash_workload.h"
 #include "format/frame.h"
 
-enum { SEEDS = 96, OPERATIONS = 64, WORKERS = 2, STATES_PER_INTERVAL = 320 };
+enum { SEEDS = 64, OPERATIONS = 64, WORKERS = 2, STATES_PER_INTERVAL = 320 };
 
 struct totals {
     uint64_t checked[CRASH_KINDS];

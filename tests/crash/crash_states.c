@@ -10,6 +10,9 @@
 #include "crash/crash_image.h"
 #include "crash/crash_seen.h"
 
+/* Also in an interval of very many points each is looked at in more ways than one. */
+enum { STATES_PER_POINT_MIN = 8 };
+
 struct entry {
     const char *name;
     uint32_t file;
@@ -176,7 +179,7 @@ static void set_budget(struct explorer *explorer, size_t position)
     size_t points = 1;
     for (size_t i = position; i < journal->count && !ends_interval(&journal->operations[i]); i++)
         points++;
-    uint64_t share = limit / points > 0 ? limit / points : 1;
+    uint64_t share = limit / points > STATES_PER_POINT_MIN ? limit / points : STATES_PER_POINT_MIN;
     explorer->budget = limit == 0 ? SIZE_MAX : (size_t)share;
 }
 

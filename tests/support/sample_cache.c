@@ -26,10 +26,15 @@ struct session {
 
 /* What an edb_put takes, kept alive until it is called. */
 struct arguments {
-    char name[8];
     edb_key key;
     edb_put_options options;
 };
+
+static edb_key name_of(const struct session *session, int space, int key)
+{
+    const char *name = session->sample->keys[space][key];
+    return (edb_key){name, strlen(name)};
+}
 
 static bool hold(struct session *session, edb_status status, const char *what)
 {
@@ -38,11 +43,6 @@ static bool hold(struct session *session, edb_status status, const char *what)
                 edb_error_detail());
     session->good = session->good && status == EDB_OK;
     return session->good;
-}
-
-size_t sample_key(int space, int key, char name[8])
-{
-    return (size_t)snprintf(name, 8, "%c%03d", "dbl"[space], key);
 }
 
 void sample_query(float query[SAMPLE_DIMS])
@@ -64,7 +64,7 @@ static void invent_vector(int space, struct random_source *random, struct sample
     memcpy(value->vector, floats, value->vector_bytes);
     if (dims > 0)
         return;
-    value->vector_bytes = (size_t)random_below(random, SAMPLE_VECTOR_BYTES + 1);
+    value->vector_bytes = (size_t)random_below(random, 17);
     for (size_t i = 0; i < value->vector_bytes; i++)
         value->vector[i] = (uint8_t)random_u64(random);
 }
@@ -77,11 +77,10 @@ static void invent(int space, int key, int version, struct sample_value *value)
     invent_vector(space, &random, value);
     value->has_text = (key + version) % 3 != 0;
     if (value->has_text && (key + version) % 7 != 0)
-        snprintf(value->text, sizeof value->text, "text of %d/%d, version %d%.*s", space, key,
-                 version, key, "........................................");
-    if ((key + version) % 2 == 0)
-        snprintf(value->metadata, sizeof value->metadata,
-                 "{\"key\": %d, \"version\": %d, \"tags\": [\"a\", null], \"w\": 0.5}", key, version);
+        snprintf(value->text, sizeof value->text, "text %d/%d/%d", space, key, version);
+    if ((key + version) % 4 == 0)
+        snprintf(value->metadata, sizeof value->metadata, "{\"key\": %d, \"tags\": [%d, null]%s}",
+                 key, version, key % 8 == 0 ? ", \"w\": 0.5" : "");
 }
 
 /* Makes the next version of a key and the arguments that put it. */
@@ -97,7 +96,7 @@ static const struct sample_value *prepare(struct session *session, int space, in
     value->row = session->now.rows[space]++;
     session->now.live[space] += session->now.version[space][key] == 0;
     session->now.version[space][key] = (uint8_t)version;
-    out->key = (edb_key){out->name, sample_key(space, key, out->name)};
+    out->key = name_of(session, space, key);
     out->options = (edb_put_options)EDB_PUT_OPTIONS_INIT;
     if (value->has_text)
         out->options.text = value->text;
@@ -210,9 +209,8 @@ static void put_batch(struct session *session, int space, int first, int count)
 
 static void delete(struct session *session, int space, int key)
 {
-    char name[8];
-    size_t bytes = sample_key(space, key, name);
-    hold(session, edb_delete(session->spaces[space], name, bytes), "delete");
+    edb_key name = name_of(session, space, key);
+    hold(session, edb_delete(session->spaces[space], name.data, name.bytes), "delete");
     forget(session, space, key);
     note_commit(session);
 }
@@ -231,15 +229,16 @@ static void txn_put(struct session *session, edb_txn *txn, int space, int key)
 static void commit_both(struct session *session, int key, edb_durability durability)
 {
     edb_txn *txn;
-    char name[8];
     if (!hold(session, edb_begin(session->db, &txn), "begin"))
         return;
     for (int i = 0; i < 3; i++) {
         txn_put(session, txn, SAMPLE_DOCS, key + i);
         txn_put(session, txn, SAMPLE_BLOBS, key + i);
     }
-    size_t bytes = sample_key(SAMPLE_DOCS, key + 3, name);
-    hold(session, edb_txn_delete(txn, session->spaces[SAMPLE_DOCS], name, bytes), "txn_delete");
+    edb_key gone = name_of(session, SAMPLE_DOCS, key + 3);
+    hold(session,
+         edb_txn_delete(txn, session->spaces[SAMPLE_DOCS], gone.data, gone.bytes),
+         "txn_delete");
     forget(session, SAMPLE_DOCS, key + 3);
     hold(session, edb_commit(txn, durability), "commit");
     note_commit(session);
@@ -286,16 +285,13 @@ static void first_session(struct session *session)
     note_commit(session);
     open_space(session, SAMPLE_DOCS);
     open_space(session, SAMPLE_BLOBS);
-    put_batch(session, SAMPLE_DOCS, 0, 20);
-    put_batch(session, SAMPLE_BLOBS, 0, 12);
-    for (int key = 20; key < 26 && session->good; key++)
+    put_batch(session, SAMPLE_DOCS, 0, 24);
+    put_batch(session, SAMPLE_BLOBS, 0, 20);
+    for (int key = 0; key < 4 && session->good; key++)
         put(session, SAMPLE_DOCS, key);
-    for (int key = 0; key < 6 && session->good; key++)
-        put(session, SAMPLE_DOCS, key);
-    for (int key = 6; key < 9 && session->good; key++)
-        delete (session, SAMPLE_DOCS, key);
-    put_batch(session, SAMPLE_DOCS, 26, 14);
-    put_batch(session, SAMPLE_BLOBS, 4, 8);
+    delete (session, SAMPLE_DOCS, 6);
+    put_batch(session, SAMPLE_DOCS, 22, 10);
+    put_batch(session, SAMPLE_BLOBS, 4, 6);
     end_session(session);
 }
 
@@ -303,11 +299,11 @@ static void first_session(struct session *session)
 static void second_session(struct session *session)
 {
     begin_session(session);
-    put_batch(session, SAMPLE_DOCS, 6, 22);
-    put_batch(session, SAMPLE_BLOBS, 10, 26);
-    commit_both(session, 30, EDB_LAZY);
-    for (int key = 0; key < 12 && session->good; key++)
-        put(session, SAMPLE_BLOBS, key);
+    put_batch(session, SAMPLE_DOCS, 6, 20);
+    put_batch(session, SAMPLE_BLOBS, 10, 16);
+    commit_both(session, 24, EDB_LAZY);
+    put(session, SAMPLE_BLOBS, 0);
+    put_batch(session, SAMPLE_BLOBS, 0, 22);
     delete (session, SAMPLE_BLOBS, 20);
     delete (session, SAMPLE_DOCS, 2);
     end_session(session);
@@ -319,8 +315,8 @@ static void third_session(struct session *session)
     begin_session(session);
     commit_both(session, 12, EDB_DURABLE);
     put(session, SAMPLE_DOCS, 2);
-    put(session, SAMPLE_DOCS, 36);
-    delete (session, SAMPLE_DOCS, 37);
+    put(session, SAMPLE_DOCS, 32);
+    delete (session, SAMPLE_DOCS, 30);
     open_space(session, SAMPLE_LATE);
     put_batch(session, SAMPLE_LATE, 0, 5);
     hold(session, edb_sync(session->db), "sync");
@@ -346,15 +342,22 @@ static void take_bytes(struct session *session, size_t used)
     os_sim.boot_id(sample->boot_id);
 }
 
+static void name_keys(struct sample_cache *sample)
+{
+    for (int space = 0; space < SAMPLE_SPACES; space++)
+        for (int key = 0; key < SAMPLE_KEYS; key++) {
+            snprintf(sample->keys[space][key], 8, "%c%03d", "dbl"[space], key);
+            for (int version = 0; version <= SAMPLE_VERSIONS; version++)
+                sample->values[space][key][version].row = UINT64_MAX;
+        }
+}
+
 bool sample_cache_write(struct sample_cache *sample)
 {
     struct session session = {.sample = sample, .good = true};
     edb_stats stats = {.struct_size = sizeof stats};
     memset(sample, 0, sizeof *sample);
-    for (int space = 0; space < SAMPLE_SPACES; space++)
-        for (int key = 0; key < SAMPLE_KEYS; key++)
-            for (int version = 0; version <= SAMPLE_VERSIONS; version++)
-                sample->values[space][key][version].row = UINT64_MAX;
+    name_keys(sample);
     os_sim_begin(1);
     os_sim_record(false);
     os_use(&os_sim);

@@ -21,11 +21,11 @@ enum {
     SAMPLE_BLOBS = 1, /* byte values under SHA-256 keys */
     SAMPLE_LATE = 2,  /* vectors, L2; made in the last session */
     SAMPLE_SPACES = 3,
-    SAMPLE_KEYS = 40,     /* of each space at most; key i is named by sample_key */
+    SAMPLE_KEYS = 34,     /* of each space at most; named "d000", "b001" … */
     SAMPLE_VERSIONS = 4,  /* of each key at most, from 1 */
-    SAMPLE_STATES = 160,
+    SAMPLE_STATES = 64,
     SAMPLE_DIMS = 12,     /* of SAMPLE_DOCS */
-    SAMPLE_VECTOR_BYTES = 64,
+    SAMPLE_VECTOR_BYTES = 48,
     SAMPLE_HITS = 3,
 };
 
@@ -54,6 +54,7 @@ struct sample_cache {
     struct sample_state states[SAMPLE_STATES];
     size_t state_count;
     struct sample_value values[SAMPLE_SPACES][SAMPLE_KEYS][SAMPLE_VERSIONS + 1];
+    char keys[SAMPLE_SPACES][SAMPLE_KEYS][8]; /* their names */
     uint8_t boot_id[16]; /* of the boot that wrote the file */
 };
 
@@ -63,9 +64,6 @@ void sample_cache_free(struct sample_cache *sample);
 
 /* The state at frame number `sequence`. */
 const struct sample_state *sample_state_at(const struct sample_cache *sample, uint64_t sequence);
-
-/* "d012", "b012", "l012" into `name`; returns the length. */
-size_t sample_key(int space, int key, char name[8]);
 
 extern const char *const sample_space_names[SAMPLE_SPACES];
 extern const uint32_t sample_space_dims[SAMPLE_SPACES];

@@ -1,0 +1,228 @@
+/* The scenarios: small pieces of work that between them make every kind of call of the system.
+ * Played by fail_io and fail_memory. */
+#include "fault/play_scenario.h"
+#include "format/frame.h"
+#include "format/genesis.h"
+
+/* ------------------------------------------------------------------------------- what was there */
+
+static void prepare_spaces(struct stage *stage)
+{
+    stage_open(stage, 0, EDB_LAZY);
+    stage_space(stage, 0);
+    stage_space(stage, 1);
+}
+
+static void prepare_records(struct stage *stage)
+{
+    prepare_spaces(stage);
+    stage_put_many(stage, 0, 0, 20);
+    stage_put_many(stage, 1, 0, 10);
+    stage_delete(stage, 0, 7);
+    stage_close(stage);
+}
+
+/* With index sections for 100 rows, and three behind them. */
+static void prepare_sections(struct stage *stage)
+{
+    prepare_spaces(stage);
+    stage_put_many(stage, 0, 0, 60);
+    stage_put_many(stage, 1, 0, 40);
+    stage_put(stage, 0, 3);
+    stage_close(stage);
+    stage_open(stage, 0, EDB_LAZY);
+    stage_space(stage, 0);
+    stage_space(stage, 1);
+    stage_put(stage, 0, 5);
+    stage_delete(stage, 0, 6);
+    stage_put(stage, 1, 2);
+    stage_close(stage);
+}
+
+/* The last session neither synced nor closed. */
+static void prepare_tail(struct stage *stage)
+{
+    prepare_records(stage);
+    stage_open(stage, 0, EDB_LAZY);
+    stage_space(stage, 0);
+    stage_space(stage, 1);
+    for (int key = 10; key < 30; key++)
+        stage_put(stage, 0, key);
+    stage_delete(stage, 0, 12);
+    stage_transaction(stage, 14, EDB_LAZY);
+}
+
+/* One row short of a flush. */
+static void prepare_long_tail(struct stage *stage)
+{
+    prepare_spaces(stage);
+    stage_put_many(stage, 0, 0, 16000);
+}
+
+/* Spoils one byte in the body of every index section. */
+static void spoil_sections(uint8_t *bytes, size_t count)
+{
+    struct genesis genesis;
+    struct frame_header header;
+    if (genesis_decode(bytes + GENESIS_OFFSET, count - GENESIS_OFFSET, &genesis) != EDB_OK)
+        return;
+    for (uint64_t at = FIRST_FRAME_OFFSET;
+         at + FRAME_HEADER_BYTES <= count &&
+         frame_header_decode(bytes + at, genesis.chain_seed, at, &header);
+         at = frame_next(&header))
+        if (header.type == FRAME_SECTION)
+            bytes[frame_end(&header) - FRAME_ALIGN - 1] ^= 4;
+}
+
+/* ------------------------------------------------------------------------------------ the plays */
+
+static void open_writing(struct stage *stage)
+{
+    stage_open(stage, 0, EDB_LAZY);
+    stage_space(stage, 0);
+    stage_space(stage, 1);
+}
+
+static void create(struct stage *stage)
+{
+    open_writing(stage);
+    stage_put(stage, 0, 1);
+    stage_close(stage);
+}
+
+static void put_one(struct stage *stage)
+{
+    stage_put(stage, 0, 1);
+    stage_put(stage, 1, 4);
+}
+
+static void put_batch(struct stage *stage)
+{
+    stage_put_many(stage, 0, 0, 100);
+}
+
+static void overwrite_and_delete(struct stage *stage)
+{
+    stage_put(stage, 0, 3);
+    stage_delete(stage, 0, 4);
+    stage_put_many(stage, 0, 2, 6);
+    stage_delete(stage, 1, 5);
+    stage_put(stage, 0, 4);
+}
+
+static void commit_lazily(struct stage *stage)
+{
+    stage_transaction(stage, 5, EDB_LAZY);
+    stage_transaction(stage, 8, EDB_LAZY);
+}
+
+static void commit_durably(struct stage *stage)
+{
+    stage_put(stage, 0, 2);
+    stage_transaction(stage, 5, EDB_DURABLE);
+    stage_put(stage, 0, 3);
+    stage_transaction(stage, 8, EDB_DURABLE);
+}
+
+/* What another session left unsynced is looked at again before it is promised. */
+static void take_over(struct stage *stage)
+{
+    open_writing(stage);
+    stage_transaction(stage, 5, EDB_DURABLE);
+    stage_close(stage);
+}
+
+static void sync(struct stage *stage)
+{
+    stage_put(stage, 0, 2);
+    stage_sync(stage);
+    stage_put(stage, 1, 2);
+    stage_sync(stage);
+}
+
+static void close_with_sections(struct stage *stage)
+{
+    stage_put_many(stage, 0, 0, 70);
+    stage_delete(stage, 0, 3);
+    stage_close(stage);
+}
+
+static void flush_while_writing(struct stage *stage)
+{
+    stage_put_many(stage, 0, 16000, 400);
+    stage_put(stage, 0, 1);
+}
+
+static void read_all(struct stage *stage)
+{
+    stage_get(stage, 0, 3);
+    stage_get(stage, 0, 6);
+    stage_get(stage, 1, 2);
+    stage_get_many(stage, 0, 0, 64);
+    stage_iterate(stage, 0);
+    stage_search(stage, 1);
+}
+
+static void open_and_read(struct stage *stage)
+{
+    stage_open(stage, EDB_OPEN_EXISTING, EDB_LAZY);
+    if (stage->db != NULL) {
+        stage_space(stage, 0);
+        stage_space(stage, 1);
+    }
+    read_all(stage);
+}
+
+/* Another handle commits; this one has to see it. */
+static void arrange_two(struct stage *stage)
+{
+    open_writing(stage);
+    stage_open_other(stage);
+    stage_get(stage, 0, 1);
+}
+
+static void see_others(struct stage *stage)
+{
+    stage_put_other(stage, 0, 1);
+    stage_get(stage, 0, 1);
+    stage_get(stage, 0, 2);
+    stage_put_other(stage, 1, 3);
+    stage_get(stage, 1, 3);
+    stage_iterate(stage, 1);
+}
+
+static void write_after_others(struct stage *stage)
+{
+    stage_put_other(stage, 0, 1);
+    stage_put(stage, 0, 1);
+    stage_put_other(stage, 1, 3);
+    stage_delete(stage, 1, 3);
+}
+
+const struct scenario scenarios[] = {
+    {"create", 4, false, NULL, NULL, NULL, create},
+    {"put one", 8, false, prepare_spaces, NULL, open_writing, put_one},
+    {"put a batch", 100, false, prepare_spaces, NULL, open_writing, put_batch},
+    {"overwrite and delete", 20, false, prepare_records, NULL, open_writing, overwrite_and_delete},
+    {"overwrite what sections cover", 60, false, prepare_sections, NULL, open_writing,
+     overwrite_and_delete},
+    {"commit two spaces", 20, false, prepare_records, NULL, open_writing, commit_lazily},
+    {"commit durably", 20, false, prepare_records, NULL, open_writing, commit_durably},
+    {"take over an unsynced tail", 32, false, prepare_tail, NULL, NULL, take_over},
+    {"sync", 20, false, prepare_records, NULL, open_writing, sync},
+    {"close with sections", 70, false, prepare_records, NULL, open_writing, close_with_sections},
+    {"close and merge", 70, false, prepare_sections, NULL, open_writing, close_with_sections},
+    {"flush while writing", 16400, false, prepare_long_tail, NULL, open_writing,
+     flush_while_writing},
+    {"read", 60, false, prepare_sections, NULL, open_writing, read_all},
+    {"open and read", 60, false, prepare_sections, NULL, NULL, open_and_read},
+    {"open a tail", 32, false, prepare_tail, NULL, NULL, open_and_read},
+    {"read past damaged sections", 60, true, prepare_sections, spoil_sections, open_writing,
+     read_all},
+    {"write past damaged sections", 60, true, prepare_sections, spoil_sections, open_writing,
+     overwrite_and_delete},
+    {"see other commits", 20, false, prepare_records, NULL, arrange_two, see_others},
+    {"write after other commits", 20, false, prepare_records, NULL, arrange_two,
+     write_after_others},
+};
+const size_t scenario_count = sizeof scenarios / sizeof scenarios[0];

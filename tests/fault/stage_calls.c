@@ -1,0 +1,393 @@
+/* The calls of a scenario: each asks the library, looks at what came back, and keeps the account.
+ * Called by scenarios.c and by the judgement. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault/play_scenario.h"
+
+const char *const stage_path = "stage.edb";
+
+static const char *const space_names[ACCOUNT_SPACES] = {"first", "second"};
+
+/* What a put takes; the options point into the rest. */
+struct value {
+    char key[16];
+    size_t key_bytes;
+    float vector[ACCOUNT_DIMS];
+    char text[32];
+    char metadata[32];
+    edb_put_options options;
+};
+
+void stage_wrong(struct stage *stage, const char *format, ...)
+{
+    va_list args;
+    if (stage->wrong[0] != '\0')
+        return;
+    va_start(args, format);
+    vsnprintf(stage->wrong, sizeof stage->wrong, format, args);
+    va_end(args);
+}
+
+static size_t name_key(int key, char name[16])
+{
+    return (size_t)snprintf(name, 16, "k%05d", key);
+}
+
+static void fill_vector(int space, int key, uint8_t version, float vector[ACCOUNT_DIMS])
+{
+    vector[0] = (float)key;
+    vector[1] = version;
+    vector[2] = (float)space + 0.5f;
+}
+
+static void fill_value(int space, int key, uint8_t version, struct value *out)
+{
+    out->key_bytes = name_key(key, out->key);
+    fill_vector(space, key, version, out->vector);
+    out->options = (edb_put_options)EDB_PUT_OPTIONS_INIT;
+    snprintf(out->text, sizeof out->text, "version %u of %d", version, key);
+    snprintf(out->metadata, sizeof out->metadata, "{\"version\": %u}", version);
+    if (key % 3 == 0)
+        out->options.text = out->text;
+    if (key % 4 == 0)
+        out->options.metadata_json = out->metadata;
+}
+
+/* The version that the next put of a key gets: above all that are possible now. */
+static uint8_t next_version(const struct account *account, int space, int key)
+{
+    uint8_t highest = 0;
+    for (size_t state = 0; state < account->count; state++) {
+        uint8_t version = account_version(account, state, space, key);
+        highest = version > highest ? version : highest;
+    }
+    return (uint8_t)(highest + 1);
+}
+
+/* ---------------------------------------------------------------------------------- the statuses */
+
+/* What a write may say: a failing system explains some errors, and those have consequences. */
+static void judge_write(struct stage *stage, edb_status status, const char *call)
+{
+    bool known = status == EDB_OK;
+    if (stage->armed)
+        known = known || status == EDB_IO || status == EDB_FULL || status == EDB_NO_MEMORY;
+    if (status == EDB_READ_ONLY && stage->read_only)
+        known = true;
+    if (!known)
+        stage_wrong(stage, "%s: %s: %s", call, edb_status_name(status), edb_error_detail());
+    stage->read_only = stage->read_only || status == EDB_IO;
+}
+
+static void judge_read(struct stage *stage, edb_status status, const char *call)
+{
+    bool known = status == EDB_OK || status == EDB_NOT_FOUND;
+    if (stage->armed)
+        known = known || status == EDB_IO || status == EDB_NO_MEMORY;
+    if (!known)
+        stage_wrong(stage, "%s: %s: %s", call, edb_status_name(status), edb_error_detail());
+}
+
+/* ----------------------------------------------------------------------------------- the handles */
+
+void stage_open(struct stage *stage, uint32_t flags, uint32_t durability)
+{
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.flags = flags;
+    options.durability = durability;
+    edb_status status = edb_open(stage_path, &options, &stage->db);
+    judge_write(stage, status, "open");
+    stage->read_only = stage->read_only && stage->db != NULL;
+    if ((stage->db != NULL) != (status == EDB_OK))
+        stage_wrong(stage, "open: %s, and a handle is %s", edb_status_name(status),
+                    stage->db != NULL ? "there" : "missing");
+}
+
+void stage_open_other(struct stage *stage)
+{
+    edb_status status = edb_open(stage_path, NULL, &stage->other);
+    for (int space = 0; space < ACCOUNT_SPACES && status == EDB_OK; space++)
+        status = edb_space_find(stage->other, space_names[space], &stage->other_spaces[space]);
+    if (status != EDB_OK)
+        stage_wrong(stage, "open of the other handle: %s", edb_error_detail());
+}
+
+void stage_space(struct stage *stage, int space)
+{
+    edb_space_spec spec = EDB_SPACE_SPEC_INIT;
+    spec.name = space_names[space];
+    spec.dims = ACCOUNT_DIMS;
+    spec.metric = space == 0 ? EDB_COSINE : EDB_L2;
+    if (stage->db == NULL)
+        return;
+    edb_status status = edb_space_open(stage->db, &spec, &stage->spaces[space]);
+    judge_write(stage, status, "space");
+    account_settle_space(&stage->account, space, status);
+}
+
+void stage_close(struct stage *stage)
+{
+    if (stage->db == NULL)
+        return;
+    edb_status status = edb_close(stage->db);
+    judge_write(stage, status, "close");
+    if (status == EDB_OK)
+        account_promise(&stage->account);
+    stage->db = NULL;
+    memset(stage->spaces, 0, sizeof stage->spaces);
+}
+
+/* --------------------------------------------------------------------------------------- writing */
+
+static void put_into(struct stage *stage, edb_space *handle, int space, int key)
+{
+    struct value value;
+    uint8_t version = next_version(&stage->account, space, key);
+    if (handle == NULL)
+        return;
+    fill_value(space, key, version, &value);
+    account_change(&stage->account, space, key, version);
+    edb_status status =
+        edb_put(handle, value.key, value.key_bytes, value.vector, &value.options);
+    judge_write(stage, status, "put");
+    account_settle(&stage->account, status);
+}
+
+void stage_put(struct stage *stage, int space, int key)
+{
+    put_into(stage, stage->spaces[space], space, key);
+}
+
+void stage_put_other(struct stage *stage, int space, int key)
+{
+    put_into(stage, stage->other_spaces[space], space, key);
+}
+
+void stage_put_many(struct stage *stage, int space, int first, int count)
+{
+    struct value *values = calloc((size_t)count, sizeof *values);
+    edb_key *keys = calloc((size_t)count, sizeof *keys);
+    edb_put_options *options = calloc((size_t)count, sizeof *options);
+    float *vectors = calloc((size_t)count, sizeof values->vector);
+    for (int i = 0; i < count; i++) {
+        uint8_t version = next_version(&stage->account, space, first + i);
+        fill_value(space, first + i, version, &values[i]);
+        account_change(&stage->account, space, first + i, version);
+        keys[i] = (edb_key){values[i].key, values[i].key_bytes};
+        options[i] = values[i].options;
+        memcpy(vectors + i * ACCOUNT_DIMS, values[i].vector, sizeof values->vector);
+    }
+    edb_status status = EDB_INVALID;
+    if (stage->spaces[space] != NULL) {
+        status = edb_put_many(stage->spaces[space], keys, (size_t)count, vectors, options, NULL);
+        judge_write(stage, status, "put_many");
+    }
+    account_settle(&stage->account, status);
+    free(values);
+    free(keys);
+    free(options);
+    free(vectors);
+}
+
+void stage_delete(struct stage *stage, int space, int key)
+{
+    char name[16];
+    size_t bytes = name_key(key, name);
+    if (stage->spaces[space] == NULL)
+        return;
+    edb_status status = edb_delete(stage->spaces[space], name, bytes);
+    if (status == EDB_NOT_FOUND && account_knows(&stage->account, space, key) == 1)
+        stage_wrong(stage, "delete: key %d is not found", key);
+    if (status != EDB_NOT_FOUND)
+        judge_write(stage, status, "delete");
+    account_change(&stage->account, space, key, 0);
+    account_settle(&stage->account, status);
+}
+
+/* One call of the transaction; false when it is not to go on. */
+static bool added(struct stage *stage, edb_status status, const char *call)
+{
+    judge_write(stage, status, call);
+    return status == EDB_OK;
+}
+
+static bool fill_transaction(struct stage *stage, edb_txn *txn, int first)
+{
+    struct value value;
+    for (int i = 0; i < 6; i++) {
+        int space = i % 2;
+        int key = first + i / 2;
+        uint8_t version = next_version(&stage->account, space, key);
+        fill_value(space, key, version, &value);
+        account_change(&stage->account, space, key, version);
+        if (!added(stage,
+                   edb_txn_put(txn, stage->spaces[space], value.key, value.key_bytes, value.vector,
+                               &value.options),
+                   "txn_put"))
+            return false;
+    }
+    char name[16];
+    size_t bytes = name_key(first + 3, name);
+    account_change(&stage->account, 0, first + 3, 0);
+    return added(stage, edb_txn_delete(txn, stage->spaces[0], name, bytes), "txn_delete");
+}
+
+void stage_transaction(struct stage *stage, int first, edb_durability durability)
+{
+    edb_txn *txn = NULL;
+    edb_status status = EDB_INVALID;
+    if (stage->spaces[0] == NULL || stage->spaces[1] == NULL)
+        return;
+    if (added(stage, edb_begin(stage->db, &txn), "begin") && fill_transaction(stage, txn, first)) {
+        status = edb_commit(txn, durability);
+        judge_write(stage, status, "commit");
+    } else
+        edb_abort(txn);
+    account_settle(&stage->account, status);
+    if (status == EDB_OK && durability == EDB_DURABLE)
+        account_promise(&stage->account);
+}
+
+void stage_sync(struct stage *stage)
+{
+    if (stage->db == NULL)
+        return;
+    edb_status status = edb_sync(stage->db);
+    judge_write(stage, status, "sync");
+    if (status == EDB_OK)
+        account_promise(&stage->account);
+}
+
+/* --------------------------------------------------------------------------------------- reading */
+
+/* A record that came is the key's, in a version that it may have now. */
+static void judge_vector(struct stage *stage, int space, int key, const float *vector,
+                         const char *call)
+{
+    float expected[ACCOUNT_DIMS];
+    uint8_t version = (uint8_t)vector[1];
+    fill_vector(space, key, version, expected);
+    if (memcmp(vector, expected, sizeof expected) != 0)
+        stage_wrong(stage, "%s: key %d has the vector of another", call, key);
+    else if (!account_allows(&stage->account, space, key, version))
+        stage_wrong(stage, "%s: key %d is found in version %u", call, key, version);
+}
+
+static void judge_absence(struct stage *stage, int space, int key, const char *call)
+{
+    if (!account_allows(&stage->account, space, key, 0))
+        stage_wrong(stage, "%s: key %d is not found", call, key);
+}
+
+static void view(struct stage *stage, int space, int key)
+{
+    edb_view view;
+    char name[16];
+    char expected[32];
+    size_t bytes = name_key(key, name);
+    edb_status status = edb_view_key(stage->spaces[space], name, bytes, &view);
+    judge_read(stage, status, "view");
+    if (status == EDB_NOT_FOUND)
+        judge_absence(stage, space, key, "view");
+    if (status == EDB_OK) {
+        judge_vector(stage, space, key, view.vector, "view");
+        char *json = NULL;
+        edb_status decoded = edb_view_metadata_json(&view, &json);
+        judge_read(stage, decoded, "metadata");
+        snprintf(expected, sizeof expected, "{\"version\": %u}",
+                 (unsigned)((const float *)view.vector)[1]);
+        if (decoded == EDB_OK && key % 4 == 0 && (json == NULL || strcmp(json, expected) != 0))
+            stage_wrong(stage, "view: key %d has other metadata", key);
+        edb_free(json);
+    }
+    edb_view_release(&view);
+}
+
+void stage_get(struct stage *stage, int space, int key)
+{
+    char name[16];
+    float vector[ACCOUNT_DIMS];
+    size_t bytes = name_key(key, name);
+    if (stage->spaces[space] == NULL)
+        return;
+    edb_status status = edb_get(stage->spaces[space], name, bytes, vector);
+    judge_read(stage, status, "get");
+    if (status == EDB_OK)
+        judge_vector(stage, space, key, vector, "get");
+    if (status == EDB_NOT_FOUND)
+        judge_absence(stage, space, key, "get");
+    view(stage, space, key);
+}
+
+void stage_get_many(struct stage *stage, int space, int first, int count)
+{
+    enum { MANY = 64 };
+    char names[MANY][16];
+    edb_key keys[MANY];
+    float matrix[MANY * ACCOUNT_DIMS];
+    uint8_t found[MANY];
+    count = count < MANY ? count : MANY;
+    if (stage->spaces[space] == NULL)
+        return;
+    for (int i = 0; i < count; i++)
+        keys[i] = (edb_key){names[i], name_key(first + i, names[i])};
+    edb_status status = edb_get_many(stage->spaces[space], keys, (size_t)count, matrix, found);
+    judge_read(stage, status, "get_many");
+    for (int i = 0; i < count && status == EDB_OK; i++) {
+        if (found[i])
+            judge_vector(stage, space, first + i, matrix + i * ACCOUNT_DIMS, "get_many");
+        else
+            judge_absence(stage, space, first + i, "get_many");
+    }
+}
+
+void stage_iterate(struct stage *stage, int space)
+{
+    edb_iterator *iterator;
+    edb_view view;
+    int seen = 0;
+    if (stage->spaces[space] == NULL)
+        return;
+    edb_status status = edb_iterate(stage->spaces[space], &iterator);
+    judge_read(stage, status, "iterate");
+    if (status != EDB_OK)
+        return;
+    /* Every record comes once, or an error in its place. */
+    while ((status = edb_next(iterator, &view)) != EDB_NOT_FOUND && seen <= stage->account.keys) {
+        seen++;
+        judge_read(stage, status, "next");
+        if (status == EDB_OK)
+            judge_vector(stage, space, (int)((const float *)view.vector)[0], view.vector, "next");
+        edb_view_release(&view);
+    }
+    int sure = 0;
+    for (int key = 0; key < stage->account.keys; key++)
+        sure += account_knows(&stage->account, space, key) == 1;
+    if (seen < sure)
+        stage_wrong(stage, "next: %d records, where %d are", seen, sure);
+    edb_iterator_close(iterator);
+}
+
+void stage_search(struct stage *stage, int space)
+{
+    float query[ACCOUNT_DIMS];
+    edb_result *results;
+    edb_search_options options = EDB_SEARCH_OPTIONS_INIT;
+    options.k = 1;
+    if (stage->spaces[space] == NULL)
+        return;
+    fill_vector(space, 1, 1, query);
+    edb_status status = edb_search(stage->spaces[space], query, 1, &options, &results);
+    judge_read(stage, status, "search");
+    if (status == EDB_OK && account_knows(&stage->account, space, 1) == 1) {
+        if (results->count != 1)
+            stage_wrong(stage, "search: %zu hits", results->count);
+        else if (space == 1 && !account_allows(&stage->account, 1, 1, 2) &&
+                 results->hits[0].score != 0.0f)
+            stage_wrong(stage, "search: the nearest is %f away", (double)results->hits[0].score);
+    }
+    edb_free(results);
+}
