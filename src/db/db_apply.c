@@ -170,8 +170,13 @@ static edb_status apply_catalog(edb *db, const struct store_frame *frame)
     struct catalog catalog;
     if (frame->header.offset < db->sections_from)
         return EDB_OK;
-    edb_status status = catalog_decode(frame->bytes + FRAME_HEADER_BYTES,
-                                       frame->header.payload_bytes, frame->header.offset, &catalog);
+    edb_status status = EDB_OK;
+    memset(&catalog, 0, sizeof catalog);
+    if (!store_payload_verifies(db->store, frame))
+        status = fail(EDB_CORRUPT, "its payload does not verify");
+    else
+        status = catalog_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
+                                frame->header.offset, &catalog);
     if (status == EDB_OK && sections_written(db, frame, &catalog))
         status = db_adopt(db, &catalog, false);
     catalog_close(&catalog);

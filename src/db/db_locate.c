@@ -87,31 +87,32 @@ edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out)
     return find_live(space, row, out);
 }
 
-/* The record of a place, from its GROUP. */
+static edb_status damaged(const edb_space *space, const struct db_found *found)
+{
+    return fail(EDB_CORRUPT, "the record of row %llu in space '%s' is damaged (group at %llu)",
+                (unsigned long long)found->row, space->spec.name,
+                (unsigned long long)found->place.frame);
+}
+
+/* The record of a place, from its GROUP. Nothing here is verified yet: whatever does not fit is
+ * damage, also what would be the sign of a newer format elsewhere. */
 static edb_status read_record(edb_space *space, const struct db_found *found, struct group *group,
                               struct record *record)
 {
     struct store *store = space->db->store;
-    const uint8_t *header_bytes = store_at(store, found->place.frame, FRAME_HEADER_BYTES);
     struct frame_header header;
-    if (header_bytes == NULL ||
-        !frame_header_decode(header_bytes, store->genesis.chain_seed, found->place.frame,
-                             &header) ||
-        header.type != FRAME_GROUP ||
-        store_at(store, found->place.frame, header.frame_bytes) == NULL)
-        return fail(EDB_CORRUPT, "the group at %llu is damaged",
-                    (unsigned long long)found->place.frame);
-    edb_status status = group_decode(found->frame + FRAME_HEADER_BYTES, header.payload_bytes,
-                                     header.frame_bytes, group);
-    if (status != EDB_OK)
-        return status;
-    if (found->place.index >= group->count)
-        return fail(EDB_CORRUPT, "row %llu stands in no record", (unsigned long long)found->row);
-    status = record_decode(found->frame, group, found->place.index, record);
-    if (status == EDB_OK && (record->operation != RECORD_PUT || record->row != found->row))
-        return fail(EDB_CORRUPT, "row %llu stands in another row's record",
-                    (unsigned long long)found->row);
-    return status;
+    const uint8_t *bytes = store_at(store, found->place.frame, FRAME_HEADER_BYTES);
+    bool fits =
+        bytes != NULL &&
+        frame_header_decode(bytes, store->genesis.chain_seed, found->place.frame, &header) &&
+        header.type == FRAME_GROUP &&
+        store_at(store, found->place.frame, header.frame_bytes) != NULL &&
+        group_decode(found->frame + FRAME_HEADER_BYTES, header.payload_bytes, header.frame_bytes,
+                     group) == EDB_OK &&
+        found->place.index < group->count &&
+        record_decode(found->frame, group, found->place.index, record) == EDB_OK &&
+        record->operation == RECORD_PUT && record->row == found->row;
+    return fits ? EDB_OK : damaged(space, found);
 }
 
 /* Whether record and vector are what was written for this row, and stand where the row directory
@@ -143,9 +144,7 @@ edb_status db_vector(edb_space *space, const struct db_found *found, const uint8
     if (status != EDB_OK)
         return status;
     if (!verifies(space, found, &group, &record))
-        return fail(EDB_CORRUPT, "the record of row %llu in space '%s' is damaged (group at %llu)",
-                    (unsigned long long)found->row, space->spec.name,
-                    (unsigned long long)found->place.frame);
+        return damaged(space, found);
     rows_set_checked(&space->rows, found->row);
     return EDB_OK;
 }

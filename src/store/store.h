@@ -131,6 +131,10 @@ bool store_has_news(struct store *store);
  * view lock, exclusive. */
 edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg);
 
+/* Whether a frame's payload is what was written. The walk asks for GROUPs; a CATALOG's user asks
+ * himself. */
+bool store_payload_verifies(const struct store *store, const struct store_frame *frame);
+
 /* Reads and checks the one frame at `offset`; no chain is followed. EDB_CORRUPT when it does not
  * verify. */
 edb_status store_frame_at(struct store *store, uint64_t offset, struct store_frame *frame_out);

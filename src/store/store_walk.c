@@ -2,10 +2,10 @@
  * refresh and after an append; the only place where `end` moves.
  *
  * A frame is accepted when its header is whole and made for this offset of this file, carries the
- * checksum of the frame before and the next sequence number, lies inside the file, and (GROUP,
- * CATALOG) its payload verifies. Vectors are checked here only where power may have failed
- * (`deep`); elsewhere they are when first touched. A SECTION is stepped over by its header alone:
- * damage in derived data never hides a later GROUP.
+ * checksum of the frame before and the next sequence number, lies inside the file, and (GROUP) its
+ * payload verifies. Vectors are checked here only where power may have failed (`deep`); elsewhere
+ * they are when first touched. Derived data, SECTION and CATALOG, is stepped over by its header
+ * alone: damage in it never hides a later GROUP.
  *
  * A frame that failed its deep check stays rejected: power failed while it was written, and it will
  * not become better. Later walks of the same handle check less deep and would otherwise take it for
@@ -95,7 +95,7 @@ static bool vectors_verify(struct store *store, const struct store_frame *frame)
     return true;
 }
 
-static bool payload_verifies(struct store *store, const struct store_frame *frame)
+bool store_payload_verifies(const struct store *store, const struct store_frame *frame)
 {
     const struct frame_header *header = &frame->header;
     return frame_payload_checksum(frame->bytes + FRAME_HEADER_BYTES, header->payload_bytes,
@@ -115,11 +115,8 @@ static edb_status check_body(struct store *store, struct store_frame *frame, boo
     if (status != EDB_OK)
         return status;
     frame->bytes = store_at(store, header->offset, header->frame_bytes);
-    if (header->type == FRAME_SECTION)
-        *good_out = true;
-    else
-        *good_out = payload_verifies(store, frame) &&
-                    (header->type != FRAME_GROUP || !deep || vectors_verify(store, frame));
+    *good_out = header->type != FRAME_GROUP ||
+                (store_payload_verifies(store, frame) && (!deep || vectors_verify(store, frame)));
     return EDB_OK;
 }
 
@@ -220,8 +217,9 @@ static edb_status accept_frame(struct store *store, const struct store_frame *fr
     return visit(arg, frame);
 }
 
-static void step_over(struct store *store, const struct frame_header *header)
+static void step_over(struct store *store, const struct store_frame *frame)
 {
+    const struct frame_header *header = &frame->header;
     store->end.offset = frame_next(header);
     store->end.chain = header->header_checksum;
     store->end.sequence = header->sequence + 1;
@@ -233,7 +231,7 @@ static void step_over(struct store *store, const struct frame_header *header)
     if (header->epoch != store->writer.epoch && frame_end(header) > atomic_load(&store->synced_to))
         store->writer.suspect = true;
     store->writer.sealed = header->flags & FRAME_SEALED;
-    if (header->type == FRAME_CATALOG) {
+    if (header->type == FRAME_CATALOG && store_payload_verifies(store, frame)) {
         store->catalog.position = frame_end(header);
         store->catalog.catalog = header->offset;
         store->catalog.catalog_checksum = header->header_checksum;
@@ -253,7 +251,7 @@ edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visi
         status = accept_frame(store, &frame, visit, arg);
         if (status != EDB_OK)
             return status;
-        step_over(store, &frame.header);
+        step_over(store, &frame);
     }
 }
 
@@ -267,6 +265,8 @@ edb_status store_frame_at(struct store *store, uint64_t offset, struct store_fra
         status = read_header(store, offset, &frame_out->header, &good);
         if (status == EDB_OK && good)
             status = check_body(store, frame_out, false, &good);
+        if (status == EDB_OK && good && frame_out->header.type == FRAME_CATALOG)
+            good = store_payload_verifies(store, frame_out);
     }
     if (status == EDB_OK && !good)
         return fail(EDB_CORRUPT, "%s: the frame at %llu does not verify", store->path,
