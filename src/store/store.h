@@ -161,6 +161,10 @@ void store_unlock(struct store *store);
  * nothing may be written then. */
 edb_status store_check_end(struct store *store);
 
+/* Where behind `end` a header stands that was written when `end` was known to be on the device; 0
+ * when there is none. */
+edb_status store_look_behind(struct store *store, uint64_t *proof_out);
+
 /* One frame to append. Its pieces are written one behind another from the header on, with zeros
  * between. */
 struct frame_piece {

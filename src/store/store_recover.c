@@ -24,9 +24,10 @@ static edb_status damaged(struct store *store, uint64_t proof)
                 store->path, (unsigned long long)store->end.offset);
 }
 
-static edb_status look_behind(struct store *store, uint64_t *proof_out)
+edb_status store_look_behind(struct store *store, uint64_t *proof_out)
 {
-    uint64_t bytes;
+    uint64_t bytes = 0;
+    *proof_out = 0;
     edb_status status = store->io->size(store->file, &bytes);
     uint64_t end = store->end.offset;
     uint64_t limit = bytes < end + look_ahead_max ? bytes : end + look_ahead_max;
@@ -54,7 +55,7 @@ edb_status store_check_end(struct store *store)
     uint64_t synced = atomic_load(&store->synced_to);
     if (synced > store->end.offset)
         return damaged(store, synced);
-    edb_status status = look_behind(store, &proof);
+    edb_status status = store_look_behind(store, &proof);
     if (status != EDB_OK)
         return status;
     if (proof != 0)

@@ -102,6 +102,21 @@ bool store_payload_verifies(const struct store *store, const struct store_frame 
                                   store->genesis.chain_seed) == header->payload_checksum;
 }
 
+/* A CATALOG that does not verify: torn by a power failure, as everything behind it may be, or
+ * damaged while what is behind it was synced? Only the first ends the walk. */
+static edb_status check_catalog(struct store *store, const struct store_frame *frame,
+                                bool *good_out)
+{
+    uint64_t proof = 0;
+    edb_status status = EDB_OK;
+    if (!store_payload_verifies(store, frame))
+        status = store_look_behind(store, &proof);
+    else
+        proof = 1;
+    *good_out = proof != 0;
+    return status;
+}
+
 /* Whether the frame's bytes are in the file and in the map, and what its type promises about them
  * holds. */
 static edb_status check_body(struct store *store, struct store_frame *frame, bool deep,
@@ -115,6 +130,8 @@ static edb_status check_body(struct store *store, struct store_frame *frame, boo
     if (status != EDB_OK)
         return status;
     frame->bytes = store_at(store, header->offset, header->frame_bytes);
+    if (header->type == FRAME_CATALOG && deep)
+        return check_catalog(store, frame, good_out);
     *good_out = header->type != FRAME_GROUP ||
                 (store_payload_verifies(store, frame) && (!deep || vectors_verify(store, frame)));
     return EDB_OK;
