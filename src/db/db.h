@@ -6,7 +6,8 @@
  *   view_lock   shared: everything that reads what the handle knows (spaces, keys, rows, the end of
  *               the file). exclusive: everything that changes it, which is db_apply and db_adopt
  *               only.
- * Nobody waits for the file's lock while holding the view lock.
+ * Nobody waits for the write lock or the file's lock while holding the view lock. Building the view
+ * anew moves the end of the file, on which a writer relies: so it needs the write lock, too.
  *
  * THE VIEW is what the handle knows: the frames before store->end, applied in order. It only moves
  * forward. It grows in one way, by db_refresh, whether the frames are another process's or our own.
@@ -39,6 +40,7 @@ struct edb {
     uint32_t busy_wait_ms;
     uint32_t fork_generation;
     struct os_mutex write_lock;
+    _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
     struct os_rwlock view_lock;
     edb_space **spaces; /* in order of their ids; the handles live as long as `db` */
     uint32_t space_count;
@@ -52,14 +54,16 @@ struct edb {
 
 /* ----------------------------------------------------------------------- db_refresh.c: the view */
 
-/* Builds the view from the slots. Needs the view lock, exclusive (or nobody else). */
+/* Builds the view from the slots. Needs the write lock and the view lock, exclusive (or nobody
+ * else). */
 edb_status db_load(edb *db);
 
 /* Takes the view lock, shared, on a view that is up to date. */
 edb_status db_enter(edb *db);
 void db_leave(edb *db);
 
-/* Applies what is new. Takes the view lock, exclusive. */
+/* Applies what is new. Takes the view lock, exclusive; and the write lock when the view must be
+ * built anew. */
 edb_status db_refresh(edb *db);
 
 /* EDB_FORKED in a child. */

@@ -147,12 +147,12 @@ static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
         again = false;
         memory_free(latest.slots);
         status = open_latest(&latest, count);
-        for (uint32_t i = 0; i < counters.count; i++)
-            counters.next[i] = db->spaces[i]->next_row;
         if (status == EDB_OK)
             status = db_enter(db);
         if (status != EDB_OK)
             break;
+        for (uint32_t i = 0; i < counters.count; i++)
+            counters.next[i] = db->spaces[i]->next_row;
         status = plan(changes, count, &latest, &counters);
         db_leave(db);
         status = db_retry(db, status, &again);

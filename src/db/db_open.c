@@ -124,8 +124,15 @@ edb_status edb_open(const char *path, const edb_open_options *options, edb **db_
 /* What this handle wrote is made durable and quick to open. */
 static edb_status finish_writing(edb *db)
 {
-    bool able = db->wrote && !db->store->writer.poisoned && !atomic_load(&db->store->damaged);
-    if (!able)
+    const struct store *store = db->store;
+    if (!db->wrote)
+        return EDB_OK;
+    if (store->writer.poisoned && store->end.offset > atomic_load(&store->synced_to))
+        return fail(EDB_IO,
+                    "%s: an earlier write of this handle failed: what it wrote since its last "
+                    "sync may not survive power loss",
+                    store->path);
+    if (store->writer.poisoned || atomic_load(&store->damaged))
         return EDB_OK;
     edb_status status = db_write_begin(db);
     if (status != EDB_OK)

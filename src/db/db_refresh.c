@@ -99,19 +99,32 @@ edb_status db_load(edb *db)
     return EDB_OK;
 }
 
-/* With the view lock, exclusive. */
+/* With the view lock, exclusive. A walk that fails loses the view. */
 static edb_status move_forward(edb *db)
 {
-    edb_status status = EDB_OK;
-    if (!db->lost) {
-        status = store_walk(db->store, db->deep_from, db_apply, db);
-        if (status == EDB_OK)
-            return EDB_OK;
-        db->lost = true;
-    }
-    if (status == EDB_STALE)
-        log_event(EDB_LOG_WARNING, "%s: begun again: %s", db->store->path, edb_error_detail());
-    return db_load(db);
+    if (db->lost)
+        return EDB_STALE;
+    edb_status status = store_walk(db->store, db->deep_from, db_apply, db);
+    if (status == EDB_OK)
+        return EDB_OK;
+    log_event(EDB_LOG_WARNING, "%s: the view is built anew: %s", db->store->path,
+              edb_error_detail());
+    db->lost = true;
+    return status;
+}
+
+/* Builds a lost view anew, under the write lock: this thread may have it already. */
+static edb_status build_anew(edb *db)
+{
+    bool held = atomic_load(&db->writer) == os_thread_mark();
+    if (!held)
+        os_mutex_lock(&db->write_lock);
+    os_rwlock_write(&db->view_lock);
+    edb_status status = db->lost ? db_load(db) : EDB_OK;
+    os_rwlock_unlock(&db->view_lock);
+    if (!held)
+        os_mutex_unlock(&db->write_lock);
+    return status;
 }
 
 edb_status db_refresh(edb *db)
@@ -119,7 +132,7 @@ edb_status db_refresh(edb *db)
     os_rwlock_write(&db->view_lock);
     edb_status status = move_forward(db);
     os_rwlock_unlock(&db->view_lock);
-    return status;
+    return status == EDB_OK ? EDB_OK : build_anew(db);
 }
 
 edb_status db_enter(edb *db)
@@ -168,14 +181,18 @@ edb_status db_retry(edb *db, edb_status status, bool *again_out)
     if (status != EDB_CORRUPT)
         return status;
     os_rwlock_write(&db->view_lock);
-    if (any_section_lost(db)) {
+    bool lost = any_section_lost(db);
+    if (lost) {
         log_event(EDB_LOG_WARNING,
                   "%s: a damaged index section; the index is rebuilt from the records",
                   db->store->path);
         db->sections_from = db->store->end.offset;
-        status = db_load(db);
-        *again_out = status == EDB_OK;
+        db->lost = true;
     }
     os_rwlock_unlock(&db->view_lock);
+    if (!lost)
+        return status;
+    status = build_anew(db);
+    *again_out = status == EDB_OK;
     return status;
 }

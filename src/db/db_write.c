@@ -1,4 +1,6 @@
 /* The right to write, and appending under it. Every writing call of the API goes through here. */
+#include <stdio.h>
+
 #include "db/db.h"
 
 /* Says why a handle cannot write, before anything is tried. */
@@ -12,20 +14,32 @@ static edb_status check_may_write(const edb *db)
     return EDB_OK;
 }
 
-edb_status db_write_begin(edb *db)
+/* Both locks within one wait. */
+static edb_status take_locks(edb *db)
 {
-    edb_status status = check_may_write(db);
-    if (status != EDB_OK)
-        return status;
+    const struct os_io *io = db->store->io;
+    uint64_t begin = io->monotonic_ms();
     if (!os_mutex_lock_within(&db->write_lock, db->busy_wait_ms))
         return fail(EDB_BUSY,
                     "%s: another thread of this process wrote for the whole wait of %u ms",
                     db->store->path, db->busy_wait_ms);
-    status = store_lock(db->store, db->busy_wait_ms);
-    if (status != EDB_OK) {
+    uint64_t waited = io->monotonic_ms() - begin;
+    uint32_t left = waited < db->busy_wait_ms ? db->busy_wait_ms - (uint32_t)waited : 0;
+    edb_status status = store_lock(db->store, left);
+    if (status != EDB_OK)
         os_mutex_unlock(&db->write_lock);
+    else
+        atomic_store(&db->writer, os_thread_mark());
+    return status;
+}
+
+edb_status db_write_begin(edb *db)
+{
+    edb_status status = check_may_write(db);
+    if (status == EDB_OK)
+        status = take_locks(db);
+    if (status != EDB_OK)
         return status;
-    }
     status = db_refresh(db); /* (21) */
     if (status == EDB_OK)
         status = store_check_end(db->store);
@@ -36,25 +50,36 @@ edb_status db_write_begin(edb *db)
 
 void db_write_end(edb *db)
 {
+    atomic_store(&db->writer, NULL);
     store_unlock(db->store);
     os_mutex_unlock(&db->write_lock);
 }
 
+/* What stands in the file cannot be called back: any failure from here on leaves the outcome
+ * open. */
+static edb_status outcome_unknown(edb *db, edb_status status)
+{
+    if (status == EDB_OK || status == EDB_IO)
+        return status;
+    db->store->writer.poisoned = true;
+    char reason[400];
+    snprintf(reason, sizeof reason, "%s", edb_error_detail());
+    return fail(EDB_IO, "%s: the commit is in the file, but not known to be good: %s",
+                db->store->path, reason);
+}
+
 edb_status db_append(edb *db, struct frame_draft *drafts, size_t count, bool durable)
 {
+    uint64_t expected = db->store->end.sequence + count;
     edb_status status = store_append(db->store, drafts, count, durable);
     if (status == EDB_OK)
         db->wrote = true;
-    uint64_t expected = db->store->end.sequence + count;
     edb_status seen = db_refresh(db);
     if (status != EDB_OK)
         return status;
-    if (seen != EDB_OK || db->store->end.sequence != expected) {
-        db->store->writer.poisoned = true;
-        return fail(EDB_IO, "%s: what was appended does not read back: %s", db->store->path,
-                    edb_error_detail());
-    }
-    return EDB_OK;
+    if (seen == EDB_OK && db->store->end.sequence != expected)
+        seen = fail(EDB_CORRUPT, "what was appended does not read back");
+    return outcome_unknown(db, seen);
 }
 
 edb_status db_make_durable(edb *db)
@@ -70,7 +95,7 @@ edb_status db_make_durable(edb *db)
         status = store_sync(db->store);
     if (status == EDB_OK && store_slot_due(db->store))
         status = store_slot_write(db->store);
-    return status;
+    return outcome_unknown(db, status);
 }
 
 edb_status edb_sync(edb *db)

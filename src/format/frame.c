@@ -76,6 +76,11 @@ bool frame_header_decode(const uint8_t bytes[FRAME_HEADER_BYTES], uint64_t chain
     return out->offset == offset && offset % FRAME_ALIGN == 0 && lengths_possible(out);
 }
 
+uint64_t frame_header_checksum(const uint8_t bytes[FRAME_HEADER_BYTES])
+{
+    return load_u64(bytes + AT_HEADER_CHECKSUM);
+}
+
 uint64_t frame_end(const struct frame_header *header)
 {
     return header->offset + header->frame_bytes;

@@ -45,6 +45,9 @@ void frame_header_encode(struct frame_header *header, uint64_t chain_seed,
 bool frame_header_decode(const uint8_t bytes[FRAME_HEADER_BYTES], uint64_t chain_seed,
                          uint64_t offset, struct frame_header *out);
 
+/* The checksum that a header claims, without checking anything. */
+uint64_t frame_header_checksum(const uint8_t bytes[FRAME_HEADER_BYTES]);
+
 /* Offset behind the frame, and where the next one starts. */
 uint64_t frame_end(const struct frame_header *header);
 uint64_t frame_next(const struct frame_header *header);

@@ -179,6 +179,12 @@ static void watch_forks(void)
     watch_error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+const void *os_thread_mark(void)
+{
+    static _Thread_local char mark;
+    return &mark;
+}
+
 uint32_t os_fork_generation(void)
 {
     expect_zero(pthread_once(&watch_once, watch_forks));

@@ -29,6 +29,9 @@ void os_rwlock_read(struct os_rwlock *lock);
 void os_rwlock_write(struct os_rwlock *lock);
 void os_rwlock_unlock(struct os_rwlock *lock);
 
+/* A value that no other running thread has. */
+const void *os_thread_mark(void);
+
 /* How many times this process image has been forked off: differs between a parent and its child. */
 uint32_t os_fork_generation(void);
 

@@ -137,6 +137,23 @@ void rows_adopt(struct rows *rows, struct section **sections, size_t count, uint
     }
 }
 
+/* Whether a section says what the copy in memory says: then the copy is not needed. */
+static bool section_equals(struct section *section, const uint8_t *bits)
+{
+    uint64_t bytes = section->descriptor.body_bytes - ROWS_HEAD_BYTES;
+    for (uint64_t at = 0; at < bytes; at += SECTION_BLOCK_BYTES / 2) {
+        size_t count =
+            bytes - at < SECTION_BLOCK_BYTES / 2 ? (size_t)(bytes - at) : SECTION_BLOCK_BYTES / 2;
+        const uint8_t *part = section_at(section, ROWS_HEAD_BYTES + at, count);
+        if (part == NULL || memcmp(part, bits + at, count) != 0)
+            return false;
+    }
+    for (uint64_t at = bytes; at < CHUNK_BITS_BYTES; at++)
+        if (bits[at] != 0)
+            return false;
+    return true;
+}
+
 edb_status rows_adopt_dead(struct rows *rows, struct section *section)
 {
     size_t number = (size_t)(section->descriptor.first / ROWS_CHUNK_ROWS);
@@ -146,7 +163,13 @@ edb_status rows_adopt_dead(struct rows *rows, struct section *section)
         return status;
     if (rows->chunks[number].section != section)
         section_close(rows->chunks[number].section);
-    rows->chunks[number].section = section;
+    struct rows_chunk *chunk = &rows->chunks[number];
+    chunk->section = section;
+    if (chunk->bits != NULL && section_equals(section, chunk->bits)) {
+        memory_free(chunk->bits);
+        chunk->bits = NULL;
+        chunk->changed = false;
+    }
     return EDB_OK;
 }
 

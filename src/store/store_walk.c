@@ -62,8 +62,12 @@ bool store_has_news(struct store *store)
         return store->io->size(store->file, &bytes) == EDB_OK &&
                offset + FRAME_HEADER_BYTES <= bytes;
     }
-    const uint8_t *at = store_at(store, offset, FRAME_ALIGN);
-    return at != NULL && __atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_ACQUIRE) != 0;
+    const uint8_t *at = store_at(store, offset, FRAME_HEADER_BYTES);
+    if (at == NULL) /* past the mapping: the walk will cover it */
+        return true;
+    if (__atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_ACQUIRE) == 0)
+        return false;
+    return store->rejected == 0 || frame_header_checksum(at) != store->rejected;
 }
 
 static edb_status read_header(struct store *store, uint64_t offset, struct frame_header *out,
@@ -80,13 +84,15 @@ static edb_status read_header(struct store *store, uint64_t offset, struct frame
 static bool vectors_verify(struct store *store, const struct store_frame *frame)
 {
     struct group group;
-    if (group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
-                     frame->header.frame_bytes, &group) != EDB_OK)
-        return false;
+    edb_status status = group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
+                                     frame->header.frame_bytes, &group);
+    if (status != EDB_OK)
+        return status == EDB_FORMAT; /* whole, and for whoever applies it to refuse */
     for (uint32_t i = 0; i < group.count; i++) {
         struct record record;
-        if (record_decode(frame->bytes, &group, i, &record) != EDB_OK)
-            return false;
+        status = record_decode(frame->bytes, &group, i, &record);
+        if (status != EDB_OK)
+            return status == EDB_FORMAT;
         if (record.operation == RECORD_PUT &&
             record_vector_checksum(frame->bytes + record.vector_offset, record.vector_bytes,
                                    record.row, store->genesis.chain_seed) != record.vector_checksum)
