@@ -1,10 +1,37 @@
-/* XXH3-64, inlined from the library's header so that the kernel is compiled with our flags. */
+/* XXH3-64, inlined from the library's header so that the kernel is compiled with our flags.
+ *
+ * Over 240 bytes XXH3 derives 192 secret bytes from its seed, which costs as much as hashing a
+ * kilobyte. A file has a handful of seeds: each thread keeps the secrets of the last few. The
+ * result is the same. */
 #include "base/checksum.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+enum { SECRETS = 8, SHORT_BYTES = 240 };
+
+struct secret {
+    uint64_t seed;
+    uint64_t known; /* 0: not derived yet */
+    uint8_t bytes[XXH_SECRET_DEFAULT_SIZE];
+};
+
+static const uint8_t *secret_of(uint64_t seed)
+{
+    static _Thread_local struct secret secrets[SECRETS];
+    struct secret *secret = &secrets[(seed ^ seed >> 32) % SECRETS];
+    if (!secret->known || secret->seed != seed) {
+        XXH3_generateSecret_fromSeed(secret->bytes, seed);
+        secret->seed = seed;
+        secret->known = 1;
+    }
+    return secret->bytes;
+}
+
 uint64_t checksum(const void *bytes, size_t count, uint64_t seed)
 {
-    return XXH3_64bits_withSeed(bytes, count, seed);
+    if (count <= SHORT_BYTES)
+        return XXH3_64bits_withSeed(bytes, count, seed);
+    return XXH3_64bits_withSecretandSeed(bytes, count, secret_of(seed), XXH_SECRET_DEFAULT_SIZE,
+                                         seed);
 }

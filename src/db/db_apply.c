@@ -94,6 +94,7 @@ static void apply_put(const struct application *a, uint32_t index, const struct 
         .key_offset = (uint32_t)(a->group.heap_offset + record->heap_offset),
         .key_bytes = record->key_bytes,
         .key_form = record->key_form,
+        .extras = record->flags & (RECORD_TEXT | RECORD_METADATA),
         .vector_offset = record->vector_offset,
         .vector_bytes = record->vector_bytes,
     };

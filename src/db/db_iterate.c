@@ -12,6 +12,7 @@ struct edb_iterator {
     uint64_t end;
     uint8_t *live; /* one bit a row of [0, end) */
     struct rows rows;
+    uint64_t asked_to;
 };
 
 static edb_status note_live(edb_iterator *iterator)
@@ -84,8 +85,10 @@ static edb_status read_row(edb_iterator *iterator, uint64_t row, edb_view *view_
     status = rows_place(&iterator->rows, row, &place);
     if (status == EDB_CORRUPT)
         status = rows_place(&space->rows, row, &place);
-    if (status == EDB_OK)
+    if (status == EDB_OK) {
+        store_read_ahead(space->db->store, place.frame, &iterator->asked_to);
         status = db_locate_place(space, row, &place, &found);
+    }
     if (status == EDB_OK)
         status = db_fill_view(space, &found, view_out);
     db_leave(space->db);

@@ -39,7 +39,11 @@ edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_plac
     uint64_t reach = (uint64_t)out->place.vector_offset + out->place.vector_bytes;
     uint64_t key_end = (uint64_t)out->place.key_offset + out->place.key_bytes;
     out->frame = store_at(space->db->store, out->place.frame, reach > key_end ? reach : key_end);
-    return out->frame != NULL ? EDB_OK : EDB_CORRUPT;
+    if (out->frame == NULL)
+        return EDB_CORRUPT;
+    /* While the key is compared, the vector is on its way. */
+    __builtin_prefetch(out->frame + out->place.vector_offset);
+    return EDB_OK;
 }
 
 /* Where a row stands, if it is live. */
@@ -127,6 +131,7 @@ static bool verifies(const edb_space *space, const struct db_found *found,
     return right_vector && record->vector_offset == place->vector_offset &&
            record->vector_bytes == place->vector_bytes && record->key_bytes == place->key_bytes &&
            record->key_form == place->key_form &&
+           (record->flags & (RECORD_TEXT | RECORD_METADATA)) == place->extras &&
            group->heap_offset + record->heap_offset == place->key_offset &&
            record_verify(found->frame, group, place->index, record, seed) &&
            record_vector_checksum(found->frame + place->vector_offset, place->vector_bytes,
@@ -149,14 +154,29 @@ edb_status db_vector(edb_space *space, const struct db_found *found, const uint8
     return EDB_OK;
 }
 
+/* Text and metadata stand behind the key. The record was verified when its vector was first asked
+ * for. */
+static void fill_extras(const struct db_found *found, edb_view *view)
+{
+    struct record record;
+    const uint8_t *at = found->frame + found->place.key_offset + found->place.key_bytes;
+    record_decode_again(found->frame, found->place.index, &record);
+    if (record.flags & RECORD_TEXT) {
+        view->has_text = 1;
+        view->text = (const char *)at;
+        view->text_bytes = record.text_bytes;
+        at += record.text_bytes + 1;
+    }
+    if (record.flags & RECORD_METADATA) {
+        view->metadata = at;
+        view->metadata_bytes = record.metadata_bytes;
+    }
+}
+
 edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view *view_out)
 {
-    struct group group;
-    struct record record;
     const uint8_t *vector;
     edb_status status = db_vector(space, found, &vector);
-    if (status == EDB_OK)
-        status = read_record(space, found, &group, &record);
     if (status != EDB_OK)
         return status;
     *view_out = (edb_view){.vector = vector,
@@ -165,15 +185,8 @@ edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view
                            .key_bytes = found->place.key_bytes,
                            .key_form = found->place.key_form,
                            .row = found->row};
-    if (record.flags & RECORD_TEXT) {
-        view_out->has_text = 1;
-        view_out->text = (const char *)record_text(found->frame, &group, &record);
-        view_out->text_bytes = record.text_bytes;
-    }
-    if (record.flags & RECORD_METADATA) {
-        view_out->metadata = record_metadata(found->frame, &group, &record);
-        view_out->metadata_bytes = record.metadata_bytes;
-    }
+    if (found->place.extras != 0)
+        fill_extras(found, view_out);
     view_out->pin = store_pin(space->db->store);
     return EDB_OK;
 }

@@ -76,14 +76,17 @@ static edb_status pass_on(struct block *block, struct flat_search *search)
 
 static edb_status scan(edb_space *space, struct flat_search *search, struct block *block)
 {
+    uint64_t asked_to = 0;
     for (uint64_t row = 0; row < space->next_row; row++) {
         struct db_found found;
         const uint8_t *vector;
         edb_status status = db_locate_row(space, row, &found);
         if (status == EDB_NOT_FOUND)
             continue;
-        if (status == EDB_OK)
+        if (status == EDB_OK) {
+            store_read_ahead(space->db->store, found.place.frame, &asked_to);
             status = db_vector(space, &found, &vector);
+        }
         if (status != EDB_OK)
             return status;
         block->rows[block->count] = row;

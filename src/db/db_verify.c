@@ -22,6 +22,7 @@ struct verification {
     uint64_t sequence;
     bool chained;  /* false behind damage: what should come is not known */
     uint64_t live; /* live records found */
+    uint64_t asked_to;
 };
 
 static void report(struct verification *v, uint64_t offset, uint64_t bytes, const char *format, ...)
@@ -133,6 +134,7 @@ static void verify_group(struct verification *v, const struct store_frame *frame
 static void verify_next(struct verification *v)
 {
     struct store_frame frame;
+    store_read_ahead(v->db->store, v->offset, &v->asked_to);
     edb_status status = store_frame_at(v->db->store, v->offset, &frame);
     if (status != EDB_OK) {
         uint64_t next = find_next_header(v, v->offset + FRAME_ALIGN);

@@ -82,10 +82,12 @@ edb_status group_decode(const uint8_t *payload, uint64_t payload_bytes, uint64_t
     return EDB_OK;
 }
 
+/* Of the entry and the heap together; turned by one bit so that equal parts do not cancel out. */
 static uint64_t entry_checksum(const uint8_t *entry, const uint8_t *heap, uint64_t heap_bytes,
                                uint64_t chain_seed)
 {
-    return checksum(heap, heap_bytes, checksum(entry, AT_RECORD_CHECKSUM, chain_seed));
+    uint64_t fields = checksum(entry, AT_RECORD_CHECKSUM, chain_seed);
+    return checksum(heap, heap_bytes, chain_seed) ^ (fields << 1 | fields >> 63);
 }
 
 void record_encode(const struct record *record, const uint8_t *heap, uint64_t chain_seed,
@@ -158,6 +160,13 @@ edb_status record_decode(const uint8_t *frame, const struct group *group, uint32
     return EDB_OK;
 }
 
+void record_decode_again(const uint8_t *frame, uint32_t index, struct record *out)
+{
+    const uint8_t *preamble = frame + FRAME_HEADER_BYTES;
+    uint16_t entry_bytes = load_u16(preamble + GROUP_AT_ENTRY_BYTES);
+    decode_fields(preamble + GROUP_PREAMBLE_BYTES + (uint64_t)index * entry_bytes, out);
+}
+
 const uint8_t *record_key(const uint8_t *frame, const struct group *group,
                           const struct record *record)
 {
@@ -185,7 +194,7 @@ uint64_t record_heap_bytes(const struct record *record)
 
 uint64_t record_vector_checksum(const void *vector, size_t bytes, uint64_t row, uint64_t chain_seed)
 {
-    return checksum(vector, bytes, chain_seed ^ (row * 0x9e3779b97f4a7c15u));
+    return checksum(vector, bytes, chain_seed) ^ (row * 0x9e3779b97f4a7c15u);
 }
 
 uint64_t record_key_hash(const void *key, size_t bytes, uint8_t key_form, uint64_t hash_seed)

@@ -85,6 +85,10 @@ struct os_io {
                       const uint8_t **address_out);
     void (*unmap)(struct os_file *file, const uint8_t *address, uint64_t bytes);
 
+    /* Says that [offset, offset + bytes) will be read soon, in order. Elsewhere nothing is read
+     * ahead: reads are random. */
+    void (*will_need)(struct os_file *file, uint64_t offset, uint64_t bytes);
+
     /* Tries to take the writer lock; EDB_BUSY when another open file has it. Dies with its
      * holder. */
     edb_status (*try_lock)(struct os_file *file);

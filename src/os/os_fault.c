@@ -245,6 +245,11 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
     return status == EDB_OK ? inner()->map(inner_of(file), offset, bytes, address_out) : status;
 }
 
+static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)
+{
+    inner()->will_need(inner_of(file), offset, bytes);
+}
+
 static void unmap(struct os_file *file, const uint8_t *address, uint64_t bytes)
 {
     inner()->unmap(inner_of(file), address, bytes);
@@ -319,6 +324,7 @@ const struct os_io os_fault = {
     .sync = sync_file,
     .reserve = reserve,
     .map = map,
+    .will_need = will_need,
     .unmap = unmap,
     .try_lock = try_lock,
     .unlock = unlock,

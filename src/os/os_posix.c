@@ -143,6 +143,8 @@ static int identify(struct posix_file *posix)
         return S_ISDIR(found.st_mode) ? EISDIR : ENXIO;
     posix->device = found.st_dev;
     posix->inode = found.st_ino;
+    /* What is read by calls is headers and slots: nothing around them is wanted. */
+    (void)posix_fadvise(posix->entry.descriptor, 0, 0, POSIX_FADV_RANDOM);
     return 0;
 }
 
@@ -352,12 +354,21 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
         address = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, posix->entry.descriptor,
                        (off_t)offset);
     if (address != MAP_FAILED) {
+        /* Advice only. Without it a device that reads far ahead fetches megabytes for a row. */
+        (void)madvise(address, (size_t)bytes, MADV_RANDOM);
         *address_out = address;
         return EDB_OK;
     }
     char text[OS_EXPLAIN_BYTES];
     return fail(errno == ENOMEM ? EDB_NO_MEMORY : EDB_IO, "cannot map %llu bytes of %s: %s",
                 (unsigned long long)bytes, posix->name, os_posix_explain(errno, text));
+}
+
+static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)
+{
+    if (range_is_addressable(offset, bytes))
+        (void)posix_fadvise(posix_of(file)->entry.descriptor, (off_t)offset, (off_t)bytes,
+                            POSIX_FADV_WILLNEED);
 }
 
 static void unmap(struct os_file *file, const uint8_t *address, uint64_t bytes)
@@ -482,6 +493,7 @@ const struct os_io os_posix = {
     .sync = sync_file,
     .reserve = reserve,
     .map = map,
+    .will_need = will_need,
     .unmap = unmap,
     .try_lock = try_lock,
     .unlock = unlock,

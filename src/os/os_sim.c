@@ -530,6 +530,13 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
     return status;
 }
 
+static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)
+{
+    (void)file;
+    (void)offset;
+    (void)bytes;
+}
+
 static void unmap(struct os_file *file, const uint8_t *address, uint64_t bytes)
 {
     (void)file;
@@ -644,6 +651,7 @@ const struct os_io os_sim = {
     .sync = sync_file,
     .reserve = reserve,
     .map = map,
+    .will_need = will_need,
     .unmap = unmap,
     .try_lock = try_lock,
     .unlock = unlock,

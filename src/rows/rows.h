@@ -19,6 +19,7 @@ struct row_place {
     uint32_t key_offset; /* from the frame's start */
     uint32_t key_bytes;
     uint8_t key_form;
+    uint8_t extras;         /* RECORD_TEXT, RECORD_METADATA */
     uint32_t vector_offset; /* from the frame's start */
     uint32_t vector_bytes;
 };

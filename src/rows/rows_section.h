@@ -3,8 +3,8 @@
  *   ROWS   head 64: u64 rows, u64 pages in the table, u64 pages stored table: u32 a page of 128
  *          rows: number of the stored page + 1, 0 when all its rows are gone; padded to 64 stored
  *          pages: 128 entries of 32 bytes each, the last one may be shorter
- *   entry  u64 frame, u32 index, u32 key offset, u32 key bytes + form << 24, u32 vector offset, u32
- *          vector bytes, u32 0 (kept for an expiry)
+ *   entry  u64 frame, u32 index, u32 key offset, u32 key bytes + (form + extras << 4) << 24, u32
+ *          vector offset, u32 vector bytes, u32 0 (kept for an expiry)
  *   DEAD   head 64: u64 rows; bits, the first row of the chunk in the lowest bit of the first
  *          byte */
 #ifndef EDB_ROWS_ROWS_SECTION_H
@@ -26,7 +26,8 @@ static inline void rows_encode_place(const struct row_place *place, uint8_t *at)
     store_u64(at, place->frame);
     store_u32(at + 8, place->index);
     store_u32(at + 12, place->key_offset);
-    store_u32(at + 16, place->key_bytes | (uint32_t)place->key_form << 24);
+    uint32_t kind = place->key_form | (uint32_t)place->extras << 4;
+    store_u32(at + 16, place->key_bytes | kind << 24);
     store_u32(at + 20, place->vector_offset);
     store_u32(at + 24, place->vector_bytes);
     store_u32(at + 28, 0);
@@ -38,7 +39,8 @@ static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
     out->index = load_u32(at + 8);
     out->key_offset = load_u32(at + 12);
     out->key_bytes = load_u32(at + 16) & 0xffffffu;
-    out->key_form = at[19];
+    out->key_form = at[19] & 15;
+    out->extras = at[19] >> 4;
     out->vector_offset = load_u32(at + 20);
     out->vector_bytes = load_u32(at + 24);
 }

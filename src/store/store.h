@@ -59,6 +59,7 @@ struct store_writer {
     bool damage_checked;
     bool suspect;          /* frames of other sessions stand behind synced_to */
     bool sealed;           /* the last frame has FRAME_SEALED */
+    uint64_t reserve_step; /* bytes that the last reservation added */
     uint64_t dirty_to;     /* bytes up to here may be left over from a group that was abandoned */
     struct slot slot;      /* as last written by this session */
     uint64_t slots_synced; /* slots up to this generation are on the device; 0: not known yet */
@@ -105,6 +106,10 @@ void store_close(struct store *store);
  * the file. Only for ranges before `end` or inside a checked frame. Any thread that holds the view
  * lock. */
 const uint8_t *store_at(struct store *store, uint64_t offset, uint64_t bytes);
+
+/* For whoever reads on in order: asks for what comes behind `offset`, once every few megabytes.
+ * `asked_to` is the caller's memory of what was asked for, 0 at first. */
+void store_read_ahead(struct store *store, uint64_t offset, uint64_t *asked_to);
 
 /* Keeps the mapping alive after store_close; give it back with store_unpin. */
 struct store_map *store_pin(struct store *store);

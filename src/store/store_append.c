@@ -13,6 +13,7 @@
 
 static const uint64_t reserve_step_min = 32u << 10;
 static const uint64_t reserve_step_max = 16u << 20;
+static const uint64_t reserve_step_session = 1u << 20;
 
 enum { SPANS_MAX = 64, ZEROS_BYTES = PAGE_BYTES };
 
@@ -43,6 +44,17 @@ static edb_status initialise(struct store *store, uint64_t from, uint64_t to)
     return EDB_OK;
 }
 
+/* How much to reserve beyond what is needed. A session that goes on writing reserves twice as much
+ * each time, up to 1 MiB: each growth of the file costs its sync a turn of the journal. */
+static uint64_t reserve_step(struct store *store, uint64_t known)
+{
+    uint64_t step = clamp_u64(known / 128, reserve_step_min, reserve_step_max);
+    uint64_t doubled = clamp_u64(2 * store->writer.reserve_step, 0, reserve_step_session);
+    step = round_up(step > doubled ? step : doubled, PAGE_BYTES);
+    store->writer.reserve_step = step;
+    return step;
+}
+
 /* Makes the file reach one zero page past `limit`. */
 static edb_status reserve_space(struct store *store, uint64_t limit, bool durable)
 {
@@ -58,8 +70,7 @@ static edb_status reserve_space(struct store *store, uint64_t limit, bool durabl
     if (needed > FILE_BYTES_MAX)
         return fail(EDB_FULL, "%s would be larger than the format allows (%llu bytes)", store->path,
                     FILE_BYTES_MAX);
-    uint64_t step =
-        round_up(clamp_u64(known / 128, reserve_step_min, reserve_step_max), PAGE_BYTES);
+    uint64_t step = reserve_step(store, known);
     uint64_t size = needed + step;
     status = store->io->reserve(store->file, known, size - known);
     if (status == EDB_FULL) { /* the last bytes of a device are worth taking, too */

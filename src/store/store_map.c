@@ -10,6 +10,7 @@ enum { SEGMENTS_MAX = 64 };
 static const uint64_t segment_bytes_min = 1ull << 30;
 static const uint64_t segment_bytes_max = 1ull << 36;
 static const uint64_t segment_unit = 64u << 10;
+static const uint64_t read_ahead_bytes = 8u << 20;
 
 struct segment {
     uint64_t offset;
@@ -83,6 +84,15 @@ const uint8_t *store_at(struct store *store, uint64_t offset, uint64_t bytes)
         fail(EDB_CORRUPT, "%s: bytes %llu to %llu are not in the file", store->path,
              (unsigned long long)offset, (unsigned long long)(offset + bytes));
     return at;
+}
+
+void store_read_ahead(struct store *store, uint64_t offset, uint64_t *asked_to)
+{
+    if (offset + read_ahead_bytes / 2 < *asked_to)
+        return;
+    uint64_t from = offset > *asked_to ? offset : *asked_to;
+    *asked_to = from + read_ahead_bytes;
+    store->io->will_need(store->file, from, read_ahead_bytes);
 }
 
 struct store_map *store_pin(struct store *store)

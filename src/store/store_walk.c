@@ -168,14 +168,14 @@ static edb_status next_frame(struct store *store, uint64_t deep_from, struct sto
     if (!file_reaches(store, end->offset + FRAME_HEADER_BYTES))
         return EDB_OK;
     bool whole;
+    if (!store_has_news(store))
+        return EDB_OK;
     edb_status status = read_header(store, end->offset, &frame->header, &whole);
     if (status != EDB_OK)
         return status;
     const struct frame_header *header = &frame->header;
     if (!whole || header->chain != end->chain || header->sequence != end->sequence)
         return check_footing(store);
-    if (header->header_checksum == store->rejected)
-        return EDB_OK;
     bool deep = frame_end(header) > deep_from;
     status = check_body(store, frame, deep, found_out);
     if (status == EDB_OK && !*found_out && deep)
