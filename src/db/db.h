@@ -46,6 +46,7 @@ struct edb {
     uint32_t space_count;
     uint32_t space_known;   /* handles made, of which the first space_count are in the view */
     uint64_t deep_from;     /* frames that end behind it have every vector checked by the walk */
+    uint64_t snapshot;      /* EDB_OPEN_SNAPSHOT: number of the last frame that is seen; else 0 */
     uint64_t sequence;      /* of the last frame applied */
     bool lost;              /* the view must be built again */
     uint64_t sections_from; /* catalogs before it name a damaged section: they are not used */
@@ -161,6 +162,9 @@ void db_write_end(edb *db);
 /* Appends frames and applies them to the view. Between db_write_begin and db_write_end. */
 edb_status db_append(edb *db, struct frame_draft *drafts, size_t count, bool durable);
 
+/* Moves the anchors when they lag: a hint, whose failure is no failure of the commit before it. */
+void db_move_anchors(edb *db);
+
 /* Makes everything durable: seal, sync, anchors. Between db_write_begin and db_write_end. */
 edb_status db_make_durable(edb *db);
 
@@ -170,8 +174,8 @@ edb_status db_make_durable(edb *db);
 uint64_t db_tail_rows(const edb *db);
 
 /* Writes sections and a catalog when the tail is long enough to be worth it (`closing`: when it is
- * worth more than a short walk at the next open). Between db_write_begin and db_write_end. A
- * failure to write derived data is told to the log and returned only if the handle cannot go on. */
-edb_status db_flush(edb *db, bool closing);
+ * worth more than a short walk at the next open). Between db_write_begin and db_write_end. Derived
+ * data that cannot be written is no failure: the log is told, the tail stays. */
+void db_flush(edb *db, bool closing);
 
 #endif

@@ -1,6 +1,7 @@
 /* Applying frames to the view: the one way in which a handle learns anything. Called by the walk,
  * with the view lock held exclusively. A group is first checked whole, and memory for all of it
  * reserved; then nothing can fail. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -189,15 +190,25 @@ static edb_status apply_catalog(edb *db, const struct store_frame *frame)
     return status;
 }
 
+static edb_status name_file(const edb *db, const struct store_frame *frame)
+{
+    char reason[400];
+    snprintf(reason, sizeof reason, "%s", edb_error_detail());
+    return fail(EDB_FORMAT, "%s, frame at %llu: %s", db->store->path,
+                (unsigned long long)frame->header.offset, reason);
+}
+
 edb_status db_apply(void *arg, const struct store_frame *frame)
 {
     edb *db = arg;
     edb_status status = EDB_OK;
+    if (db->snapshot != 0 && frame->header.sequence > db->snapshot)
+        return EDB_NOT_FOUND; /* the walk ends here */
     if (frame->header.type == FRAME_GROUP)
         status = apply_group(db, frame);
     else if (frame->header.type == FRAME_CATALOG)
         status = apply_catalog(db, frame);
     if (status == EDB_OK)
         db->sequence = frame->header.sequence;
-    return status;
+    return status == EDB_FORMAT ? name_file(db, frame) : status;
 }

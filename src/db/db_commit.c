@@ -177,10 +177,10 @@ static edb_status commit_changes(edb *db, struct db_change *changes, size_t coun
     /* Also when nothing was left to write: what the commit found to be so already must stay so. */
     if (status == EDB_OK && durable)
         status = db_make_durable(db);
-    if (status == EDB_OK && !durable && store_slot_due(db->store))
-        status = store_slot_write(db->store);
+    if (status == EDB_OK && !durable)
+        db_move_anchors(db);
     if (status == EDB_OK)
-        status = db_flush(db, false);
+        db_flush(db, false);
     db_run_close(&run);
     return status;
 }

@@ -111,7 +111,8 @@ static int size_class(uint64_t rows)
     return class;
 }
 
-/* How many of the newest sections to merge; 0 or 1: none. While writing: eight of one class. On
+/* How many of the newest sections to merge; 0 or 1: none. While writing: eight of one class, or as
+ * many as fill the largest section. On
  * close: all that are small beside what is newer, so that a file that was filled once is looked up
  * in one place. */
 static size_t mergeable(struct section *const *sections, size_t count, uint64_t rows_max,
@@ -119,17 +120,19 @@ static size_t mergeable(struct section *const *sections, size_t count, uint64_t 
 {
     size_t taken = 0;
     uint64_t rows = 0;
+    bool full = false;
     while (taken < count) {
         const struct section *section = sections[count - 1 - taken];
         bool fits = closing
                         ? rows_of(section) <= MERGE_RATIO * rows || taken == 0
                         : size_class(rows_of(section)) == size_class(rows_of(sections[count - 1]));
-        if (!fits || rows + rows_of(section) > rows_max)
+        full = rows + rows_of(section) > rows_max;
+        if (!fits || full)
             break;
         rows += rows_of(section);
         taken++;
     }
-    return closing || taken >= MERGE_RATIO ? taken : 0;
+    return closing || full || taken >= MERGE_RATIO ? taken : 0;
 }
 
 static edb_status gather_merged(edb *db, bool closing, struct db_publication *publication)
@@ -177,21 +180,18 @@ static edb_status publish_once(edb *db, bool merging, bool closing)
     return status;
 }
 
-edb_status db_flush(edb *db, bool closing)
+void db_flush(edb *db, bool closing)
 {
-    edb_status status = db_enter(db);
-    if (status != EDB_OK)
-        return EDB_OK;
+    if (db_enter(db) != EDB_OK)
+        return;
     bool worth = worth_flushing(db, closing);
     db_leave(db);
     if (!worth)
-        return EDB_OK;
-    status = publish_once(db, false, closing);
+        return;
+    edb_status status = publish_once(db, false, closing);
     if (status == EDB_OK)
         status = publish_once(db, true, closing);
-    if (status == EDB_OK)
-        return EDB_OK;
-    log_event(EDB_LOG_WARNING, "%s: the index was not written: %s", db->store->path,
-              edb_error_detail());
-    return db->store->writer.poisoned ? status : EDB_OK;
+    if (status != EDB_OK)
+        log_event(EDB_LOG_WARNING, "%s: the index was not written: %s", db->store->path,
+                  edb_error_detail());
 }

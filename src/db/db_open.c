@@ -137,9 +137,8 @@ static edb_status finish_writing(edb *db)
     edb_status status = db_write_begin(db);
     if (status != EDB_OK)
         return status;
-    status = db_flush(db, true);
-    if (status == EDB_OK)
-        status = db_make_durable(db);
+    db_flush(db, true);
+    status = db_make_durable(db);
     if (status == EDB_OK)
         status = store_slot_write(db->store);
     db_write_end(db);

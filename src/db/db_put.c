@@ -58,8 +58,12 @@ static edb_status check_text(const edb_put_options *options, struct db_change *o
 static edb_status check_metadata(const edb_put_options *options, struct buffer *encoded,
                                  struct db_change *out)
 {
-    if (options->metadata_json == NULL)
+    if (options->metadata_json == NULL) {
+        if (options->metadata_bytes > 0)
+            return fail(EDB_INVALID, "metadata_bytes is %zu but metadata_json is NULL",
+                        options->metadata_bytes);
         return EDB_OK;
+    }
     size_t bytes =
         options->metadata_bytes > 0 ? options->metadata_bytes : strlen(options->metadata_json);
     if (bytes > EDB_METADATA_BYTES_MAX)

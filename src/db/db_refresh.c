@@ -38,7 +38,10 @@ static edb_status begin_at_catalog(edb *db, const struct anchor *anchor)
     struct store_position position = {catalog.position, catalog.chain, catalog.sequence};
     store_rewind(db->store, &position);
     db->sequence = catalog.sequence - 1;
-    status = db_adopt(db, &catalog, true);
+    if (db->snapshot != 0 && db->sequence > db->snapshot)
+        status = fail(EDB_CORRUPT, "it is newer than the snapshot");
+    else
+        status = db_adopt(db, &catalog, true);
     catalog_close(&catalog);
     return status;
 }
@@ -87,14 +90,19 @@ edb_status db_load(edb *db)
     status = begin_view(db, hints, count);
     if (status == EDB_OK)
         status = store_walk(db->store, db->deep_from, db_apply, db);
-    bool damaged =
-        status == EDB_CORRUPT || db->store->end.offset < atomic_load(&db->store->synced_to);
+    bool stopped = status == EDB_NOT_FOUND; /* where the snapshot ends */
+    if (stopped)
+        status = EDB_OK;
+    bool missing = db->store->end.offset < atomic_load(&db->store->synced_to);
+    bool damaged = status == EDB_CORRUPT || (missing && !stopped);
     if (status != EDB_OK && status != EDB_CORRUPT)
         return status;
     if (damaged)
         note_damage(db);
     db->deep_from = UINT64_MAX; /* what comes now is written in this boot, by writers that are
                                    alive */
+    if (db->flags & EDB_OPEN_SNAPSHOT)
+        db->snapshot = db->store->end.sequence - 1;
     db->lost = false;
     return EDB_OK;
 }

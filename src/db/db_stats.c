@@ -53,6 +53,8 @@ edb_status edb_space_stats_get(edb_space *space, edb_space_stats *stats_out)
 {
     if (space == NULL || stats_out == NULL)
         return fail(EDB_INVALID, "edb_space_stats_get: an argument is NULL");
+    if (stats_out->struct_size != 0 && stats_out->struct_size < sizeof *stats_out)
+        return fail(EDB_INVALID, "edb_space_stats_get: struct_size %zu", stats_out->struct_size);
     edb_status status = db_enter(space->db);
     if (status != EDB_OK)
         return status;

@@ -82,6 +82,13 @@ edb_status db_append(edb *db, struct frame_draft *drafts, size_t count, bool dur
     return outcome_unknown(db, seen);
 }
 
+void db_move_anchors(edb *db)
+{
+    if (store_slot_due(db->store) && store_slot_write(db->store) != EDB_OK)
+        log_event(EDB_LOG_WARNING, "%s: an anchor was not moved: %s", db->store->path,
+                  edb_error_detail());
+}
+
 edb_status db_make_durable(edb *db)
 {
     bool appended;
@@ -93,8 +100,8 @@ edb_status db_make_durable(edb *db)
     }
     if (status == EDB_OK)
         status = store_sync(db->store);
-    if (status == EDB_OK && store_slot_due(db->store))
-        status = store_slot_write(db->store);
+    if (status == EDB_OK)
+        db_move_anchors(db);
     return outcome_unknown(db, status);
 }
 

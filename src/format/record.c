@@ -77,7 +77,9 @@ edb_status group_decode(const uint8_t *payload, uint64_t payload_bytes, uint64_t
     if (!fits)
         return fail(EDB_CORRUPT, "a group's lengths contradict each other");
     if (out->codec != 0)
-        return fail(EDB_FORMAT, "vectors are stored by codec %u, which this library does not know",
+        return fail(EDB_FORMAT,
+                    "vectors are stored by codec %u, which this library does not know: "
+                    "update EmbedCache",
                     out->codec);
     return EDB_OK;
 }
@@ -155,6 +157,8 @@ edb_status record_decode(const uint8_t *frame, const struct group *group, uint32
         fits = fits && out->vector_offset >= group->block_offset &&
                range_within(out->vector_offset - group->block_offset, out->vector_bytes,
                             group->block_bytes);
+    if (fits && (out->flags & RECORD_TEXT))
+        fits = record_text(frame, group, out)[out->text_bytes] == '\0';
     if (!fits)
         return fail(EDB_CORRUPT, "record %u of a group lies outside of it", index);
     return EDB_OK;
