@@ -1,5 +1,5 @@
-/* A cache in front of a model: each text of standard input is embedded at most once, in this run or any later one.
- * The "model" here counts letters; put yours in its place.
+/* A cache in front of a model: each text of standard input is embedded at most once, in this run or
+ * any later one. The "model" here counts letters; put yours in its place.
  *
  *     printf 'one\ntwo\none\n' | ./get_or_compute cache.edb
  */

@@ -1,4 +1,5 @@
-/* The whole of EmbedCache in one page: open a file, keep a vector under a text, get it back, search.
+/* The whole of EmbedCache in one page: open a file, keep a vector under a text, get it back,
+ * search.
  *
  *     cc quickstart.c $(pkg-config --cflags --libs embedcache) -o quickstart && ./quickstart cache.edb
  */

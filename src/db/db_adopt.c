@@ -113,14 +113,20 @@ static bool covers(const struct list *list, uint64_t covered)
     return next == covered;
 }
 
-static edb_status use_dead(edb_space *space, const struct list *dead)
+/* Takes the list over. What memory does not allow to be used is closed. */
+static edb_status use_dead(edb_space *space, struct list *dead)
 {
-    for (size_t i = 0; i < dead->count; i++) {
-        edb_status status = rows_adopt_dead(&space->rows, dead->sections[i]);
-        if (status != EDB_OK)
-            return status;
+    edb_status status = EDB_OK;
+    size_t used = 0;
+    while (used < dead->count && status == EDB_OK) {
+        status = rows_adopt_dead(&space->rows, dead->sections[used]);
+        used += status == EDB_OK;
     }
-    return EDB_OK;
+    for (size_t i = used; i < dead->count; i++)
+        if (find_in_space(space, &dead->sections[i]->entry) == NULL)
+            section_close(dead->sections[i]);
+    memory_free(dead->sections);
+    return status;
 }
 
 /* Opens everything of one space, then exchanges it. */
@@ -145,7 +151,6 @@ static edb_status adopt_space(edb *db, edb_space *space, const struct catalog *c
         return status;
     }
     status = use_dead(space, &dead);
-    memory_free(dead.sections);
     keys_adopt(&space->keys, keys.sections, keys.count, covered);
     rows_adopt(&space->rows, rows.sections, rows.count, covered);
     return status == EDB_OK ? rows_reserve(&space->rows, 0) : status;

@@ -179,8 +179,10 @@ static edb_status apply_catalog(edb *db, const struct store_frame *frame)
     else
         status = catalog_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
                                 frame->header.offset, &catalog);
-    if (status == EDB_OK && sections_written(db, frame, &catalog))
+    if (status == EDB_OK && sections_written(db, frame, &catalog)) {
+        store_note_catalog(db->store, &frame->header);
         status = db_adopt(db, &catalog, false);
+    }
     catalog_close(&catalog);
     if (status == EDB_CORRUPT) {
         log_event(EDB_LOG_WARNING, "%s: the catalog at %llu is not used: %s", db->store->path,

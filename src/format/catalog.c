@@ -82,7 +82,7 @@ static edb_status decode_section(const uint8_t *at, const struct catalog *catalo
     out->offset = load_u64(at + 24);
     out->frame_bytes = load_u64(at + 32);
     out->sequence = load_u64(at + 40);
-    if (out->space == 0 || out->space > catalog->space_count || out->first > out->last ||
+    if (out->space == 0 || out->space > catalog->space_count || out->first >= out->last ||
         out->last > catalog->spaces[out->space - 1].next_row || out->offset < FIRST_FRAME_OFFSET ||
         out->offset % FRAME_ALIGN != 0 ||
         !range_within(out->offset, out->frame_bytes, frame_offset))
@@ -107,6 +107,24 @@ static edb_status decode_head(const uint8_t *bytes, size_t count, uint64_t frame
     return EDB_OK;
 }
 
+/* By space, kind and first row: no section is named twice. */
+static bool in_order(const struct catalog_section *before, const struct catalog_section *after)
+{
+    if (before->space != after->space)
+        return before->space < after->space;
+    if (before->kind != after->kind)
+        return before->kind < after->kind;
+    return before->first < after->first;
+}
+
+static edb_status check_order(const struct catalog *catalog)
+{
+    for (uint32_t i = 1; i < catalog->section_count; i++)
+        if (!in_order(&catalog->sections[i - 1], &catalog->sections[i]))
+            return fail(EDB_CORRUPT, "a catalog's sections are not in order");
+    return EDB_OK;
+}
+
 edb_status catalog_decode(const uint8_t *bytes, size_t count, uint64_t frame_offset,
                           struct catalog *out)
 {
@@ -126,6 +144,8 @@ edb_status catalog_decode(const uint8_t *bytes, size_t count, uint64_t frame_off
         status = decode_space(at, i, &out->spaces[i]);
     for (uint32_t i = 0; i < out->section_count && status == EDB_OK; i++, at += SECTION_BYTES)
         status = decode_section(at, out, frame_offset, &out->sections[i]);
+    if (status == EDB_OK)
+        status = check_order(out);
 out:
     if (status != EDB_OK)
         catalog_close(out);

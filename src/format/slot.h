@@ -15,8 +15,7 @@ struct anchor {
 
 struct slot {
     uint8_t uuid[16];
-    uint64_t chain_seed; /* both seeds are kept here too: the identity survives the loss of
-                            GENESIS */
+    uint64_t chain_seed; /* both seeds are here too, for a repair that has lost GENESIS */
     uint64_t hash_seed;
     uint64_t generation;  /* the higher of two valid slots counts */
     struct anchor synced; /* everything before it is on the device */

@@ -240,9 +240,8 @@ static edb_status accept_frame(struct store *store, const struct store_frame *fr
     return visit(arg, frame);
 }
 
-static void step_over(struct store *store, const struct store_frame *frame)
+static void step_over(struct store *store, const struct frame_header *header)
 {
-    const struct frame_header *header = &frame->header;
     store->end.offset = frame_next(header);
     store->end.chain = header->header_checksum;
     store->end.sequence = header->sequence + 1;
@@ -254,13 +253,15 @@ static void step_over(struct store *store, const struct store_frame *frame)
     if (header->epoch != store->writer.epoch && frame_end(header) > atomic_load(&store->synced_to))
         store->writer.suspect = true;
     store->writer.sealed = header->flags & FRAME_SEALED;
-    if (header->type == FRAME_CATALOG && store_payload_verifies(store, frame)) {
-        store->catalog.position = frame_end(header);
-        store->catalog.catalog = header->offset;
-        store->catalog.catalog_checksum = header->header_checksum;
-    }
     if (store->catalog.position <= atomic_load(&store->synced_to))
         store->synced_catalog = store->catalog;
+}
+
+void store_note_catalog(struct store *store, const struct frame_header *header)
+{
+    store->catalog.position = frame_end(header);
+    store->catalog.catalog = header->offset;
+    store->catalog.catalog_checksum = header->header_checksum;
 }
 
 edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg)
@@ -274,7 +275,7 @@ edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visi
         status = accept_frame(store, &frame, visit, arg);
         if (status != EDB_OK)
             return status;
-        step_over(store, &frame);
+        step_over(store, &frame.header);
     }
 }
 

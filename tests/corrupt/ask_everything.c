@@ -17,8 +17,7 @@ struct asking {
     struct answers *out;
 };
 
-static void wrong(struct asking *a, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static void wrong(struct asking *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void wrong(struct asking *a, const char *format, ...)
 {
@@ -65,8 +64,8 @@ static bool metadata_equals(struct asking *a, const edb_view *view, const char *
 {
     char *json = NULL;
     edb_status status = edb_view_metadata_json(view, &json);
-    bool equal = status == EDB_OK && (json == NULL ? expected[0] == '\0'
-                                                   : strcmp(json, expected) == 0);
+    bool equal =
+        status == EDB_OK && (json == NULL ? expected[0] == '\0' : strcmp(json, expected) == 0);
     if (!equal)
         wrong(a, "metadata is %s, not %s", json != NULL ? json : edb_status_name(status), expected);
     edb_free(json);

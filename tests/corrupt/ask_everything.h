@@ -12,8 +12,8 @@ struct answers {
     uint64_t sequence; /* where the handle stood */
     bool whole;        /* it stood at the newest state, and every single answer was right */
     size_t right;
-    size_t missing; /* a live key that was not found */
-    size_t refused; /* an error instead of an answer */
+    size_t missing;  /* a live key that was not found */
+    size_t refused;  /* an error instead of an answer */
     char wrong[256]; /* "" or the first wrong answer, in words */
 };
 

@@ -88,7 +88,7 @@ static void try_reading(struct tally *tally, const char *kind, uint64_t offset, 
         failure(tally, kind, offset, detail, reason);
 }
 
-/* ------------------------------------------------------------------------------------- processes */
+/* ------------------------------------------------------------------------------------ processes */
 
 typedef void do_share(int worker, struct tally *tally);
 
@@ -147,7 +147,7 @@ static void share_work(do_share *share, const char *name)
     assert_true(sum.cases > 0 && sum.opened > 0);
 }
 
-/* ----------------------------------------------------------------------------------------- tests */
+/* ---------------------------------------------------------------------------------------- tests */
 
 static void flip_bits(int worker, struct tally *tally)
 {
@@ -313,8 +313,8 @@ static int free_sample(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sample_is_whole),   cmocka_unit_test(test_every_sector),
-        cmocka_unit_test(test_every_length),      cmocka_unit_test(test_write_after_flips),
+        cmocka_unit_test(test_sample_is_whole), cmocka_unit_test(test_every_sector),
+        cmocka_unit_test(test_every_length),    cmocka_unit_test(test_write_after_flips),
         cmocka_unit_test(test_every_bit),
     };
     return cmocka_run_group_tests(tests, make_sample, free_sample);

@@ -53,9 +53,9 @@ enum file_part frame_map_part(const struct frame_map *map, uint64_t offset)
 const char *frame_map_part_name(enum file_part part)
 {
     static const char *const names[] = {
-        "slot",           "identity",     "unused bytes",   "group header",
-        "group payload",  "group vectors", "section header", "section body",
-        "catalog header", "catalog body", "pad",
+        "slot",          "identity",       "unused bytes", "group header",   "group payload",
+        "group vectors", "section header", "section body", "catalog header", "catalog body",
+        "pad",
     };
     return names[part];
 }

@@ -10,9 +10,9 @@ enum { FRAME_MAP_MAX = 256 };
 
 /* What a byte of the file belongs to. */
 enum file_part {
-    PART_SLOT,         /* the two pages of the slots */
-    PART_GENESIS,      /* the page of the identity: the bytes in use */
-    PART_UNUSED,       /* the rest of that page, between frames, behind the last frame */
+    PART_SLOT,    /* the two pages of the slots */
+    PART_GENESIS, /* the page of the identity: the bytes in use */
+    PART_UNUSED,  /* the rest of that page, between frames, behind the last frame */
     PART_GROUP_HEADER,
     PART_GROUP_PAYLOAD,
     PART_GROUP_VECTORS, /* and the gaps around them */

@@ -11,7 +11,7 @@
 
 enum { SEED = 7, KEYS_READ = 128 };
 
-/* -------------------------------------------------------------------------------- what is in there */
+/* ----------------------------------------------------------------------------- what is in there */
 
 /* Reads the whole file into a state of the account: how many spaces, which version of each key. */
 static void read_state(struct stage *stage, edb *db, struct account *seen)
@@ -55,7 +55,8 @@ static void judge_file(struct stage *stage, const struct scenario *scenario, siz
     edb_open_options options = EDB_OPEN_OPTIONS_INIT;
     options.flags = EDB_OPEN_EXISTING;
     edb_status status = edb_open(stage_path, &options, &db);
-    bool never_made = status == EDB_NOT_FOUND && from == 0 && account_spaces(&stage->account, 0) == 0;
+    bool never_made =
+        status == EDB_NOT_FOUND && from == 0 && account_spaces(&stage->account, 0) == 0;
     if (never_made)
         return;
     if (status != EDB_OK) {
@@ -69,8 +70,7 @@ static void judge_file(struct stage *stage, const struct scenario *scenario, siz
     const struct account *account = &stage->account;
     for (size_t state = from; state < account->count && !matches; state++)
         matches = memcmp(account->states + state * account->state_bytes,
-                         seen.states + (seen.count - 1) * seen.state_bytes,
-                         seen.state_bytes) == 0;
+                         seen.states + (seen.count - 1) * seen.state_bytes, seen.state_bytes) == 0;
     if (!matches)
         stage_wrong(stage, "%s is in none of the states that it may be in", which);
     if (!scenario->keeps_damage)
@@ -113,7 +113,7 @@ static void judge_both(struct stage *stage, const struct scenario *scenario)
     free(device);
 }
 
-/* --------------------------------------------------------------------------------------- playing */
+/* -------------------------------------------------------------------------------------- playing */
 
 /* The handle goes on: it reads everything, and writes or says that it does not. */
 static void go_on(struct stage *stage, const struct scenario *scenario)
@@ -153,6 +153,7 @@ uint64_t production_play(const struct production *production, const struct stage
     if (scenario->arrange != NULL)
         scenario->arrange(&stage);
     stage.armed = faults != NULL;
+    stage.met_faults = stage.armed;
     if (faults != NULL)
         faults->arm(plan);
     scenario->play(&stage);

@@ -14,7 +14,7 @@
 
 #include "embedcache.h"
 
-enum { ACCOUNT_SPACES = 2, ACCOUNT_DIMS = 3, ACCOUNT_STATES = 64, ACCOUNT_CHANGES = 20000 };
+enum { ACCOUNT_SPACES = 2, ACCOUNT_DIMS = 3, ACCOUNT_STATES = 1024, ACCOUNT_CHANGES = 20000 };
 
 /* One change of a commit. */
 struct account_change {
@@ -24,9 +24,9 @@ struct account_change {
 };
 
 struct account {
-    int keys;         /* of each space */
+    int keys; /* of each space */
     size_t state_bytes;
-    uint8_t *states;  /* each: how many spaces there are, then the versions */
+    uint8_t *states; /* each: how many spaces there are, then the versions */
     size_t count;
     size_t current_from;
     size_t durable_from;

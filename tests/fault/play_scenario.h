@@ -19,8 +19,10 @@ struct stage {
     edb *other; /* a second handle, if the scenario has one */
     edb_space *spaces[ACCOUNT_SPACES];
     edb_space *other_spaces[ACCOUNT_SPACES];
+    bool durable;    /* every commit of `db` is promised */
     bool armed;      /* faults may strike: errors are no news */
-    bool read_only;  /* a write said EDB_READ_ONLY, or its outcome was unknown */
+    bool met_faults; /* it was armed */
+    bool read_only;  /* the outcome of a write was unknown */
     char wrong[512]; /* "" or the first thing that must not be */
 };
 
@@ -46,7 +48,7 @@ extern const char *const stage_path;
 void stage_wrong(struct stage *stage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---------------------------------------------------------------- the calls, each with its account */
+/* ------------------------------------------------------------- the calls, each with its account */
 
 void stage_open(struct stage *stage, uint32_t flags, uint32_t durability);
 void stage_open_other(struct stage *stage);

@@ -39,6 +39,17 @@ static void prepare_sections(struct stage *stage)
     stage_close(stage);
 }
 
+/* With sections of several blocks, so that damage in the last one is met by reading, not by
+ * opening. */
+static void prepare_large_sections(struct stage *stage)
+{
+    prepare_spaces(stage);
+    stage_put_many(stage, 0, 0, 500);
+    stage_put_many(stage, 1, 0, 400);
+    stage_delete(stage, 0, 499);
+    stage_close(stage);
+}
+
 /* The last session neither synced nor closed. */
 static void prepare_tail(struct stage *stage)
 {
@@ -59,7 +70,8 @@ static void prepare_long_tail(struct stage *stage)
     stage_put_many(stage, 0, 0, 16000);
 }
 
-/* Spoils one byte in the body of every index section. */
+/* Spoils one byte in the last block of every index section of more than one: what opening looks at
+ * is good. */
 static void spoil_sections(uint8_t *bytes, size_t count)
 {
     struct genesis genesis;
@@ -70,8 +82,8 @@ static void spoil_sections(uint8_t *bytes, size_t count)
          at + FRAME_HEADER_BYTES <= count &&
          frame_header_decode(bytes + at, genesis.chain_seed, at, &header);
          at = frame_next(&header))
-        if (header.type == FRAME_SECTION)
-            bytes[frame_end(&header) - FRAME_ALIGN - 1] ^= 4;
+        if (header.type == FRAME_SECTION && header.frame_bytes > 5000)
+            bytes[frame_end(&header) - FRAME_ALIGN] ^= 4;
 }
 
 /* ------------------------------------------------------------------------------------ the plays */
@@ -124,6 +136,17 @@ static void commit_durably(struct stage *stage)
     stage_transaction(stage, 8, EDB_DURABLE);
 }
 
+static void write_durably(struct stage *stage)
+{
+    stage_open(stage, 0, EDB_DURABLE);
+    stage_space(stage, 0);
+    stage_space(stage, 1);
+    stage_put(stage, 0, 2);
+    stage_delete(stage, 0, 9);
+    stage_put_many(stage, 1, 3, 5);
+    stage_close(stage);
+}
+
 /* What another session left unsynced is looked at again before it is promised. */
 static void take_over(struct stage *stage)
 {
@@ -158,9 +181,36 @@ static void read_all(struct stage *stage)
     stage_get(stage, 0, 3);
     stage_get(stage, 0, 6);
     stage_get(stage, 1, 2);
-    stage_get_many(stage, 0, 0, 64);
+    stage_get_many(stage, 0, 0, 30);
     stage_iterate(stage, 0);
     stage_search(stage, 1);
+}
+
+static void read_far(struct stage *stage)
+{
+    stage_get(stage, 1, 399);
+    stage_get(stage, 0, 490);
+    stage_get_many(stage, 0, 470, 30);
+    stage_iterate(stage, 0);
+    stage_search(stage, 1);
+}
+
+static void iterate_far(struct stage *stage)
+{
+    stage_iterate(stage, 0);
+}
+
+static void search_far(struct stage *stage)
+{
+    stage_search(stage, 0);
+}
+
+static void write_far(struct stage *stage)
+{
+    stage_put(stage, 0, 495);
+    stage_delete(stage, 1, 399);
+    stage_put_many(stage, 0, 480, 20);
+    stage_close(stage);
 }
 
 static void open_and_read(struct stage *stage)
@@ -208,6 +258,7 @@ const struct scenario scenarios[] = {
      overwrite_and_delete},
     {"commit two spaces", 20, false, prepare_records, NULL, open_writing, commit_lazily},
     {"commit durably", 20, false, prepare_records, NULL, open_writing, commit_durably},
+    {"write durably", 20, false, prepare_spaces, NULL, NULL, write_durably},
     {"take over an unsynced tail", 32, false, prepare_tail, NULL, NULL, take_over},
     {"sync", 20, false, prepare_records, NULL, open_writing, sync},
     {"close with sections", 70, false, prepare_records, NULL, open_writing, close_with_sections},
@@ -217,10 +268,14 @@ const struct scenario scenarios[] = {
     {"read", 60, false, prepare_sections, NULL, open_writing, read_all},
     {"open and read", 60, false, prepare_sections, NULL, NULL, open_and_read},
     {"open a tail", 32, false, prepare_tail, NULL, NULL, open_and_read},
-    {"read past damaged sections", 60, true, prepare_sections, spoil_sections, open_writing,
-     read_all},
-    {"write past damaged sections", 60, true, prepare_sections, spoil_sections, open_writing,
-     overwrite_and_delete},
+    {"read past damaged sections", 500, true, prepare_large_sections, spoil_sections, open_writing,
+     read_far},
+    {"iterate past damaged sections", 500, true, prepare_large_sections, spoil_sections,
+     open_writing, iterate_far},
+    {"search past damaged sections", 500, true, prepare_large_sections, spoil_sections,
+     open_writing, search_far},
+    {"write past damaged sections", 500, true, prepare_large_sections, spoil_sections, open_writing,
+     write_far},
     {"see other commits", 20, false, prepare_records, NULL, arrange_two, see_others},
     {"write after other commits", 20, false, prepare_records, NULL, arrange_two,
      write_after_others},

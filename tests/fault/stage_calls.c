@@ -67,7 +67,14 @@ static uint8_t next_version(const struct account *account, int space, int key)
     return (uint8_t)(highest + 1);
 }
 
-/* ---------------------------------------------------------------------------------- the statuses */
+/* --------------------------------------------------------------------------------- the statuses */
+
+/* Whether the handle may have given up writing: because of a fault, never because it takes the
+ * fault for damage. */
+static bool may_give_up(const struct stage *stage)
+{
+    return stage->read_only || (stage->met_faults && strstr(edb_error_detail(), "damaged") == NULL);
+}
 
 /* What a write may say: a failing system explains some errors, and those have consequences. */
 static void judge_write(struct stage *stage, edb_status status, const char *call)
@@ -75,7 +82,7 @@ static void judge_write(struct stage *stage, edb_status status, const char *call
     bool known = status == EDB_OK;
     if (stage->armed)
         known = known || status == EDB_IO || status == EDB_FULL || status == EDB_NO_MEMORY;
-    if (status == EDB_READ_ONLY && stage->read_only)
+    if (status == EDB_READ_ONLY && may_give_up(stage))
         known = true;
     if (!known)
         stage_wrong(stage, "%s: %s: %s", call, edb_status_name(status), edb_error_detail());
@@ -91,7 +98,29 @@ static void judge_read(struct stage *stage, edb_status status, const char *call)
         stage_wrong(stage, "%s: %s: %s", call, edb_status_name(status), edb_error_detail());
 }
 
-/* ----------------------------------------------------------------------------------- the handles */
+/* The commit that was being made is over. */
+static void settle(struct stage *stage, edb_status status, bool durable)
+{
+    account_settle(&stage->account, status);
+    if (status == EDB_OK && durable)
+        account_promise(&stage->account);
+}
+
+/* After a failed write the handle cannot promise what it wrote before: it has to say so. */
+static void judge_close(struct stage *stage, edb_status status)
+{
+    bool explained = stage->armed || stage->met_faults;
+    bool known = status == EDB_OK;
+    if (explained)
+        known = known || status == EDB_IO || status == EDB_FULL || status == EDB_NO_MEMORY;
+    if (!known)
+        stage_wrong(stage, "close: %s: %s", edb_status_name(status), edb_error_detail());
+    /* What another handle committed is not this one's to promise. */
+    if (status == EDB_OK && stage->other == NULL)
+        account_promise(&stage->account);
+}
+
+/* ---------------------------------------------------------------------------------- the handles */
 
 void stage_open(struct stage *stage, uint32_t flags, uint32_t durability)
 {
@@ -100,6 +129,7 @@ void stage_open(struct stage *stage, uint32_t flags, uint32_t durability)
     options.durability = durability;
     edb_status status = edb_open(stage_path, &options, &stage->db);
     judge_write(stage, status, "open");
+    stage->durable = durability == EDB_DURABLE;
     stage->read_only = stage->read_only && stage->db != NULL;
     if ((stage->db != NULL) != (status == EDB_OK))
         stage_wrong(stage, "open: %s, and a handle is %s", edb_status_name(status),
@@ -126,6 +156,8 @@ void stage_space(struct stage *stage, int space)
     edb_status status = edb_space_open(stage->db, &spec, &stage->spaces[space]);
     judge_write(stage, status, "space");
     account_settle_space(&stage->account, space, status);
+    if (status == EDB_OK && stage->durable)
+        account_promise(&stage->account);
 }
 
 void stage_close(struct stage *stage)
@@ -133,14 +165,13 @@ void stage_close(struct stage *stage)
     if (stage->db == NULL)
         return;
     edb_status status = edb_close(stage->db);
-    judge_write(stage, status, "close");
-    if (status == EDB_OK)
-        account_promise(&stage->account);
+    judge_close(stage, status);
     stage->db = NULL;
+    stage->read_only = false;
     memset(stage->spaces, 0, sizeof stage->spaces);
 }
 
-/* --------------------------------------------------------------------------------------- writing */
+/* -------------------------------------------------------------------------------------- writing */
 
 static void put_into(struct stage *stage, edb_space *handle, int space, int key)
 {
@@ -150,10 +181,9 @@ static void put_into(struct stage *stage, edb_space *handle, int space, int key)
         return;
     fill_value(space, key, version, &value);
     account_change(&stage->account, space, key, version);
-    edb_status status =
-        edb_put(handle, value.key, value.key_bytes, value.vector, &value.options);
+    edb_status status = edb_put(handle, value.key, value.key_bytes, value.vector, &value.options);
     judge_write(stage, status, "put");
-    account_settle(&stage->account, status);
+    settle(stage, status, stage->durable && handle == stage->spaces[space]);
 }
 
 void stage_put(struct stage *stage, int space, int key)
@@ -185,7 +215,7 @@ void stage_put_many(struct stage *stage, int space, int first, int count)
         status = edb_put_many(stage->spaces[space], keys, (size_t)count, vectors, options, NULL);
         judge_write(stage, status, "put_many");
     }
-    account_settle(&stage->account, status);
+    settle(stage, status, stage->durable);
     free(values);
     free(keys);
     free(options);
@@ -204,7 +234,7 @@ void stage_delete(struct stage *stage, int space, int key)
     if (status != EDB_NOT_FOUND)
         judge_write(stage, status, "delete");
     account_change(&stage->account, space, key, 0);
-    account_settle(&stage->account, status);
+    settle(stage, status, stage->durable);
 }
 
 /* One call of the transaction; false when it is not to go on. */
@@ -246,9 +276,7 @@ void stage_transaction(struct stage *stage, int first, edb_durability durability
         judge_write(stage, status, "commit");
     } else
         edb_abort(txn);
-    account_settle(&stage->account, status);
-    if (status == EDB_OK && durability == EDB_DURABLE)
-        account_promise(&stage->account);
+    settle(stage, status, durability == EDB_DURABLE);
 }
 
 void stage_sync(struct stage *stage)
@@ -261,7 +289,7 @@ void stage_sync(struct stage *stage)
         account_promise(&stage->account);
 }
 
-/* --------------------------------------------------------------------------------------- reading */
+/* -------------------------------------------------------------------------------------- reading */
 
 /* A record that came is the key's, in a version that it may have now. */
 static void judge_vector(struct stage *stage, int space, int key, const float *vector,
@@ -326,7 +354,7 @@ void stage_get_many(struct stage *stage, int space, int first, int count)
 {
     enum { MANY = 64 };
     char names[MANY][16];
-    edb_key keys[MANY];
+    edb_key keys[MANY] = {{NULL, 0}};
     float matrix[MANY * ACCOUNT_DIMS];
     uint8_t found[MANY];
     count = count < MANY ? count : MANY;

@@ -57,7 +57,8 @@ static void expect(struct model *m, int truth, const char *what)
     exit(1);
 }
 
-/* Keys that are easy to mix up: empty, prefixes of each other, separators, NULs, and some long ones. */
+/* Keys that are easy to mix up: empty, prefixes of each other, separators, NULs, and some long
+ * ones. */
 static size_t make_key(uint32_t k, char *key)
 {
     if (k == 0)

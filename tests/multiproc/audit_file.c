@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "multiproc/stamped_row.h"
+#include "support/stamped_row.h"
 
 struct audit {
     const struct audit_plan *plan;

@@ -9,9 +9,9 @@
 
 struct audit_plan {
     const char *path;
-    uint32_t flags;   /* to open with */
-    uint64_t from_ns; /* what was acknowledged before must be there; 0 = now */
-    uint64_t to_ns;   /* what was begun after cannot; 0 = when all is read */
+    uint32_t flags;     /* to open with */
+    uint64_t from_ns;   /* what was acknowledged before must be there; 0 = now */
+    uint64_t to_ns;     /* what was begun after cannot; 0 = when all is read */
     bool may_be_absent; /* no file, or one without its spaces, is as good as empty */
 };
 

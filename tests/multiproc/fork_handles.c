@@ -19,7 +19,7 @@
 #include "db/db.h"
 #include "embedcache.h"
 #include "multiproc/run_worker.h"
-#include "multiproc/stamped_row.h"
+#include "support/stamped_row.h"
 
 #include <cmocka.h>
 
@@ -327,7 +327,7 @@ static int live_briefly(edb *db, edb_space *space)
 
 static void test_fork_while_a_thread_writes(void **state)
 {
-    struct activity activity = {.put = 0};
+    static struct activity activity;
     edb_space *spaces[2];
     pthread_t thread;
     (void)state;

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "multiproc/judge_history.h"
-#include "multiproc/stamped_row.h"
 #include "multiproc/write_load.h"
+#include "support/stamped_row.h"
 
 #include <cmocka.h>
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "multiproc/stamped_row.h"
 #include "multiproc/write_load.h"
+#include "support/stamped_row.h"
 
 enum { FAULTS_TOLD = 10 };
 
@@ -159,7 +159,7 @@ uint64_t history_ack_after(const struct history *h, uint64_t ns)
     return first;
 }
 
-/* -------------------------------------------------------------------------- sighting to operation */
+/* ------------------------------------------------------------------------ sighting to operation */
 
 static int by_stamp(const void *a, const void *b)
 {
@@ -244,7 +244,7 @@ static void judge_rows(struct history *h)
     free(rows);
 }
 
-/* --------------------------------------------------------------------------------- sweep of time */
+/* -------------------------------------------------------------------------------- sweep of time */
 
 /* A moment: a read begins, or an operation is known to be in the file. */
 struct event {
@@ -290,8 +290,7 @@ static void judge_read(struct history *h, const struct report *read, uint64_t fl
     if (read->kind == REPORT_ABSENT && !may_be_empty(h, read, floor))
         blame(h, "register %u.%u is empty, but %" PRIu64 " was there", read->reg, read->slot,
               floor);
-    const struct operation *o =
-        read->kind == REPORT_SEEN ? find_operation(h, read->stamp) : NULL;
+    const struct operation *o = read->kind == REPORT_SEEN ? find_operation(h, read->stamp) : NULL;
     if (o != NULL && rank(o) != 0 && rank(o) < floor)
         blame(h, "register %u.%u shows %" PRIu64 ", but %" PRIu64 " was there before", read->reg,
               read->slot, rank(o), floor);
@@ -300,8 +299,7 @@ static void judge_read(struct history *h, const struct report *read, uint64_t fl
 static void sweep(struct history *h)
 {
     uint64_t floors[REGISTERS] = {0};
-    struct event *events =
-        calloc(h->operation_count + h->sighting_count + 1, sizeof *events);
+    struct event *events = calloc(h->operation_count + h->sighting_count + 1, sizeof *events);
     size_t count = 0;
     if (events == NULL)
         report_fault("judge: no memory");

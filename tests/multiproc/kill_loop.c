@@ -34,8 +34,8 @@ struct totals {
 static void read_all(const char *path, struct history *history, struct random_source *random)
 {
     struct audit_plan plan = {.path = path, .may_be_absent = true};
-    plan.flags = random_below(random, 2) == 0 ? (uint32_t)EDB_OPEN_READ_ONLY
-                                              : (uint32_t)EDB_OPEN_EXISTING;
+    plan.flags =
+        random_below(random, 2) == 0 ? (uint32_t)EDB_OPEN_READ_ONLY : (uint32_t)EDB_OPEN_EXISTING;
     assert_true(audit_file(&plan, history_note, history));
 }
 

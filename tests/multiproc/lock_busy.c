@@ -17,8 +17,8 @@
 #include "embedcache.h"
 #include "multiproc/judge_history.h"
 #include "multiproc/run_worker.h"
-#include "multiproc/stamped_row.h"
 #include "multiproc/write_load.h"
+#include "support/stamped_row.h"
 #include "unit/base/seeded_random.h"
 
 #include <cmocka.h>

@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "multiproc/report.h"
-#include "multiproc/stamped_row.h"
+#include "support/stamped_row.h"
 
 enum { PAUSE_US = 300, ONE_IN_REOPEN = 1000, ONE_IN_SNAPSHOT = 200 };
 

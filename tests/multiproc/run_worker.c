@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <ftw.h>
-
 extern char **environ;
 
 static void find_program(const char *program, char path[PLACE_BYTES])
@@ -132,27 +130,4 @@ bool worker_kill(struct worker *worker, report_sink *sink, void *arg)
 void worker_begin(void)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
-/* ---------------------------------------------------------------------------------------- place */
-
-void place_open(char place[PLACE_BYTES])
-{
-    const char *root = getenv("TMPDIR");
-    snprintf(place, PLACE_BYTES, "%s/edb_multiproc_XXXXXX", root != NULL ? root : "/tmp");
-    if (mkdtemp(place) == NULL)
-        report_fault("cannot make a folder %s: %s", place, strerror(errno));
-}
-
-static int remove_one(const char *path, const struct stat *found, int kind, struct FTW *where)
-{
-    (void)found;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-void place_close(const char *place)
-{
-    nftw(place, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "multiproc/report.h"
+#include "support/temporary_place.h"
 
 struct worker {
     pid_t pid;
@@ -13,7 +14,7 @@ struct worker {
     uint64_t first_stamp;
 };
 
-enum { WORKER_ARGUMENTS_MAX = 8, PLACE_BYTES = 4096 };
+enum { WORKER_ARGUMENTS_MAX = 8 };
 
 /* Starts the workers' program of this folder, or (program NULL) this very program again, with
  * arguments that end with NULL. It finds its pipe at REPORT_DESCRIPTOR. */
@@ -38,9 +39,5 @@ int worker_wait(struct worker *worker, report_sink *sink, void *arg);
 
 /* To be called first in a worker: it shall not outlive the test. */
 void worker_begin(void);
-
-/* A new folder for a test's files; it is removed with all that is in it. */
-void place_open(char place[PLACE_BYTES]);
-void place_close(const char *place);
 
 #endif

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
-#include "multiproc/stamped_row.h"
+#include "support/stamped_row.h"
 
 enum { ONE_IN_DURABLE = 5, ONE_IN_REOPEN = 400, ONE_IN_DELETE = 6 };
 
@@ -47,8 +47,7 @@ static void open_file(struct writer *w)
 static void fill_slot(struct writer *w, uint32_t reg, uint32_t slot, uint32_t place)
 {
     edb_put_options *options = &w->options[place];
-    w->named[place] =
-        (edb_key){w->keys[place], stamped_key(reg, slot, w->stamp, w->keys[place])};
+    w->named[place] = (edb_key){w->keys[place], stamped_key(reg, slot, w->stamp, w->keys[place])};
     stamped_vector(reg, slot, w->stamp, w->vectors[place]);
     stamped_text(reg, slot, w->stamp, w->texts[place]);
     stamped_metadata(w->stamp, w->metadata);
@@ -90,10 +89,9 @@ static void write_transaction(struct writer *w, uint32_t reg, bool deletes)
     fill_register(w, reg);
     for (uint32_t slot = 0; slot < register_keys(reg); slot++) {
         const edb_key *key = &w->named[slot];
-        edb_status status =
-            deletes ? edb_txn_delete(txn, w->spaces[0], key->data, key->bytes)
-                    : edb_txn_put(txn, w->spaces[0], key->data, key->bytes, w->vectors[slot],
-                                  &w->options[slot]);
+        edb_status status = deletes ? edb_txn_delete(txn, w->spaces[0], key->data, key->bytes)
+                                    : edb_txn_put(txn, w->spaces[0], key->data, key->bytes,
+                                                  w->vectors[slot], &w->options[slot]);
         expect_ok(status, "edb_txn");
     }
     fill_slot(w, ADDED, 0, 0);
@@ -129,9 +127,9 @@ static void write_single(struct writer *w, uint32_t reg)
     bool durable = one_in(w, ONE_IN_DURABLE);
     fill_register(w, reg);
     tell_begin(w, reg, durable ? OPERATION_DURABLE : 0);
-    expect_ok(edb_put(w->spaces[0], w->named[0].data, w->named[0].bytes, w->vectors[0],
-                      &w->options[0]),
-              "edb_put");
+    expect_ok(
+        edb_put(w->spaces[0], w->named[0].data, w->named[0].bytes, w->vectors[0], &w->options[0]),
+        "edb_put");
     if (durable)
         expect_ok(edb_sync(w->db), "edb_sync");
     tell_ack(w, REPORT_ROW_UNKNOWN);
@@ -172,8 +170,7 @@ static void write_one(struct writer *w)
 _Noreturn void write_load(const struct write_plan *plan)
 {
     static struct writer w;
-    w = (struct writer){
-        .plan = plan, .random = {plan->first_stamp}, .stamp = plan->first_stamp};
+    w = (struct writer){.plan = plan, .random = {plan->first_stamp}, .stamp = plan->first_stamp};
     open_file(&w);
     for (;; w.stamp++) {
         write_one(&w);

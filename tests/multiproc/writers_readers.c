@@ -19,8 +19,8 @@
 #include "embedcache.h"
 #include "multiproc/judge_history.h"
 #include "multiproc/run_worker.h"
-#include "multiproc/stamped_row.h"
 #include "multiproc/write_load.h"
+#include "support/stamped_row.h"
 #include "unit/base/seeded_random.h"
 
 #include <cmocka.h>
@@ -157,9 +157,10 @@ static void check_hand_over(struct crowd *c)
            c->reader_kills);
     assert_true(inside > 0 && count > 0);
     qsort(waits, count, sizeof *waits, compare_ns);
-    printf("lock hand-over after a kill inside a commit: median %.2f ms, p99 %.2f ms, max %.2f ms\n",
-           (double)waits[count / 2] / 1e6, (double)waits[count * 99 / 100] / 1e6,
-           (double)waits[count - 1] / 1e6);
+    printf(
+        "lock hand-over after a kill inside a commit: median %.2f ms, p99 %.2f ms, max %.2f ms\n",
+        (double)waits[count / 2] / 1e6, (double)waits[count * 99 / 100] / 1e6,
+        (double)waits[count - 1] / 1e6);
     assert_true(waits[count - 1] <= (uint64_t)HAND_OVER_MS_MAX * 1000000);
 }
 

@@ -38,8 +38,9 @@ int main(int argc, char **argv)
         read_load(argv[2], number(argv[3]));
     if (argc == 3 && strcmp(argv[1], "audit") == 0)
         return audit(argv[2]);
-    fprintf(stderr, "usage: %s writer PATH NUMBER OF FIRST_STAMP PAUSE_US | reader PATH SEED | "
-                    "audit PATH\n",
+    fprintf(stderr,
+            "usage: %s writer PATH NUMBER OF FIRST_STAMP PAUSE_US | reader PATH SEED | "
+            "audit PATH\n",
             argv[0]);
     return 2;
 }

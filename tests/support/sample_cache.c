@@ -52,7 +52,7 @@ void sample_query(float query[SAMPLE_DIMS])
         query[i] = random_signed(&random);
 }
 
-/* ------------------------------------------------------------------------------------ the values */
+/* ----------------------------------------------------------------------------------- the values */
 
 static void invent_vector(int space, struct random_source *random, struct sample_value *value)
 {
@@ -113,7 +113,7 @@ static void forget(struct session *session, int space, int key)
     session->now.live[space]--;
 }
 
-/* ------------------------------------------------------------------------------------ the states */
+/* ----------------------------------------------------------------------------------- the states */
 
 static double cosine(const float *a, const float *b, size_t dims)
 {
@@ -175,7 +175,7 @@ const struct sample_state *sample_state_at(const struct sample_cache *sample, ui
     return &sample->states[i - 1];
 }
 
-/* ----------------------------------------------------------------------------------- the commits */
+/* ---------------------------------------------------------------------------------- the commits */
 
 static void put(struct session *session, int space, int key)
 {
@@ -201,13 +201,12 @@ static void put_batch(struct session *session, int space, int first, int count)
         memcpy(vectors + used, value->vector, value->vector_bytes);
         used += value->vector_bytes;
     }
-    hold(session,
-         edb_put_many(session->spaces[space], keys, (size_t)count, vectors, options, NULL),
+    hold(session, edb_put_many(session->spaces[space], keys, (size_t)count, vectors, options, NULL),
          "put_many");
     note_commit(session);
 }
 
-static void delete(struct session *session, int space, int key)
+static void delete (struct session *session, int space, int key)
 {
     edb_key name = name_of(session, space, key);
     hold(session, edb_delete(session->spaces[space], name.data, name.bytes), "delete");
@@ -236,8 +235,7 @@ static void commit_both(struct session *session, int key, edb_durability durabil
         txn_put(session, txn, SAMPLE_BLOBS, key + i);
     }
     edb_key gone = name_of(session, SAMPLE_DOCS, key + 3);
-    hold(session,
-         edb_txn_delete(txn, session->spaces[SAMPLE_DOCS], gone.data, gone.bytes),
+    hold(session, edb_txn_delete(txn, session->spaces[SAMPLE_DOCS], gone.data, gone.bytes),
          "txn_delete");
     forget(session, SAMPLE_DOCS, key + 3);
     hold(session, edb_commit(txn, durability), "commit");
@@ -261,7 +259,7 @@ static void open_space(struct session *session, int space)
         note_commit(session);
 }
 
-/* ---------------------------------------------------------------------------------- the sessions */
+/* --------------------------------------------------------------------------------- the sessions */
 
 static void begin_session(struct session *session)
 {

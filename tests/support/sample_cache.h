@@ -21,10 +21,10 @@ enum {
     SAMPLE_BLOBS = 1, /* byte values under SHA-256 keys */
     SAMPLE_LATE = 2,  /* vectors, L2; made in the last session */
     SAMPLE_SPACES = 3,
-    SAMPLE_KEYS = 34,     /* of each space at most; named "d000", "b001" … */
-    SAMPLE_VERSIONS = 4,  /* of each key at most, from 1 */
+    SAMPLE_KEYS = 34,    /* of each space at most; named "d000", "b001" … */
+    SAMPLE_VERSIONS = 4, /* of each key at most, from 1 */
     SAMPLE_STATES = 64,
-    SAMPLE_DIMS = 12,     /* of SAMPLE_DOCS */
+    SAMPLE_DIMS = 12, /* of SAMPLE_DOCS */
     SAMPLE_VECTOR_BYTES = 48,
     SAMPLE_HITS = 3,
 };
@@ -40,12 +40,12 @@ struct sample_value {
 };
 
 struct sample_state {
-    uint64_t sequence;                            /* of the last frame of the commit */
-    uint8_t version[SAMPLE_SPACES][SAMPLE_KEYS];  /* 0: the key is not there */
+    uint64_t sequence;                           /* of the last frame of the commit */
+    uint8_t version[SAMPLE_SPACES][SAMPLE_KEYS]; /* 0: the key is not there */
     uint64_t live[SAMPLE_SPACES];
-    uint64_t rows[SAMPLE_SPACES];                 /* given so far */
-    uint32_t spaces;                              /* made so far */
-    uint64_t hits[SAMPLE_HITS];                   /* rows nearest to sample_query */
+    uint64_t rows[SAMPLE_SPACES]; /* given so far */
+    uint32_t spaces;              /* made so far */
+    uint64_t hits[SAMPLE_HITS];   /* rows nearest to sample_query */
 };
 
 struct sample_cache {
@@ -55,7 +55,7 @@ struct sample_cache {
     size_t state_count;
     struct sample_value values[SAMPLE_SPACES][SAMPLE_KEYS][SAMPLE_VERSIONS + 1];
     char keys[SAMPLE_SPACES][SAMPLE_KEYS][8]; /* their names */
-    uint8_t boot_id[16]; /* of the boot that wrote the file */
+    uint8_t boot_id[16];                      /* of the boot that wrote the file */
 };
 
 /* Writes the file. False, and said on stderr, when a call failed. Leaves os_posix in use. */

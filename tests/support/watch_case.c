@@ -22,9 +22,9 @@ static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 static void tell(int number)
 {
     char line[256];
-    int count = snprintf(line, sizeof line, "%s: signal %d (%s) at %s %llu %llu\n", test_name,
-                         number, number == SIGALRM ? "too long" : "crash", case_kind, case_a,
-                         case_b);
+    int count =
+        snprintf(line, sizeof line, "%s: signal %d (%s) at %s %llu %llu\n", test_name, number,
+                 number == SIGALRM ? "too long" : "crash", case_kind, case_a, case_b);
     if (write(STDERR_FILENO, line, (size_t)count) < 0)
         _exit(98);
     _exit(99);

@@ -5,8 +5,8 @@
  * over and over are those of registers: a register is what one operation writes as a whole, one key
  * or a group of four. Beside them every transaction adds one row under a key of its own, to another
  * space, which is never written over. Used by writers, readers and the judge alike. */
-#ifndef EDB_TESTS_MULTIPROC_STAMPED_ROW_H
-#define EDB_TESTS_MULTIPROC_STAMPED_ROW_H
+#ifndef EDB_TESTS_SUPPORT_STAMPED_ROW_H
+#define EDB_TESTS_SUPPORT_STAMPED_ROW_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,7 +43,8 @@ void stamped_text(uint32_t reg, uint32_t slot, uint64_t stamp, char text[STAMPED
 bool stamped_has_metadata(uint64_t stamp);
 void stamped_metadata(uint64_t stamp, char json[STAMPED_TEXT_BYTES]);
 
-/* The stamp that a vector was made with; false when it is not, bit for bit, a vector of this key. */
+/* The stamp that a vector was made with; false when it is not, bit for bit, a vector of this
+ * key. */
 bool stamped_vector_read(uint32_t reg, uint32_t slot, const float *vector, uint64_t *stamp);
 
 /* Whether all of a view is what one operation wrote for this key, and which one. */

@@ -1,5 +1,5 @@
 /* Content from key and stamp, and back. Called by the loads, the audit and the tests. */
-#include "multiproc/stamped_row.h"
+#include "support/stamped_row.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -97,8 +97,8 @@ static bool metadata_is_right(const edb_view *view, uint64_t stamp)
     if (edb_view_metadata_json(view, &json) != EDB_OK)
         return false;
     stamped_metadata(stamp, expected);
-    bool right = stamped_has_metadata(stamp) ? json != NULL && strcmp(json, expected) == 0
-                                             : json == NULL;
+    bool right =
+        stamped_has_metadata(stamp) ? json != NULL && strcmp(json, expected) == 0 : json == NULL;
     edb_free(json);
     return right;
 }

@@ -1,0 +1,85 @@
+/* Every call of the system in every scenario fails, in every way, once and for ever: no crash, no
+ * leak (with a sanitizer), no false success, nothing half stored (10, 11). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fault/play_scenario.h"
+#include "os/os_fault.h"
+#include "os/os_sim.h"
+#include "support/watch_case.h"
+
+/* Last: it makes a macro of the name fail. */
+#include <cmocka.h>
+
+enum { CASE_SECONDS = 60, SHOWN = 4 };
+
+static const char *const kind_names[OS_FAULT_KINDS] = {"EIO", "ENOSPC", "short, then EIO",
+                                                       "short, then ENOSPC"};
+
+static void arm(const void *plan)
+{
+    os_fault_arm(plan);
+}
+
+static uint64_t disarm(void)
+{
+    const struct os_fault_plan none = {OS_FAULT_ANY, OS_FAULT_IO, 0, false};
+    uint64_t strikes = os_fault_strikes();
+    os_fault_arm(&none);
+    return strikes;
+}
+
+static const struct stage_faults io_faults = {arm, disarm};
+
+/* The plays of one scenario with one kind of fault; returns how many were wrong. */
+static size_t fail_each(const struct production *production, enum os_fault_kind kind, bool for_ever)
+{
+    size_t failures = 0;
+    struct os_fault_plan plan = {OS_FAULT_ANY, kind, 1, for_ever};
+    char wrong[512];
+    for (uint64_t strikes = 1; strikes > 0; plan.number++) {
+        watch_case(production->scenario->name, plan.number, kind * 2ull + for_ever);
+        strikes = production_play(production, &io_faults, &plan, wrong);
+        if (wrong[0] != '\0' && failures++ < SHOWN)
+            fprintf(stderr, "%s, call %llu fails with %s %s: %s\n", production->scenario->name,
+                    (unsigned long long)plan.number, kind_names[kind],
+                    for_ever ? "for ever" : "once", wrong);
+    }
+    printf("%s: %llu calls fail with %s %s, %zu wrong\n", production->scenario->name,
+           (unsigned long long)plan.number - 2, kind_names[kind], for_ever ? "for ever" : "once",
+           failures);
+    return failures;
+}
+
+static void test_scenario(void **state)
+{
+    const struct scenario *scenario = *state;
+    struct production production;
+    char wrong[512];
+    size_t failures = 0;
+    assert_true(production_open(&production, scenario));
+    production_play(&production, NULL, NULL, wrong);
+    assert_string_equal(wrong, "");
+    for (int kind = 0; kind < OS_FAULT_KINDS; kind++)
+        failures += fail_each(&production, (enum os_fault_kind)kind, false) +
+                    fail_each(&production, (enum os_fault_kind)kind, true);
+    production_close(&production);
+    assert_int_equal(failures, 0);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[64];
+    assert_true(scenario_count <= sizeof tests / sizeof tests[0]);
+    for (size_t i = 0; i < scenario_count; i++)
+        tests[i] = (struct CMUnitTest){scenarios[i].name, test_scenario, NULL, NULL,
+                                       (void *)(uintptr_t)&scenarios[i]};
+    watch_case_begin("fail_io", CASE_SECONDS);
+    int failed = _cmocka_run_group_tests("fail_io", tests, scenario_count, NULL, NULL);
+    os_sim_end();
+    return failed;
+}
