@@ -1,7 +1,8 @@
 /* The whole of EmbedCache in one page: open a file, keep a vector under a text, get it back,
  * search.
  *
- *     cc quickstart.c $(pkg-config --cflags --libs embedcache) -o quickstart && ./quickstart cache.edb
+ *     cc quickstart.c $(pkg-config --cflags --libs embedcache) -o quickstart
+ *     ./quickstart cache.edb
  */
 #include <embedcache.h>
 #include <stdio.h>

@@ -78,6 +78,18 @@ static void free_handle(edb *db)
     memory_free(db);
 }
 
+/* In the child of a fork: nobody may have been at work on the handle when the parent was copied. */
+static bool is_at_rest(edb *db)
+{
+    if (!os_mutex_lock_within(&db->write_lock, 0))
+        return false;
+    bool free = os_rwlock_try_write(&db->view_lock);
+    if (free)
+        os_rwlock_unlock(&db->view_lock);
+    os_mutex_unlock(&db->write_lock);
+    return free;
+}
+
 static edb_status open_locks(edb *db)
 {
     edb_status status = os_mutex_open(&db->write_lock);
@@ -121,25 +133,36 @@ edb_status edb_open(const char *path, const edb_open_options *options, edb **db_
     return EDB_OK;
 }
 
+/* After a failed write: is anything that this handle wrote in danger? */
+static edb_status tell_poisoned(const struct store *store)
+{
+    if (store->writer.written_to <= atomic_load(&store->synced_to))
+        return EDB_OK;
+    return fail(EDB_IO,
+                "%s: a write of this handle failed: what it wrote since its last sync may not "
+                "survive power loss",
+                store->path);
+}
+
 /* What this handle wrote is made durable and quick to open. */
 static edb_status finish_writing(edb *db)
 {
     const struct store *store = db->store;
     if (!db->wrote)
         return EDB_OK;
-    if (store->writer.poisoned && store->end.offset > atomic_load(&store->synced_to))
-        return fail(EDB_IO,
-                    "%s: an earlier write of this handle failed: what it wrote since its last "
-                    "sync may not survive power loss",
-                    store->path);
-    if (store->writer.poisoned || atomic_load(&store->damaged))
+    if (store->writer.poisoned)
+        return tell_poisoned(store);
+    if (atomic_load(&store->damaged))
         return EDB_OK;
     edb_status status = db_write_begin(db);
     if (status != EDB_OK)
         return status;
     db_flush(db, true);
-    status = db_make_durable(db);
-    if (status == EDB_OK)
+    if (store->writer.poisoned)
+        status = tell_poisoned(store);
+    else
+        status = db_make_durable(db);
+    if (status == EDB_OK && !store->writer.poisoned)
         status = store_slot_write(db->store);
     db_write_end(db);
     return status;
@@ -150,8 +173,11 @@ edb_status edb_close(edb *db)
     if (db == NULL)
         return EDB_OK;
     edb_status status = EDB_OK;
-    if (db->fork_generation == os_fork_generation())
+    bool forked = db->fork_generation != os_fork_generation();
+    if (!forked)
         status = finish_writing(db);
-    free_handle(db);
+    if (!forked || is_at_rest(db)) /* else its memory is in the middle of something: it is left
+                                      alone */
+        free_handle(db);
     return status;
 }

@@ -93,13 +93,10 @@ edb_status db_make_durable(edb *db)
 {
     bool appended;
     edb_status status = store_seal(db->store, &appended);
-    if (appended) {
-        edb_status seen = db_refresh(db);
-        if (status == EDB_OK)
-            status = seen;
-    }
-    if (status == EDB_OK)
-        status = store_sync(db->store);
+    edb_status seen = appended ? db_refresh(db) : EDB_OK;
+    if (status != EDB_OK)
+        return status; /* nothing of it is in the file */
+    status = seen == EDB_OK ? store_sync(db->store) : seen;
     if (status == EDB_OK)
         db_move_anchors(db);
     return outcome_unknown(db, status);

@@ -342,6 +342,19 @@ static edb_status reserve(struct os_file *file, uint64_t offset, uint64_t bytes)
     return fail_at(errno, "reserve space in", posix, offset);
 }
 
+/* A description of the same file that holds no lock. A mapping keeps its description alive, also in
+ * the child of a fork: the lock must not live on there. Where the system cannot give one, the
+ * file's own. */
+static int open_unlocked(const struct posix_file *posix)
+{
+    char self[48];
+    if (!posix->writable)
+        return posix->entry.descriptor;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", posix->entry.descriptor);
+    int descriptor = open_descriptor(self, O_RDONLY, 0);
+    return descriptor < 0 ? posix->entry.descriptor : descriptor;
+}
+
 static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
                       const uint8_t **address_out)
 {
@@ -350,9 +363,11 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
     *address_out = NULL;
     void *address = MAP_FAILED;
     errno = ENOMEM;
+    int descriptor = open_unlocked(posix);
     if (range_is_addressable(offset, bytes) && bytes <= SIZE_MAX)
-        address = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, posix->entry.descriptor,
-                       (off_t)offset);
+        address = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, descriptor, (off_t)offset);
+    if (descriptor != posix->entry.descriptor)
+        close(descriptor);
     if (address != MAP_FAILED) {
         /* Advice only. Without it a device that reads far ahead fetches megabytes for a row. */
         (void)madvise(address, (size_t)bytes, MADV_RANDOM);

@@ -115,7 +115,14 @@ bool os_mutex_lock_within(struct os_mutex *mutex, uint32_t wait_ms)
 
 edb_status os_rwlock_open(struct os_rwlock *lock)
 {
-    int error = pthread_rwlock_init(&lock->lock, NULL);
+    pthread_rwlockattr_t attributes;
+    int error = pthread_rwlockattr_init(&attributes);
+    if (error == 0) {
+        /* A stream of readers must not keep a writer out; no reader takes the lock twice. */
+        pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+        error = pthread_rwlock_init(&lock->lock, &attributes);
+        pthread_rwlockattr_destroy(&attributes);
+    }
     return error ? fail(EDB_NO_MEMORY, "the system refused a lock (errno %d)", error) : EDB_OK;
 }
 
@@ -132,6 +139,11 @@ void os_rwlock_read(struct os_rwlock *lock)
 void os_rwlock_write(struct os_rwlock *lock)
 {
     expect_zero(pthread_rwlock_wrlock(&lock->lock));
+}
+
+bool os_rwlock_try_write(struct os_rwlock *lock)
+{
+    return pthread_rwlock_trywrlock(&lock->lock) == 0;
 }
 
 void os_rwlock_unlock(struct os_rwlock *lock)

@@ -27,6 +27,8 @@ edb_status os_rwlock_open(struct os_rwlock *lock);
 void os_rwlock_close(struct os_rwlock *lock);
 void os_rwlock_read(struct os_rwlock *lock);
 void os_rwlock_write(struct os_rwlock *lock);
+/* False when it is held. */
+bool os_rwlock_try_write(struct os_rwlock *lock);
 void os_rwlock_unlock(struct os_rwlock *lock);
 
 /* A value that no other running thread has. */

@@ -186,9 +186,17 @@ static edb_status append_frame(struct store *store, const struct frame_draft *dr
         return status;
     }
     position->offset = frame_next(&header);
+    store->writer.written_to = frame_end(&header);
     position->chain = header.header_checksum;
     position->sequence++;
     return EDB_OK;
+}
+
+/* Room for a PAD is kept behind everything else: a full device can still be synced. */
+static uint64_t space_limit(const struct frame_draft *last)
+{
+    uint64_t end = last->offset + last->frame_bytes;
+    return last->type == FRAME_PAD ? end : end + FRAME_HEADER_BYTES;
 }
 
 static edb_status check_may_write(const struct store *store)
@@ -210,8 +218,7 @@ edb_status store_append(struct store *store, struct frame_draft *drafts, size_t 
     struct frame_draft *last = &drafts[count - 1];
     edb_status status = check_may_write(store);
     if (status == EDB_OK)
-        status =
-            reserve_space(store, last->offset + last->frame_bytes + FRAME_HEADER_BYTES, durable);
+        status = reserve_space(store, space_limit(last), durable);
     if (status == EDB_OK)
         status = begin_session(store);
     if (durable)

@@ -4,7 +4,7 @@
 #include "store/store.h"
 
 enum {
-    PAUSE_MS_MAX = 16,
+    PAUSE_MS_MAX = 2,    /* longer, and a busy writer next door always comes first */
     LONG_WAIT_MS = 1000, /* worth a word in the log */
 };
 

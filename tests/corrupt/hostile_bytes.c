@@ -208,7 +208,7 @@ static void change_catalog(struct random_source *random, struct hostile_file *fi
     file->keep_chain = random_below(random, 8) == 0;
     if (draw == 0)
         change_number(random, payload, CATALOG_HEAD);
-    else if (draw == 1 && spaces < 8)
+    else if (draw == 1 && spaces > 0 && spaces < 8)
         change_number(random, payload + CATALOG_HEAD + random_below(random, spaces) * CATALOG_SPACE,
                       64);
     else if (draw == 2)

@@ -49,7 +49,7 @@ static int read_everything(const char *file)
     edb_space *space;
     edb_open_options options = EDB_OPEN_OPTIONS_INIT;
     float vector[STAMPED_DIMS] = {1};
-    edb_result *result;
+    edb_result *result = NULL;
     edb_stats stats = {.struct_size = sizeof stats};
     struct audit_plan plan = {.path = file, .flags = EDB_OPEN_READ_ONLY};
     bool good = audit_file(&plan, ignore, NULL);

@@ -1,0 +1,264 @@
+/* Index sections and catalogs, held against the rows that the groups gave. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <string.h>
+
+#include "format/decode_fields.h"
+
+enum { KEYS = 1, ROWS = 2, DEAD = 3 };
+
+uint64_t xxh3(const void *bytes, uint64_t count, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, count, seed);
+}
+
+/* A section, taken apart. */
+struct parts {
+    uint16_t kind;
+    uint32_t space;
+    uint64_t first;
+    uint64_t last;
+    const uint8_t *body;
+    uint64_t body_bytes;
+};
+
+static struct parts take_apart(const struct decoded_file *file, uint64_t at)
+{
+    const uint8_t *descriptor = file->bytes + at + 128;
+    return (struct parts){.kind = u16_at(descriptor, 0),
+                          .space = u32_at(descriptor, 4),
+                          .first = u64_at(descriptor, 8),
+                          .last = u64_at(descriptor, 16),
+                          .body = file->bytes + at + u32_at(descriptor, 48),
+                          .body_bytes = u64_at(descriptor, 40)};
+}
+
+static const char *check_blocks(const struct decoded_file *file, uint64_t at)
+{
+    struct parts parts = take_apart(file, at);
+    const uint8_t *table = file->bytes + at + 192;
+    for (uint64_t i = 0; i * 4096 < parts.body_bytes; i++) {
+        uint64_t left = parts.body_bytes - i * 4096;
+        uint64_t seed = file->chain_seed ^ (uint64_t)parts.kind << 56 ^
+                        (uint64_t)parts.space << 32 ^ parts.first * GOLDEN_RATIO ^ i;
+        REQUIRE(u64_at(table, 8 * i) ==
+                    xxh3(parts.body + i * 4096, left < 4096 ? left : 4096, seed),
+                "a block of a section has another checksum");
+    }
+    return NULL;
+}
+
+const char *decode_section(const struct decoded_file *file, uint64_t at)
+{
+    const uint8_t *frame = file->bytes + at;
+    const uint8_t *descriptor = frame + 128;
+    uint64_t body_bytes = u64_at(descriptor, 40);
+    uint64_t body_offset = u32_at(descriptor, 48);
+    uint64_t blocks = (body_bytes + 4095) / 4096;
+    REQUIRE(u64_at(frame, 56) == 64, "a section's payload is not its descriptor");
+    REQUIRE(u16_at(descriptor, 0) >= KEYS && u16_at(descriptor, 0) <= DEAD,
+            "a section is of no known kind");
+    REQUIRE(u16_at(descriptor, 2) == 1, "a section has another version");
+    REQUIRE(u64_at(descriptor, 8) < u64_at(descriptor, 16), "a section is of no rows");
+    REQUIRE(u64_at(descriptor, 24) >= 12288 && u64_at(descriptor, 24) <= u64_at(descriptor, 32) &&
+                u64_at(descriptor, 32) <= at,
+            "a section says to be built from what is behind it");
+    REQUIRE(body_offset >= 192 + 8 * blocks && body_offset + body_bytes <= u64_at(frame, 8),
+            "a section's body leaves its frame");
+    REQUIRE((at + body_offset) % (body_bytes < 65536 ? 64 : 4096) == 0,
+            "a section's body is not aligned");
+    REQUIRE(all_zero(descriptor + 52, 12), "unnamed bytes of a descriptor are not zero");
+    return check_blocks(file, at);
+}
+
+/* ---------------------------------------------------------------------- what the sections say */
+
+/* Whether the lookup of a key comes by its row. */
+static bool bucket_walk_finds(const struct parts *keys, uint64_t hash, uint64_t row)
+{
+    uint64_t buckets = u64_at(keys->body, 0);
+    uint64_t tag = hash >> 32;
+    uint64_t bucket = tag * buckets >> 32;
+    for (uint64_t left = buckets; left > 0; left--) {
+        const uint8_t *at = keys->body + 64 + 64 * bucket;
+        for (uint64_t e = 0; e < at[56]; e++)
+            if (u32_at(at, 4 * e) == tag && keys->first + u32_at(at, 28 + 4 * e) == row)
+                return true;
+        if (at[57] != 1)
+            return false;
+        bucket = (bucket + 1) % buckets;
+    }
+    return false;
+}
+
+static const char *check_keys(const struct parts *keys, const struct decoded_space *space)
+{
+    uint64_t used = 0;
+    REQUIRE(keys->body_bytes == 64 + 64 * u64_at(keys->body, 0), "a key index has other buckets");
+    for (uint64_t b = 0; b < u64_at(keys->body, 0); b++) {
+        const uint8_t *bucket = keys->body + 64 + 64 * b;
+        REQUIRE(bucket[56] <= 7 && bucket[57] <= 1, "a bucket holds too much");
+        used += bucket[56];
+    }
+    REQUIRE(used == u64_at(keys->body, 8), "a key index has other entries than it says");
+    for (uint64_t row = keys->first; row < keys->last; row++)
+        REQUIRE(!space->rows[row].live || bucket_walk_finds(keys, space->rows[row].key_hash, row),
+                "a live row is not in the key index");
+    return NULL;
+}
+
+static const char *check_place(const struct decoded_file *file, const uint8_t *at,
+                               const struct decoded_row *row)
+{
+    const uint8_t *frame = file->bytes + row->frame;
+    REQUIRE(u64_at(at, 0) == row->frame && u32_at(at, 8) == row->index,
+            "the row directory names another record");
+    REQUIRE(frame + u32_at(at, 12) == row->key && (u32_at(at, 16) & 0xffffff) == row->key_bytes &&
+                (at[19] & 15) == row->key_form,
+            "the row directory has another key");
+    REQUIRE(at[19] >> 4 == (row->entry[1] & 6), "the row directory has other flags");
+    REQUIRE(frame + u32_at(at, 20) == row->vector && u32_at(at, 24) == row->vector_bytes,
+            "the row directory has another vector");
+    REQUIRE(u32_at(at, 28) == 0, "the row directory has an expiry");
+    return NULL;
+}
+
+static const char *check_rows(const struct decoded_file *file, const struct parts *rows,
+                              const struct decoded_space *space)
+{
+    uint64_t count = rows->last - rows->first;
+    uint64_t pages = (count + 127) / 128;
+    const uint8_t *table = rows->body + 64;
+    const uint8_t *stored = rows->body + (64 + 4 * pages + 63) / 64 * 64;
+    REQUIRE(u64_at(rows->body, 0) == count && u64_at(rows->body, 8) == pages,
+            "a row directory has other rows");
+    for (uint64_t i = 0; i < count; i++) {
+        const struct decoded_row *row = &space->rows[rows->first + i];
+        uint32_t page = u32_at(table, i / 128 * 4);
+        REQUIRE(page <= u64_at(rows->body, 16), "a page of a row directory is not stored");
+        REQUIRE(page > 0 || !row->live, "a live row stands in a dead page");
+        const char *wrong = NULL;
+        if (row->live)
+            wrong = check_place(file, stored + (page - 1) * 4096 + i % 128 * 32, row);
+        if (wrong != NULL)
+            return wrong;
+    }
+    return NULL;
+}
+
+static const char *check_dead(const struct parts *dead, const struct decoded_space *space)
+{
+    REQUIRE(dead->first == 0 && u64_at(dead->body, 0) == dead->last,
+            "the bits of dead rows are of other rows");
+    REQUIRE(dead->body_bytes == 64 + (dead->last + 7) / 8, "the bits of dead rows are cut off");
+    for (uint64_t row = 0; row < dead->last; row++)
+        REQUIRE((dead->body[64 + row / 8] >> row % 8 & 1) == !space->rows[row].live,
+                "a row is dead in one place and live in another");
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------- the catalog */
+
+static const char *check_spaces(const struct decoded_file *file, const uint8_t *payload)
+{
+    REQUIRE(u32_at(payload, 4) == file->space_count, "a catalog has other spaces");
+    for (uint32_t i = 0; i < file->space_count; i++) {
+        const uint8_t *at = payload + 64 + 816 * i;
+        const struct decoded_space *space = &file->spaces[i];
+        struct decoded_space there = {.next_row = u64_at(at, 8)};
+        uint64_t live = 0;
+        const char *wrong = decode_spec(at + 24, u32_at(at, 4), &there);
+        if (wrong != NULL)
+            return wrong;
+        for (uint64_t row = 0; row < space->next_row; row++)
+            live += space->rows[row].live;
+        REQUIRE(u32_at(at, 0) == i + 1, "a catalog numbers its spaces otherwise");
+        REQUIRE(u64_at(at, 8) == space->next_row && u64_at(at, 16) == live,
+                "a catalog counts other rows");
+        REQUIRE(strcmp(there.name, space->name) == 0 && strcmp(there.model, space->model) == 0 &&
+                    strcmp(there.revision, space->revision) == 0 && there.dims == space->dims &&
+                    there.metric == space->metric && there.role == space->role &&
+                    there.key_form == space->key_form,
+                "a catalog describes another space");
+    }
+    return NULL;
+}
+
+/* How far the sections of one kind reach, as they come in order. */
+struct reach {
+    uint64_t keys[DECODED_SPACES];
+    uint64_t rows[DECODED_SPACES];
+};
+
+static const char *check_entry(const struct decoded_file *file, const uint8_t *entry,
+                               uint64_t before, struct reach *reach)
+{
+    uint64_t at = u64_at(entry, 24);
+    REQUIRE(at >= 12288 && at < before && file->bytes[at + 4] == 2, "a catalog names no section");
+    struct parts parts = take_apart(file, at);
+    REQUIRE(u64_at(file->bytes + at, 8) == u64_at(entry, 32) &&
+                u64_at(file->bytes + at, 24) == u64_at(entry, 40),
+            "a catalog names another frame");
+    REQUIRE(u16_at(entry, 0) == parts.kind && u32_at(entry, 4) == parts.space &&
+                u64_at(entry, 8) == parts.first && u64_at(entry, 16) == parts.last,
+            "a catalog says something else than its section");
+    REQUIRE(parts.space >= 1 && parts.space <= file->space_count, "a section is of no known space");
+    const struct decoded_space *space = &file->spaces[parts.space - 1];
+    REQUIRE(parts.last <= space->next_row, "a section covers rows that are not there");
+    if (parts.kind == DEAD)
+        return check_dead(&parts, space);
+    uint64_t *covered =
+        parts.kind == KEYS ? &reach->keys[parts.space - 1] : &reach->rows[parts.space - 1];
+    REQUIRE(*covered == parts.first, "sections leave a gap");
+    *covered = parts.last;
+    return parts.kind == KEYS ? check_keys(&parts, space) : check_rows(file, &parts, space);
+}
+
+/* Space, kind and first row of an entry, in that order. */
+static bool ascends(const uint8_t *before, const uint8_t *after)
+{
+    if (u32_at(before, 4) != u32_at(after, 4))
+        return u32_at(before, 4) < u32_at(after, 4);
+    if (u16_at(before, 0) != u16_at(after, 0))
+        return u16_at(before, 0) < u16_at(after, 0);
+    return u64_at(before, 8) < u64_at(after, 8);
+}
+
+static const char *check_position(const struct decoded_file *file, uint64_t at)
+{
+    const uint8_t *payload = file->bytes + at + 128;
+    uint64_t position = u64_at(payload, 16);
+    REQUIRE(position >= 12288 && position <= at, "a catalog's position lies behind it");
+    REQUIRE(u64_at(file->bytes + position, 40) == u64_at(payload, 24) &&
+                u64_at(file->bytes + position, 24) == u64_at(payload, 32),
+            "a catalog's position has another chain or sequence");
+    REQUIRE(u32_at(payload, 0) == 1, "a catalog has another version");
+    REQUIRE(all_zero(payload + 12, 4) && all_zero(payload + 40, 24),
+            "unnamed bytes of a catalog are not zero");
+    return NULL;
+}
+
+const char *decode_catalog(const struct decoded_file *file, uint64_t at)
+{
+    struct reach reach = {{0}, {0}};
+    const uint8_t *payload = file->bytes + at + 128;
+    uint64_t spaces = u32_at(payload, 4);
+    uint64_t sections = u32_at(payload, 8);
+    const uint8_t *entries = payload + 64 + 816 * spaces;
+    REQUIRE(u64_at(file->bytes + at, 56) == 64 + 816 * spaces + 56 * sections,
+            "a catalog has another length");
+    const char *wrong = check_position(file, at);
+    if (wrong == NULL)
+        wrong = check_spaces(file, payload);
+    for (uint64_t i = 0; i < sections && wrong == NULL; i++) {
+        REQUIRE(i == 0 || ascends(entries + 56 * (i - 1), entries + 56 * i),
+                "a catalog's sections are not in order");
+        wrong = check_entry(file, entries + 56 * i, at, &reach);
+    }
+    for (uint32_t i = 0; i < spaces && wrong == NULL; i++)
+        REQUIRE(reach.keys[i] == file->spaces[i].next_row &&
+                    reach.rows[i] == file->spaces[i].next_row,
+                "sections do not cover all rows");
+    return wrong;
+}

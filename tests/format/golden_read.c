@@ -1,0 +1,305 @@
+/* A file of format 1 (still a draft) that was written once is read for ever: by this library, and
+ * by a second reader made from docs/format.md alone. The same for a file written now.
+ *
+ * EDB_GOLDEN_WRITE=1 writes the golden file anew. While the format is a draft that is how a change
+ * of it is made; afterwards the file is frozen, and a new version gets a file of its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "format/decode_golden.h"
+#include "format/golden_content.h"
+#include "os/os_sim.h"
+
+/* Last: it makes a macro of the name fail. */
+#include <cmocka.h>
+
+enum { FILE_BYTES_MAX = 64 << 10, SEED = 2026 };
+
+static const char *const golden_file = "tests/format/golden/format-1-draft.edb";
+static const char *const path = "golden.edb";
+
+static uint8_t golden[FILE_BYTES_MAX + 1];
+static size_t golden_bytes;
+
+/* ------------------------------------------------------------------------------------- the file */
+
+/* Writes the content on the simulated machine, whose random numbers are always the same, and cuts
+ * the file to one zero page behind its end. */
+static size_t write_fresh(uint8_t bytes[FILE_BYTES_MAX + 1])
+{
+    edb *db;
+    edb_stats stats = {.struct_size = sizeof stats};
+    uint64_t count;
+    os_sim_begin(SEED);
+    os_sim_record(false);
+    os_use(&os_sim);
+    assert_int_equal(golden_write(path), EDB_OK);
+    assert_int_equal(edb_open(path, NULL, &db), EDB_OK);
+    assert_int_equal(edb_stats_get(db, &stats), EDB_OK);
+    assert_int_equal(edb_close(db), EDB_OK);
+    const uint8_t *written = os_sim_file(path, &count);
+    size_t kept = (size_t)(stats.used_bytes + 4095) / 4096 * 4096 + 4096;
+    assert_true(kept <= count && kept <= FILE_BYTES_MAX);
+    memcpy(bytes, written, kept);
+    os_use(&os_posix);
+    return kept;
+}
+
+static FILE *open_golden(const char *mode)
+{
+    char name[1024];
+    const char *source = getenv("EDB_SOURCE");
+    snprintf(name, sizeof name, "%s/%s", source != NULL ? source : ".", golden_file);
+    FILE *file = fopen(name, mode);
+    if (file == NULL)
+        fprintf(stderr, "%s cannot be opened: run in the root of the project\n", name);
+    return file;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    if (getenv("EDB_GOLDEN_WRITE") != NULL) {
+        size_t count = write_fresh(golden);
+        FILE *file = open_golden("wb");
+        if (file == NULL || fwrite(golden, 1, count, file) != count || fclose(file) != 0)
+            return -1;
+        printf("%s was written: %zu bytes\n", golden_file, count);
+    }
+    FILE *file = open_golden("rb");
+    if (file == NULL)
+        return -1;
+    golden_bytes = fread(golden, 1, sizeof golden, file);
+    return fclose(file);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    os_sim_end();
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------- the second reader */
+
+/* The key as the format stores it. */
+static void assert_stored_key(const struct decoded_row *row, const struct golden_record *record,
+                              uint32_t form)
+{
+    uint8_t digest[32];
+    if (form == EDB_KEY_BYTES && record->key_bytes > EDB_KEY_BYTES_MAX)
+        form = EDB_KEY_BLAKE2B;
+    assert_int_equal(row->key_form, form);
+    if (form == EDB_KEY_SHA256)
+        crypto_hash_sha256(digest, record->key, record->key_bytes);
+    if (form == EDB_KEY_BLAKE2B)
+        crypto_generichash(digest, sizeof digest, record->key, record->key_bytes, NULL, 0);
+    const void *stored = form == EDB_KEY_BYTES ? record->key : digest;
+    size_t bytes = form == EDB_KEY_BYTES ? record->key_bytes : sizeof digest;
+    assert_int_equal(row->key_bytes, bytes);
+    assert_memory_equal(row->key, stored, bytes);
+}
+
+static void assert_decoded_row(const struct decoded_row *row, const struct golden_record *record,
+                               uint32_t form)
+{
+    assert_true(row->live);
+    assert_stored_key(row, record, form);
+    assert_int_equal(row->vector_bytes, record->vector_bytes);
+    assert_memory_equal(row->vector, record->vector, record->vector_bytes);
+    assert_int_equal(row->has_text, record->has_text);
+    if (record->has_text) {
+        assert_int_equal(row->text_bytes, strlen(record->text));
+        assert_memory_equal(row->text, record->text, row->text_bytes);
+    }
+    assert_int_equal(row->metadata != NULL, record->metadata_json != NULL);
+    if (record->metadata_json != NULL) {
+        size_t count;
+        const uint8_t *encoded = golden_metadata(record->metadata_json, &count);
+        assert_int_equal(row->metadata_bytes, count);
+        assert_memory_equal(row->metadata, encoded, count);
+    }
+}
+
+static void assert_decoded_space(const struct decoded_space *space, int number)
+{
+    edb_space_spec spec = golden_spec(number);
+    uint64_t live = 0;
+    assert_string_equal(space->name, spec.name != NULL ? spec.name : "default");
+    assert_string_equal(space->model, spec.model != NULL ? spec.model : "");
+    assert_string_equal(space->revision, spec.revision != NULL ? spec.revision : "");
+    assert_int_equal(space->dims, spec.dims);
+    assert_int_equal(space->metric, spec.metric);
+    assert_int_equal(space->role, spec.role);
+    assert_int_equal(space->key_form, spec.key_form);
+    assert_int_equal(space->next_row, golden_rows(number));
+    for (uint64_t row = 0; row < space->next_row; row++)
+        live += space->rows[row].live;
+    assert_int_equal(live, golden_live(number));
+    for (int key = 0; key < golden_keys(number); key++) {
+        struct golden_record record;
+        if (golden_record(number, key, &record))
+            assert_decoded_row(&space->rows[record.row], &record, spec.key_form);
+        else
+            assert_false(space->rows[record.row].live);
+    }
+}
+
+static void assert_decodes(const uint8_t *bytes, size_t count)
+{
+    static struct decoded_file file;
+    const char *wrong = decode_golden(bytes, count, &file);
+    if (wrong != NULL)
+        fail_msg("%s", wrong);
+    assert_int_equal(file.space_count, GOLDEN_SPACES);
+    for (int number = 0; number < GOLDEN_SPACES; number++)
+        assert_decoded_space(&file.spaces[number], number);
+    /* The file has something of everything. */
+    for (int type = 1; type <= 4; type++)
+        assert_true(file.frames[type] > 0);
+    assert_true(file.sealed > 0 && file.synced_to > 0 && file.catalog > 0);
+}
+
+static void test_golden_decodes(void **state)
+{
+    (void)state;
+    assert_decodes(golden, golden_bytes);
+}
+
+static void test_fresh_decodes(void **state)
+{
+    (void)state;
+    static uint8_t fresh[FILE_BYTES_MAX + 1];
+    size_t count = write_fresh(fresh);
+    assert_decodes(fresh, count);
+}
+
+/* The second reader reads what is there: a changed byte of a record does not escape it. */
+static void test_second_reader_is_strict(void **state)
+{
+    (void)state;
+    static uint8_t changed[FILE_BYTES_MAX + 1];
+    static struct decoded_file file;
+    assert_null(decode_golden(golden, golden_bytes, &file));
+    uint64_t end = file.end;
+    memcpy(changed, golden, golden_bytes);
+    size_t seen = 0;
+    size_t tried = 0;
+    for (uint64_t at = 12288; at < end; at += 37, tried++) {
+        changed[at] ^= 0x20;
+        seen += decode_golden(changed, golden_bytes, &file) != NULL;
+        changed[at] ^= 0x20;
+    }
+    printf("%zu of %zu changed bytes are seen\n", seen, tried);
+    /* All but the room at the end of frames, which may hold anything. */
+    assert_true(seen * 10 > tried * 9);
+}
+
+/* ---------------------------------------------------------------------------------- the library */
+
+static void assert_view(const edb_view *view, const struct golden_record *record)
+{
+    char *json;
+    assert_int_equal(view->row, record->row);
+    assert_int_equal(view->vector_bytes, record->vector_bytes);
+    assert_memory_equal(view->vector, record->vector, record->vector_bytes);
+    assert_int_equal(view->has_text, record->has_text);
+    if (record->has_text)
+        assert_string_equal(view->text, record->text);
+    assert_int_equal(edb_view_metadata_json(view, &json), EDB_OK);
+    assert_int_equal(json != NULL, record->metadata_json != NULL);
+    if (json != NULL)
+        assert_string_equal(json, record->metadata_json);
+    edb_free(json);
+}
+
+static void assert_space(edb *db, int number)
+{
+    edb_space *space;
+    edb_space_spec spec = golden_spec(number);
+    edb_space_stats stats = {.struct_size = sizeof stats};
+    edb_view view;
+    assert_int_equal(edb_space_at(db, (size_t)number, &space), EDB_OK);
+    assert_int_equal(edb_space_stats_get(space, &stats), EDB_OK);
+    assert_int_equal(stats.rows, golden_rows(number));
+    assert_int_equal(stats.live, golden_live(number));
+    for (int key = 0; key < golden_keys(number); key++) {
+        struct golden_record record;
+        float vector[GOLDEN_DIMS_MAX];
+        bool live = golden_record(number, key, &record);
+        edb_status status = edb_view_key(space, record.key, record.key_bytes, &view);
+        assert_int_equal(status, live ? EDB_OK : EDB_NOT_FOUND);
+        if (live)
+            assert_view(&view, &record);
+        edb_view_release(&view);
+        if (live && spec.dims > 0) {
+            assert_int_equal(edb_get(space, record.key, record.key_bytes, vector), EDB_OK);
+            assert_memory_equal(vector, record.vector, record.vector_bytes);
+        }
+    }
+}
+
+static void assert_library_reads(edb *db)
+{
+    for (int number = 0; number < GOLDEN_SPACES; number++)
+        assert_space(db, number);
+    assert_int_equal(edb_verify(db, NULL, NULL, NULL), EDB_OK);
+}
+
+static void test_library_reads_golden(void **state)
+{
+    (void)state;
+    edb *db;
+    char name[1024];
+    const char *source = getenv("EDB_SOURCE");
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.flags = EDB_OPEN_READ_ONLY;
+    snprintf(name, sizeof name, "%s/%s", source != NULL ? source : ".", golden_file);
+    assert_int_equal(edb_open(name, &options, &db), EDB_OK);
+    assert_library_reads(db);
+    assert_int_equal(edb_close(db), EDB_OK);
+}
+
+/* Every space is opened by its spec, written to and read again. */
+static void test_library_writes_golden(void **state)
+{
+    (void)state;
+    edb *db;
+    edb_space *space;
+    const float zero[GOLDEN_DIMS_MAX] = {0};
+    os_sim_begin(SEED + 1);
+    os_sim_record(false);
+    os_sim_load(path, golden, golden_bytes);
+    os_use(&os_sim);
+    assert_int_equal(edb_open(path, NULL, &db), EDB_OK);
+    for (int number = 0; number < GOLDEN_SPACES; number++) {
+        edb_space_spec spec = golden_spec(number);
+        assert_int_equal(edb_space_open(db, &spec, &space), EDB_OK);
+        assert_int_equal(edb_put(space, "one more", 8, zero, NULL), EDB_OK);
+        assert_int_equal(edb_delete(space, "one more", 8), EDB_OK);
+    }
+    assert_int_equal(edb_close(db), EDB_OK);
+    assert_int_equal(edb_open(path, NULL, &db), EDB_OK);
+    assert_int_equal(edb_verify(db, NULL, NULL, NULL), EDB_OK);
+    assert_int_equal(edb_close(db), EDB_OK);
+    os_use(&os_posix);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_decodes),          cmocka_unit_test(test_fresh_decodes),
+        cmocka_unit_test(test_second_reader_is_strict), cmocka_unit_test(test_library_reads_golden),
+        cmocka_unit_test(test_library_writes_golden),
+    };
+    if (sodium_init() < 0)
+        return 1;
+    return cmocka_run_group_tests(tests, begin, end);
+}
