@@ -1,8 +1,8 @@
 /* From the tail to sections: called when a commit has made the tail long, and on close.
  *
- *   1 gather_new      ROWS and KEYS of the tail, DEAD of the chunks that changed, for every space
- *   2 gather_merged   or, when sections have become many, bigger ones out of eight or more
- *   3 publish         the sections and one CATALOG, in one run of frames; the walk adopts them
+ *   1 merged_from   how many of the newest sections go into the new one with the tail
+ *   2 gather_space  ROWS and KEYS of those rows, DEAD of the chunks that changed
+ *   3 publish       the sections and one CATALOG, in one run of frames; the walk adopts them
  *
  * Sections are derived: when they cannot be written the tail stays, and the next commit tries
  * again. Sizes grow by factors of eight, so a row's index entry is written about log8(rows /
@@ -48,6 +48,75 @@ static bool worth_flushing(const edb *db, bool closing)
     return tail >= clamp_u64(given_rows(db) / 256, tail_rows_min, tail_rows_max);
 }
 
+static uint64_t rows_of(const struct section *section)
+{
+    return section->descriptor.last - section->descriptor.first;
+}
+
+/* Sizes of one class differ by less than the ratio. */
+static int size_class(uint64_t rows)
+{
+    int class = 0;
+    for (uint64_t limit = tail_rows_min * MERGE_RATIO; rows >= limit; limit *= MERGE_RATIO)
+        class ++;
+    return class;
+}
+
+/* The sections of a space and kind, and what is to become of the newest of them. */
+struct merging {
+    struct section *const *sections;
+    size_t from;   /* sections from here on are merged with the tail */
+    uint64_t rows; /* of them and the tail */
+    uint64_t rows_max;
+};
+
+/* While writing: sections of the size that the merged one has by now, if they are seven (the merged
+ * one is the eighth), or as many as fill half of the largest size and leave no room for more. True
+ * when some were taken: then the next size may be full, too. */
+static bool take_class(struct merging *merging)
+{
+    size_t from = merging->from;
+    uint64_t rows = merging->rows;
+    bool full = false;
+    while (from > 0 &&
+           size_class(rows_of(merging->sections[from - 1])) == size_class(merging->rows)) {
+        full = rows + rows_of(merging->sections[from - 1]) > merging->rows_max;
+        if (full)
+            break;
+        rows += rows_of(merging->sections[--from]);
+    }
+    size_t taken = merging->from - from;
+    bool enough = taken >= MERGE_RATIO - 1 || (full && rows >= merging->rows_max / 2);
+    if (taken == 0 || !enough)
+        return false;
+    merging->from = from;
+    merging->rows = rows;
+    return true;
+}
+
+/* On close: whatever is small beside what is newer, so that a file that was filled once is looked
+ * up in one place. */
+static bool take_small(struct merging *merging)
+{
+    if (merging->from == 0)
+        return false;
+    uint64_t rows = rows_of(merging->sections[merging->from - 1]);
+    if (rows > MERGE_RATIO * merging->rows || rows + merging->rows > merging->rows_max)
+        return false;
+    merging->from--;
+    merging->rows += rows;
+    return true;
+}
+
+static size_t merged_from(struct section *const *sections, size_t count, uint64_t tail_rows,
+                          uint16_t kind, bool closing)
+{
+    struct merging merging = {sections, count, tail_rows, merged_rows_max[kind]};
+    while (closing ? take_small(&merging) : take_class(&merging))
+        continue;
+    return merging.from;
+}
+
 /* A row is worth an entry as long as it is live; when that cannot be told, too. */
 static bool keep_live(void *arg, uint64_t row)
 {
@@ -56,19 +125,29 @@ static bool keep_live(void *arg, uint64_t row)
     return rows_dead(&space->rows, row, &dead) != EDB_OK || !dead;
 }
 
-static edb_status gather_tail(edb_space *space, struct db_publication *publication)
+static edb_status gather_rows(edb_space *space, struct db_publication *publication, bool closing)
 {
     struct section_draft *draft;
+    const struct rows *rows = &space->rows;
+    size_t from =
+        merged_from(rows->sections, rows->section_count, rows->tail_count, SECTION_ROWS, closing);
     edb_status status = db_publication_add(publication, space, &draft);
-    if (status == EDB_OK)
-        status = rows_build(&space->rows, space->next_row, draft);
-    if (status == EDB_OK)
-        status = db_publication_add(publication, space, &draft);
+    return status == EDB_OK ? rows_build(rows, from, space->next_row, draft) : status;
+}
+
+static edb_status gather_keys(edb_space *space, struct db_publication *publication, bool closing)
+{
+    struct section_draft *draft;
+    const struct keys *keys = &space->keys;
+    size_t from = merged_from(keys->sections, keys->section_count, space->rows.tail_count,
+                              SECTION_KEYS, closing);
+    edb_status status = db_publication_add(publication, space, &draft);
     if (status != EDB_OK)
         return status;
-    draft->descriptor.first = space->rows.tail_first;
+    draft->descriptor.first = from < keys->section_count ? keys->sections[from]->descriptor.first
+                                                         : space->rows.tail_first;
     draft->descriptor.last = space->next_row;
-    return keys_build(&space->keys, draft, keep_live, space);
+    return keys_build(keys, from, draft, keep_live, space);
 }
 
 static edb_status gather_dead(edb_space *space, struct db_publication *publication)
@@ -85,113 +164,44 @@ static edb_status gather_dead(edb_space *space, struct db_publication *publicati
     return status;
 }
 
-static edb_status gather_new(edb *db, struct db_publication *publication)
+static edb_status gather_space(edb_space *space, struct db_publication *publication, bool closing)
 {
     edb_status status = EDB_OK;
-    for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++) {
-        if (db->spaces[i]->rows.tail_count > 0)
-            status = gather_tail(db->spaces[i], publication);
+    if (space->rows.tail_count > 0) {
+        status = gather_rows(space, publication, closing);
         if (status == EDB_OK)
-            status = gather_dead(db->spaces[i], publication);
+            status = gather_keys(space, publication, closing);
     }
-    return status;
+    return status == EDB_OK ? gather_dead(space, publication) : status;
 }
 
-static uint64_t rows_of(const struct section *section)
-{
-    return section->descriptor.last - section->descriptor.first;
-}
-
-/* Sizes of one class differ by less than the ratio. */
-static int size_class(uint64_t rows)
-{
-    int class = 0;
-    for (uint64_t limit = tail_rows_min * MERGE_RATIO; rows >= limit; limit *= MERGE_RATIO)
-        class ++;
-    return class;
-}
-
-/* How many of the newest sections to merge; 0 or 1: none. While writing: eight of one class, or as
- * many as fill the largest section. On
- * close: all that are small beside what is newer, so that a file that was filled once is looked up
- * in one place. */
-static size_t mergeable(struct section *const *sections, size_t count, uint64_t rows_max,
-                        bool closing)
-{
-    size_t taken = 0;
-    uint64_t rows = 0;
-    bool full = false;
-    while (taken < count) {
-        const struct section *section = sections[count - 1 - taken];
-        bool fits = closing
-                        ? rows_of(section) <= MERGE_RATIO * rows || taken == 0
-                        : size_class(rows_of(section)) == size_class(rows_of(sections[count - 1]));
-        full = rows + rows_of(section) > rows_max;
-        if (!fits || full)
-            break;
-        rows += rows_of(section);
-        taken++;
-    }
-    return closing || full || taken >= MERGE_RATIO ? taken : 0;
-}
-
-static edb_status gather_merged(edb *db, bool closing, struct db_publication *publication)
+/* With the view lock, shared. */
+static edb_status gather(edb *db, struct db_publication *publication, bool closing)
 {
     edb_status status = EDB_OK;
-    for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++) {
-        edb_space *space = db->spaces[i];
-        struct section_draft *draft;
-        size_t count = space->rows.section_count;
-        size_t taken =
-            mergeable(space->rows.sections, count, merged_rows_max[SECTION_ROWS], closing);
-        if (taken > 1 && (status = db_publication_add(publication, space, &draft)) == EDB_OK)
-            status = rows_merge(&space->rows, count - taken, count, draft);
-        count = space->keys.section_count;
-        taken = mergeable(space->keys.sections, count, merged_rows_max[SECTION_KEYS], closing);
-        if (status != EDB_OK || taken < 2)
-            continue;
-        status = db_publication_add(publication, space, &draft);
-        if (status != EDB_OK)
-            break;
-        draft->descriptor.first = space->keys.sections[count - taken]->descriptor.first;
-        draft->descriptor.last = space->keys.sections[count - 1]->descriptor.last;
-        status = keys_merge(&space->keys, count - taken, count, draft, keep_live, space);
-    }
-    return status;
-}
-
-/* One publication: gathered with the view held still, then written. */
-static edb_status publish_once(edb *db, bool merging, bool closing)
-{
-    struct db_publication publication;
-    db_publication_open(&publication, db);
-    edb_status status = db_enter(db);
-    if (status == EDB_OK) {
-        status = merging ? gather_merged(db, closing, &publication) : gather_new(db, &publication);
-        if (status == EDB_OK && publication.count > 0)
-            status = db_publication_lay_out(&publication);
-        db_leave(db);
-    }
-    if (status == EDB_OK && publication.count > 0)
-        status = db_append(db, publication.frames, publication.count + 1, false);
-    if (status == EDB_OK && publication.count > 0)
-        status = store_slot_write(db->store);
-    db_publication_close(&publication);
+    if (!worth_flushing(db, closing))
+        return EDB_OK;
+    for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++)
+        status = gather_space(db->spaces[i], publication, closing);
+    if (status == EDB_OK && publication->count > 0)
+        status = db_publication_lay_out(publication);
     return status;
 }
 
 void db_flush(edb *db, bool closing)
 {
+    struct db_publication publication;
     if (db_enter(db) != EDB_OK)
         return;
-    bool worth = worth_flushing(db, closing);
+    db_publication_open(&publication, db);
+    edb_status status = gather(db, &publication, closing);
     db_leave(db);
-    if (!worth)
-        return;
-    edb_status status = publish_once(db, false, closing);
-    if (status == EDB_OK)
-        status = publish_once(db, true, closing);
+    if (status == EDB_OK && publication.count > 0)
+        status = db_append(db, publication.frames, publication.count + 1, false);
+    if (status == EDB_OK && publication.count > 0)
+        status = store_slot_write(db->store);
     if (status != EDB_OK)
         log_event(EDB_LOG_WARNING, "%s: the index was not written: %s", db->store->path,
                   edb_error_detail());
+    db_publication_close(&publication);
 }

@@ -68,12 +68,9 @@ void keys_adopt(struct keys *keys, struct section **sections, size_t count, uint
 /* Whether a row is worth keeping in a new section. */
 typedef bool keys_keep(void *arg, uint64_t row);
 
-/* Builds the body of a section for rows [first, last) out of the tail. */
-edb_status keys_build(const struct keys *keys, struct section_draft *draft, keys_keep *keep,
-                      void *arg);
-
-/* Builds the body of a section out of sections [from, to) of the index. */
-edb_status keys_merge(const struct keys *keys, size_t from, size_t to, struct section_draft *draft,
+/* Builds the body of a section for the rows [first, last) of its descriptor, out of the sections
+ * from number `from` on and the tail. EDB_CORRUPT: a section is damaged. EDB_NO_MEMORY. */
+edb_status keys_build(const struct keys *keys, size_t from, struct section_draft *draft,
                       keys_keep *keep, void *arg);
 
 /* Whether the body of a section is one that this version can read. */

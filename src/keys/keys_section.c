@@ -61,68 +61,61 @@ static edb_status begin_body(struct section_draft *draft, size_t entries)
     return EDB_OK;
 }
 
-static bool tail_row_wanted(const struct keys_slot *slot,
-                            const struct section_descriptor *descriptor, keys_keep *keep, void *arg)
+/* Takes entries into a body; as long as there is none, only counts them. */
+struct intake {
+    struct section_draft *draft;
+    uint32_t buckets;
+    size_t entries;
+    keys_keep *keep;
+    void *arg;
+};
+
+static void take(struct intake *intake, uint32_t tag, uint64_t row)
 {
-    uint64_t row = slot->row_plus_1 - 1;
-    return slot->row_plus_1 != 0 && row >= descriptor->first && row < descriptor->last &&
-           keep(arg, row);
+    const struct section_descriptor *descriptor = &intake->draft->descriptor;
+    if (row < descriptor->first || row >= descriptor->last || !intake->keep(intake->arg, row))
+        return;
+    intake->entries++;
+    if (intake->draft->body != NULL)
+        add_entry(intake->draft->body, intake->buckets, tag, (uint32_t)(row - descriptor->first));
 }
 
-edb_status keys_build(const struct keys *keys, struct section_draft *draft, keys_keep *keep,
-                      void *arg)
+static edb_status take_section(struct intake *intake, struct section *section)
 {
-    const struct keys_tail *tail = &keys->tail;
-    size_t entries = 0;
-    for (size_t i = 0; i < tail->capacity; i++)
-        entries += tail_row_wanted(&tail->slots[i], &draft->descriptor, keep, arg);
-    edb_status status = begin_body(draft, entries);
-    if (status != EDB_OK)
-        return status;
-    uint32_t buckets = (uint32_t)load_u64(draft->body);
-    for (size_t i = 0; i < tail->capacity; i++)
-        if (tail_row_wanted(&tail->slots[i], &draft->descriptor, keep, arg))
-            add_entry(draft->body, buckets, keys_tag_of(tail->slots[i].hash),
-                      (uint32_t)(tail->slots[i].row_plus_1 - 1 - draft->descriptor.first));
-    return EDB_OK;
-}
-
-/* Copies what one section still has to say into the body of the merged one; with `body` NULL, only
- * counts it. */
-static edb_status merge_one(struct section *section, struct section_draft *draft, keys_keep *keep,
-                            void *arg, size_t *entries)
-{
-    uint32_t into = draft->body ? (uint32_t)load_u64(draft->body) : 0;
     uint32_t buckets = keys_section_buckets(section);
     for (uint32_t i = 0; i < buckets; i++) {
         const uint8_t *bucket = keys_section_bucket(section, i);
         if (bucket == NULL)
             return fail(EDB_CORRUPT, "a key index section is damaged");
-        for (int e = 0; e < keys_bucket_used(bucket); e++) {
-            uint64_t row = section->descriptor.first + load_u32(bucket + KEYS_AT_ROWS + 4 * e);
-            if (row >= section->descriptor.last || !keep(arg, row))
-                continue;
-            ++*entries;
-            if (draft->body != NULL)
-                add_entry(draft->body, into, load_u32(bucket + 4 * e),
-                          (uint32_t)(row - draft->descriptor.first));
-        }
+        for (int e = 0; e < keys_bucket_used(bucket); e++)
+            take(intake, load_u32(bucket + 4 * e),
+                 section->descriptor.first + load_u32(bucket + KEYS_AT_ROWS + 4 * e));
     }
     return EDB_OK;
 }
 
-edb_status keys_merge(const struct keys *keys, size_t from, size_t to, struct section_draft *draft,
+static edb_status take_all(struct intake *intake, const struct keys *keys, size_t from)
+{
+    edb_status status = EDB_OK;
+    for (size_t i = from; i < keys->section_count && status == EDB_OK; i++)
+        status = take_section(intake, keys->sections[i]);
+    for (size_t i = 0; i < keys->tail.capacity && status == EDB_OK; i++)
+        if (keys->tail.slots[i].row_plus_1 != 0)
+            take(intake, keys_tag_of(keys->tail.slots[i].hash), keys->tail.slots[i].row_plus_1 - 1);
+    return status;
+}
+
+edb_status keys_build(const struct keys *keys, size_t from, struct section_draft *draft,
                       keys_keep *keep, void *arg)
 {
-    size_t entries = 0;
-    edb_status status = EDB_OK;
-    for (size_t i = from; i < to && status == EDB_OK; i++)
-        status = merge_one(keys->sections[i], draft, keep, arg, &entries);
+    struct intake intake = {.draft = draft, .keep = keep, .arg = arg};
+    edb_status status = take_all(&intake, keys, from);
     if (status == EDB_OK)
-        status = begin_body(draft, entries);
-    for (size_t i = from; i < to && status == EDB_OK; i++)
-        status = merge_one(keys->sections[i], draft, keep, arg, &entries);
-    return status;
+        status = begin_body(draft, intake.entries);
+    if (status != EDB_OK)
+        return status;
+    intake.buckets = keys_buckets_of(draft->descriptor.body_bytes);
+    return take_all(&intake, keys, from);
 }
 
 bool keys_section_valid(struct section *section)

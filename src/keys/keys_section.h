@@ -27,10 +27,15 @@ static inline uint32_t keys_bucket_of(uint32_t tag, uint32_t buckets)
     return (uint32_t)((uint64_t)tag * buckets >> 32);
 }
 
+static inline uint32_t keys_buckets_of(uint64_t body_bytes)
+{
+    return (uint32_t)((body_bytes - KEYS_HEAD_BYTES) / KEYS_BUCKET_BYTES);
+}
+
 /* From the body's length, which is checked when the section is opened. */
 static inline uint32_t keys_section_buckets(const struct section *section)
 {
-    return (uint32_t)((section->descriptor.body_bytes - KEYS_HEAD_BYTES) / KEYS_BUCKET_BYTES);
+    return keys_buckets_of(section->descriptor.body_bytes);
 }
 
 /* NULL when the block is damaged. */

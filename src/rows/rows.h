@@ -93,12 +93,11 @@ edb_status rows_adopt_dead(struct rows *rows, struct section *section);
 
 /* ------------------------------------------------------------------------------------- building */
 
-/* Builds the body of a ROWS section for the tail's rows below `last`. */
-edb_status rows_build(const struct rows *rows, uint64_t last, struct section_draft *draft);
-
-/* Builds the body of a ROWS section out of sections [from, to). Pages whose rows are all gone take
- * no space. */
-edb_status rows_merge(const struct rows *rows, size_t from, size_t to, struct section_draft *draft);
+/* Builds the body of a ROWS section for the rows below `last`, out of the sections from number
+ * `from` on and the tail. Pages whose rows are all gone take no space. EDB_CORRUPT: a section is
+ * damaged. EDB_NO_MEMORY. */
+edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
+                      struct section_draft *draft);
 
 /* Builds the body of the DEAD section of chunk `index` for rows below `last`. */
 edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,

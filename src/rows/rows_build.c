@@ -1,4 +1,4 @@
-/* Building and merging ROWS and DEAD sections. Called by db_flush; rows_find.c reads them. */
+/* Building ROWS and DEAD sections. Called by db_flush; rows_find.c reads them. */
 #include <assert.h>
 #include <string.h>
 
@@ -15,26 +15,6 @@ static edb_status open_body(struct section_draft *draft, uint16_t kind, uint64_t
     draft->descriptor.kind = kind;
     draft->descriptor.version = ROWS_SECTION_VERSION;
     draft->descriptor.body_bytes = bytes;
-    return EDB_OK;
-}
-
-edb_status rows_build(const struct rows *rows, uint64_t last, struct section_draft *draft)
-{
-    uint64_t count = last - rows->tail_first;
-    uint64_t pages = rows_pages_of(count);
-    uint64_t start = rows_pages_offset(pages);
-    assert(count <= rows->tail_count);
-    draft->descriptor.first = rows->tail_first;
-    draft->descriptor.last = last;
-    edb_status status = open_body(draft, SECTION_ROWS, start + count * ROWS_ENTRY_BYTES);
-    if (status != EDB_OK)
-        return status;
-    store_u64(draft->body, count);
-    store_u64(draft->body + 8, pages);
-    store_u64(draft->body + 16, pages);
-    for (uint64_t i = 0; i < pages; i++)
-        store_u32(draft->body + ROWS_HEAD_BYTES + 4 * i, (uint32_t)i + 1);
-    memcpy(draft->body + start, rows->tail, count * ROWS_ENTRY_BYTES);
     return EDB_OK;
 }
 
@@ -66,10 +46,11 @@ static edb_status copy_page(const struct rows *rows, uint64_t first, uint64_t la
     return EDB_OK;
 }
 
-edb_status rows_merge(const struct rows *rows, size_t from, size_t to, struct section_draft *draft)
+edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
+                      struct section_draft *draft)
 {
-    uint64_t first = rows->sections[from]->descriptor.first;
-    uint64_t last = rows->sections[to - 1]->descriptor.last;
+    uint64_t first =
+        from < rows->section_count ? rows->sections[from]->descriptor.first : rows->tail_first;
     uint64_t pages = rows_pages_of(last - first);
     uint64_t start = rows_pages_offset(pages);
     draft->descriptor.first = first;
@@ -84,9 +65,9 @@ edb_status rows_merge(const struct rows *rows, size_t from, size_t to, struct se
         status = any_live(rows, begin, stop, &live);
         if (status != EDB_OK || !live)
             continue;
-        status =
-            copy_page(rows, begin, stop, draft->body + start + (uint64_t)stored * ROWS_PAGE_BYTES);
-        end = start + (uint64_t)stored * ROWS_PAGE_BYTES + (stop - begin) * ROWS_ENTRY_BYTES;
+        uint64_t at = start + (uint64_t)stored * ROWS_PAGE_BYTES;
+        status = copy_page(rows, begin, stop, draft->body + at);
+        end = at + (stop - begin) * ROWS_ENTRY_BYTES;
         store_u32(draft->body + ROWS_HEAD_BYTES + 4 * page, ++stored);
     }
     if (status != EDB_OK)

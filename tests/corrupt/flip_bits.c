@@ -22,7 +22,7 @@
 /* Last: it makes a macro of the name fail. */
 #include <cmocka.h>
 
-enum { WORKERS = 2, SECTOR = 512, FAILURES_SHOWN = 10, CASE_SECONDS = 20 };
+enum { WORKERS = 2, SECTOR = 512, FAILURES_SHOWN = 10, CASE_SECONDS = 60 };
 
 static struct sample_cache sample;
 static struct frame_map map;

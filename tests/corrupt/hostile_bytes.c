@@ -33,7 +33,7 @@
 enum {
     CASES = UNDER_SANITIZER ? 3000 : 40000,
     WRITE_EVERY = 8, /* one case in so many is also opened for writing */
-    CASE_SECONDS = 20,
+    CASE_SECONDS = 60,
     CASE_MS_MAX = UNDER_SANITIZER ? 4000 : 1000,
     RECORDS_MAX = 1 << 22, /* more than rows could be named in a file of this size */
 };
@@ -435,10 +435,11 @@ static void write_file(struct tally *tally, const uint8_t *bytes)
 
 /* ---------------------------------------------------------------------------------------- tests */
 
+/* Of this process's own work: a busy machine is not the library's fault. */
 static uint64_t milliseconds(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 

@@ -21,7 +21,7 @@ enum {
     ROWS = 2500, /* put in the first session: key i in row i */
     LATER = 20,  /* put behind the sections */
     EVERY = 7,   /* of the first, one in so many is deleted */
-    CASE_SECONDS = 30,
+    CASE_SECONDS = 60,
 };
 
 static const char *const path = "sections.edb";

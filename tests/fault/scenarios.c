@@ -63,7 +63,7 @@ static void prepare_tail(struct stage *stage)
     stage_transaction(stage, 14, EDB_LAZY);
 }
 
-/* One row short of a flush. */
+/* Some hundred rows short of a flush. */
 static void prepare_long_tail(struct stage *stage)
 {
     prepare_spaces(stage);

@@ -332,7 +332,11 @@ static void test_section_round_trip(void **state)
         assert_int_equal(frame_bytes % FRAME_ALIGN, 0);
         section_encode(&descriptor, bytes);
         assert_int_equal(section_decode(bytes, sizeof bytes, frame_bytes, &out), EDB_OK);
-        assert_memory_equal(&out.first, &descriptor.first, 6 * sizeof out.first);
+        assert_int_equal(out.first, descriptor.first);
+        assert_int_equal(out.last, descriptor.last);
+        assert_int_equal(out.from, descriptor.from);
+        assert_int_equal(out.to, descriptor.to);
+        assert_int_equal(out.body_bytes, descriptor.body_bytes);
         assert_int_equal(out.kind, descriptor.kind);
         assert_int_equal(out.version, descriptor.version);
         assert_int_equal(out.space, descriptor.space);
