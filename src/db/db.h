@@ -117,6 +117,18 @@ edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out);
 edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_place *place,
                            struct db_found *out);
 
+/* A key that will be located soon. */
+struct db_ahead {
+    struct db_key key;
+    struct keys_probe probe;
+    uint64_t row;
+    bool hinted;
+};
+
+/* Asks the memory for what locating these keys will touch, a step of all of them at a time: the
+ * waits overlap. Finds nothing out; what is wrong is found by db_locate. */
+void db_locate_ahead(edb_space *space, struct db_ahead *ahead, size_t count);
+
 /* The vector of a record, verified: now, or earlier in this process. */
 edb_status db_vector(edb_space *space, const struct db_found *found, const uint8_t **vector_out);
 

@@ -1,9 +1,11 @@
 /* edb_get_many and edb_get_rows: many records in one matrix, under one look at the view. Keys are
- * looked up a few ahead of the copying, so that the memory is on its way when it is needed. */
+ * looked up sixteen at a time, so that the memory is on its way when it is needed. */
 #include <string.h>
 
 #include "base/memory.h"
 #include "db/db.h"
+
+enum { AHEAD = 16 };
 
 struct gathering {
     edb_space *space;
@@ -14,25 +16,14 @@ struct gathering {
     uint8_t *found;
 };
 
-static edb_status locate(const struct gathering *g, size_t i, struct db_found *found)
+/* Copies what was located, or zeros. A miss is no failure. */
+static edb_status take(const struct gathering *g, size_t i, const struct db_found *found,
+                       edb_status status)
 {
-    struct db_key key;
-    if (g->keys == NULL)
-        return db_locate_row(g->space, g->rows[i], found);
-    if (g->keys[i].data == NULL && g->keys[i].bytes > 0)
-        return fail(EDB_INVALID, "key %zu is NULL but has %zu bytes", i, g->keys[i].bytes);
-    edb_status status = db_make_key(g->space, g->keys[i].data, g->keys[i].bytes, &key);
-    return status == EDB_OK ? db_locate(g->space, &key, found) : status;
-}
-
-static edb_status gather_one(const struct gathering *g, size_t i)
-{
-    struct db_found found;
     const uint8_t *vector;
     size_t dims = g->space->spec.dims;
-    edb_status status = locate(g, i, &found);
     if (status == EDB_OK)
-        status = db_vector(g->space, &found, &vector);
+        status = db_vector(g->space, found, &vector);
     if (status == EDB_OK)
         memcpy(g->matrix + i * dims, vector, 4 * dims);
     else
@@ -41,22 +32,68 @@ static edb_status gather_one(const struct gathering *g, size_t i)
     return status == EDB_NOT_FOUND ? EDB_OK : status;
 }
 
+static edb_status make_keys(const struct gathering *g, size_t first, size_t count,
+                            struct db_ahead *ahead)
+{
+    for (size_t i = 0; i < count; i++) {
+        const edb_key *key = &g->keys[first + i];
+        if (key->data == NULL && key->bytes > 0)
+            return fail(EDB_INVALID, "key %zu is NULL but has %zu bytes", first + i, key->bytes);
+        edb_status status = db_make_key(g->space, key->data, key->bytes, &ahead[i].key);
+        if (status != EDB_OK)
+            return status;
+    }
+    return EDB_OK;
+}
+
 /* Damage in one record does not keep the others back; anything else ends it. */
-static edb_status gather_all(const struct gathering *g)
+static bool goes_on(edb_status status, edb_status *result)
+{
+    if (status != EDB_OK)
+        *result = status;
+    return status == EDB_OK || status == EDB_CORRUPT;
+}
+
+static edb_status gather_keys(const struct gathering *g)
+{
+    struct db_ahead ahead[AHEAD];
+    edb_status result = EDB_OK;
+    for (size_t first = 0; first < g->n; first += AHEAD) {
+        size_t count = g->n - first < AHEAD ? g->n - first : AHEAD;
+        edb_status status = make_keys(g, first, count, ahead);
+        if (status != EDB_OK)
+            return status;
+        db_locate_ahead(g->space, ahead, count);
+        for (size_t i = 0; i < count; i++) {
+            struct db_found found;
+            status = db_locate(g->space, &ahead[i].key, &found);
+            if (!goes_on(take(g, first + i, &found, status), &result))
+                return result;
+        }
+    }
+    return result;
+}
+
+static edb_status gather_rows(const struct gathering *g)
 {
     edb_status result = EDB_OK;
+    for (size_t i = 0; i < g->n; i++) {
+        struct db_found found;
+        edb_status status = db_locate_row(g->space, g->rows[i], &found);
+        if (!goes_on(take(g, i, &found, status), &result))
+            return result;
+    }
+    return result;
+}
+
+static edb_status gather_all(const struct gathering *g)
+{
     edb_status status = db_enter(g->space->db);
     if (status != EDB_OK)
         return status;
-    for (size_t i = 0; i < g->n; i++) {
-        status = gather_one(g, i);
-        if (status != EDB_OK)
-            result = status;
-        if (status != EDB_OK && status != EDB_CORRUPT)
-            break;
-    }
+    status = g->keys != NULL ? gather_keys(g) : gather_rows(g);
     db_leave(g->space->db);
-    return result;
+    return status;
 }
 
 static edb_status gather(const struct gathering *g)

@@ -59,10 +59,12 @@ static uint64_t reserve_step(struct store *store, uint64_t known)
 static edb_status reserve_space(struct store *store, uint64_t limit, bool durable)
 {
     uint64_t known;
+    uint64_t needed = round_up(limit, PAGE_BYTES) + PAGE_BYTES;
+    if (needed <= atomic_load(&store->file_bytes))
+        return EDB_OK;
     edb_status status = store->io->size(store->file, &known);
     if (status != EDB_OK)
         return status;
-    uint64_t needed = round_up(limit, PAGE_BYTES) + PAGE_BYTES;
     if (needed <= known) {
         atomic_store(&store->file_bytes, known);
         return EDB_OK;
