@@ -6,18 +6,21 @@
  * COMMON TO ALL CALLS, said once:
  *
  * Threads.    A handle (edb, edb_space) may be used from any number of threads at once. An edb_txn,
- *             an edb_iterator and an edb_view belong to one thread at a time.
+ *             an edb_iterator and an edb_view belong to one thread at a time. Nothing else may run
+ *             on a handle while it is closed.
  * Processes.  Any number of processes may have one file open. One writes at a time (a writer waits
  *             up to `busy_wait_ms`, then gets EDB_BUSY); readers never wait and never write. A get,
  *             view, contains, iterate or search that starts after another process's commit returned
- *             sees that commit, unless the handle was opened with EDB_SNAPSHOT.
+ *             sees that commit, unless the handle was opened with EDB_OPEN_SNAPSHOT.
  * fork.       A handle does not survive fork(): in the child every call on it returns EDB_FORKED
  *             and its descriptors are closed. Close it there (that frees memory only) and open the
  *             file again.
  * Ownership.  *caller buffer*: memory of the caller, filled by the call. *borrowed view*: memory of
  *             the library, valid until edb_view_release. *library-owned (free with X)*: the caller
  *             frees it with X. close and free functions accept NULL.
- * Results.    Every call that can fail returns an edb_status: EDB_OK (0) or a negative code.
+ * Results.    Every call that can fail returns an edb_status: EDB_OK (0) or a negative code. Every
+ *             call that looks at the file can also meet a newer writer's EDB_FORMAT, or EDB_STALE
+ *             when the file fell back behind the handle: close it and open it again.
  *             Outputs come last and are cleared on failure. edb_error_detail() tells, per thread,
  *             what went wrong and where; it is for people, never needed for control flow.
  * Options.    Option structs begin with `struct_size`. Set it with the _INIT macro (or leave it 0:
@@ -86,7 +89,7 @@ typedef enum edb_status {
     EDB_NO_MEMORY = -8, /* out of memory; nothing was stored */
     EDB_CORRUPT = -9,   /* damage was found where the answer lies: never a wrong answer instead */
     EDB_FORMAT = -10,   /* not an .edb file, or one of a newer format */
-    EDB_EXISTS = -11,   /* EDB_CREATE_NEW and the file is there */
+    EDB_EXISTS = -11,   /* EDB_OPEN_CREATE_NEW and the file is there */
     EDB_STALE = -12,    /* the file at the path is no longer the open one: close and open again */
     EDB_FORKED = -13    /* the handle was opened before fork() */
 } edb_status;
@@ -164,8 +167,10 @@ EDB_API edb_status edb_open(const char *path, const edb_open_options *options, e
  *
  * db   NULL is allowed. The handle is gone whatever is returned.
  *
- * EDB_IO, EDB_FULL  the last sync or index write failed; every commit that was acknowledged durable
- *                   is safe. */
+ * EDB_IO, EDB_FULL, EDB_NO_MEMORY  the last sync failed: what was committed lazily since the sync
+ *             before may not survive power loss. Every durable commit is safe.
+ * EDB_BUSY    another writer held the file for the whole wait: as EDB_IO.
+ * EDB_STALE   the file at the path is another one now: as EDB_IO. */
 EDB_API edb_status edb_close(edb *db);
 
 /* --------------------------------------------------------------------------------------- spaces */
@@ -279,7 +284,7 @@ EDB_API edb_status edb_put(edb_space *space, const void *key, size_t key_bytes, 
  * vectors    (n, dims) floats, row-major, finite; in a space of dims 0: the values one after
  *            another.
  * options    n entries, or NULL.
- * rows_out   caller buffer of n row numbers, or NULL.
+ * rows_out   caller buffer of n row numbers, or NULL; all UINT64_MAX on failure.
  *
  * EDB_INVALID  also: the batch is over 256 MiB; the detail names the row. Others as for edb_put. */
 EDB_API edb_status edb_put_many(edb_space *space, const edb_key *keys, size_t n,
@@ -418,7 +423,8 @@ EDB_API edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out);
  *
  * view_out  borrowed view; release it before the next call or keep it, as you like.
  *
- * EDB_NOT_FOUND  the end. EDB_CORRUPT  this record is damaged; the next call goes on behind it. */
+ * EDB_NOT_FOUND  the end. EDB_CORRUPT  this record is damaged; the next call goes on behind it.
+ * EDB_IO, EDB_NO_MEMORY, EDB_FORKED, EDB_INVALID  the next call tries this record again. */
 EDB_API edb_status edb_next(edb_iterator *iterator, edb_view *view_out);
 
 /* Ends an iteration. NULL is allowed. */
@@ -511,7 +517,7 @@ typedef struct edb_verify_report {
 /* Checks every byte that is in use: headers, chain, records, vectors, index sections, and that the
  * index finds every live record. Reads the whole file; writes nothing.
  *
- * found       called for each problem; NULL = none.
+ * found       called for each problem; NULL = none. It must not call the library on this handle.
  * report_out  caller buffer, or NULL.
  *
  * EDB_OK  no problem. EDB_CORRUPT  problems were found. EDB_IO, EDB_NO_MEMORY, EDB_FORKED. */

@@ -10,10 +10,21 @@ enum { DETAIL_BYTES = 768 };
 
 static _Thread_local char detail[DETAIL_BYTES];
 
-/* The function and its argument are read together under a sequence count: set_log may race with
- * log_event. */
+/* The function and its argument belong together: `turn` is odd while they are being exchanged. */
+static _Atomic unsigned turn;
 static _Atomic(edb_log_function *) log_function;
 static void *_Atomic log_argument;
+
+static edb_log_function *current_log(void **argument_out)
+{
+    for (;;) {
+        unsigned before = atomic_load(&turn);
+        edb_log_function *function = atomic_load(&log_function);
+        *argument_out = atomic_load(&log_argument);
+        if (before % 2 == 0 && atomic_load(&turn) == before)
+            return function;
+    }
+}
 
 edb_status fail(edb_status status, const char *format, ...)
 {
@@ -29,7 +40,8 @@ edb_status fail(edb_status status, const char *format, ...)
 
 void log_event(edb_log_level level, const char *format, ...)
 {
-    edb_log_function *function = atomic_load(&log_function);
+    void *argument;
+    edb_log_function *function = current_log(&argument);
     if (function == NULL)
         return;
     char sentence[DETAIL_BYTES];
@@ -37,14 +49,15 @@ void log_event(edb_log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    function(atomic_load(&log_argument), level, sentence);
+    function(argument, level, sentence);
 }
 
 void edb_set_log(edb_log_function *log, void *arg)
 {
-    atomic_store(&log_function, NULL);
-    atomic_store(&log_argument, arg);
+    atomic_fetch_add(&turn, 1);
     atomic_store(&log_function, log);
+    atomic_store(&log_argument, arg);
+    atomic_fetch_add(&turn, 1);
 }
 
 const char *edb_error_detail(void)

@@ -46,9 +46,11 @@ struct edb {
     uint32_t space_count;
     uint32_t space_known;   /* handles made, of which the first space_count are in the view */
     uint64_t deep_from;     /* frames that end behind it have every vector checked by the walk */
-    uint64_t snapshot;      /* EDB_OPEN_SNAPSHOT: number of the last frame that is seen; else 0 */
+    uint64_t snapshot_end;  /* EDB_OPEN_SNAPSHOT: number of the first frame that is not seen; else
+                               0 */
     uint64_t sequence;      /* of the last frame applied */
     bool lost;              /* the view must be built again */
+    uint64_t flush_rows;    /* a flush failed: the next one waits for so many rows */
     uint64_t sections_from; /* catalogs before it name a damaged section: they are not used */
     bool wrote;             /* this handle has appended something */
 };

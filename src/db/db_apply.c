@@ -204,7 +204,7 @@ edb_status db_apply(void *arg, const struct store_frame *frame)
 {
     edb *db = arg;
     edb_status status = EDB_OK;
-    if (db->snapshot != 0 && frame->header.sequence > db->snapshot)
+    if (db->snapshot_end != 0 && frame->header.sequence >= db->snapshot_end)
         return EDB_NOT_FOUND; /* the walk ends here */
     if (frame->header.type == FRAME_GROUP)
         status = apply_group(db, frame);

@@ -136,6 +136,17 @@ static edb_status reserve_view(edb *db, const struct db_change *changes, size_t 
     return status;
 }
 
+/* Handles of spaces outlive a view that was built anew and ended before their spaces were
+ * created. */
+static edb_status check_spaces(const edb *db, const struct db_change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].space->id > db->space_count)
+            return fail(EDB_STALE, "%s: space '%s' is gone: close the file and open it again",
+                        db->store->path, changes[i].space->spec.name);
+    return EDB_OK;
+}
+
 /* Plans with the view held still. Damage in a section is met by planning again without it. */
 static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
 {
@@ -151,9 +162,11 @@ static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
             status = db_enter(db);
         if (status != EDB_OK)
             break;
-        for (uint32_t i = 0; i < counters.count; i++)
+        status = check_spaces(db, changes, count);
+        for (uint32_t i = 0; i < counters.count && status == EDB_OK; i++)
             counters.next[i] = db->spaces[i]->next_row;
-        status = plan(changes, count, &latest, &counters);
+        if (status == EDB_OK)
+            status = plan(changes, count, &latest, &counters);
         db_leave(db);
         status = db_retry(db, status, &again);
     }

@@ -45,7 +45,8 @@ static bool worth_flushing(const edb *db, bool closing)
     uint64_t from = store->catalog.position > 0 ? store->catalog.position : FIRST_FRAME_OFFSET;
     if (closing)
         return tail >= closing_rows || (tail > 0 && store->end.offset - from >= closing_bytes);
-    return tail >= clamp_u64(given_rows(db) / 256, tail_rows_min, tail_rows_max);
+    return tail >= clamp_u64(given_rows(db) / 256, tail_rows_min, tail_rows_max) &&
+           tail >= db->flush_rows;
 }
 
 static uint64_t rows_of(const struct section *section)
@@ -195,11 +196,16 @@ void db_flush(edb *db, bool closing)
         return;
     db_publication_open(&publication, db);
     edb_status status = gather(db, &publication, closing);
+    uint64_t tail = db_tail_rows(db);
     db_leave(db);
-    if (status == EDB_OK && publication.count > 0)
+    bool again; /* a damaged section: the next commit finds the view built anew, without it */
+    if (status != EDB_OK)
+        status = db_retry(db, status, &again);
+    if (status == EDB_OK && publication.frames != NULL)
         status = db_append(db, publication.frames, publication.count + 1, false);
-    if (status == EDB_OK && publication.count > 0)
+    if (status == EDB_OK && publication.frames != NULL)
         status = store_slot_write(db->store);
+    db->flush_rows = status == EDB_OK ? 0 : 2 * tail;
     if (status != EDB_OK)
         log_event(EDB_LOG_WARNING, "%s: the index was not written: %s", db->store->path,
                   edb_error_detail());

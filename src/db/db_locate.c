@@ -76,6 +76,17 @@ static bool same_key(const struct db_found *found, const struct db_key *key)
            memcmp(found->frame + found->place.key_offset, bytes, key->count) == 0;
 }
 
+/* Whether a candidate is the record that is looked for. One with another key is looked at closely,
+ * once: is it another key, or is it this one, damaged? */
+static edb_status decide(edb_space *space, const struct db_key *key, const struct db_found *found)
+{
+    const uint8_t *vector;
+    if (same_key(found, key))
+        return EDB_OK;
+    edb_status status = db_vector(space, found, &vector);
+    return status == EDB_OK ? EDB_NOT_FOUND : status;
+}
+
 edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out)
 {
     struct keys_probe probe;
@@ -83,13 +94,12 @@ edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found
     for (;;) {
         uint64_t row;
         edb_status status = keys_probe_next(&space->keys, &probe, &row);
-        if (status == EDB_OK)
-            status = find_live(space, row, out);
-        else
+        if (status != EDB_OK)
             return status;
-        if (status == EDB_OK && same_key(out, key))
-            return EDB_OK;
-        if (status != EDB_OK && status != EDB_NOT_FOUND)
+        status = find_live(space, row, out);
+        if (status == EDB_OK)
+            status = decide(space, key, out);
+        if (status != EDB_NOT_FOUND)
             return status;
     }
 }

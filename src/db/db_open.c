@@ -133,15 +133,16 @@ edb_status edb_open(const char *path, const edb_open_options *options, edb **db_
     return EDB_OK;
 }
 
-/* After a failed write: is anything that this handle wrote in danger? */
-static edb_status tell_poisoned(const struct store *store)
+/* After a failed write, or damage: is anything that this handle wrote in danger? */
+static edb_status tell_unsynced(const struct store *store)
 {
     if (store->writer.written_to <= atomic_load(&store->synced_to))
         return EDB_OK;
-    return fail(EDB_IO,
-                "%s: a write of this handle failed: what it wrote since its last sync may not "
-                "survive power loss",
-                store->path);
+    return fail(
+        EDB_IO,
+        "%s: writing has come to an end: what this handle wrote since its last sync may not "
+        "survive power loss",
+        store->path);
 }
 
 /* What this handle wrote is made durable and quick to open. */
@@ -150,16 +151,14 @@ static edb_status finish_writing(edb *db)
     const struct store *store = db->store;
     if (!db->wrote)
         return EDB_OK;
-    if (store->writer.poisoned)
-        return tell_poisoned(store);
-    if (atomic_load(&store->damaged))
-        return EDB_OK;
+    if (store->writer.poisoned || atomic_load(&store->damaged))
+        return tell_unsynced(store);
     edb_status status = db_write_begin(db);
     if (status != EDB_OK)
         return status;
     db_flush(db, true);
     if (store->writer.poisoned)
-        status = tell_poisoned(store);
+        status = tell_unsynced(store);
     else
         status = db_make_durable(db);
     if (status == EDB_OK && !store->writer.poisoned)

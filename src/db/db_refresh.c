@@ -38,7 +38,7 @@ static edb_status begin_at_catalog(edb *db, const struct anchor *anchor)
     struct store_position position = {catalog.position, catalog.chain, catalog.sequence};
     store_rewind(db->store, &position);
     db->sequence = catalog.sequence - 1;
-    if (db->snapshot != 0 && db->sequence > db->snapshot)
+    if (db->snapshot_end != 0 && db->sequence >= db->snapshot_end)
         status = fail(EDB_CORRUPT, "it is newer than the snapshot");
     else
         status = db_adopt(db, &catalog, true);
@@ -87,7 +87,9 @@ edb_status db_load(edb *db)
         return status;
     db->deep_from = count > 0 ? hints[0].trusted_to : FIRST_FRAME_OFFSET;
     atomic_store(&db->store->synced_to, count > 0 ? hints[0].synced_to : FIRST_FRAME_OFFSET);
-    status = begin_view(db, hints, count);
+    status = store_cover(db->store);
+    if (status == EDB_OK)
+        status = begin_view(db, hints, count);
     if (status == EDB_OK)
         status = store_walk(db->store, db->deep_from, db_apply, db);
     bool stopped = status == EDB_NOT_FOUND; /* where the snapshot ends */
@@ -102,7 +104,7 @@ edb_status db_load(edb *db)
     db->deep_from = UINT64_MAX; /* what comes now is written in this boot, by writers that are
                                    alive */
     if (db->flags & EDB_OPEN_SNAPSHOT)
-        db->snapshot = db->store->end.sequence - 1;
+        db->snapshot_end = db->sequence + 1;
     db->lost = false;
     return EDB_OK;
 }
@@ -148,15 +150,17 @@ edb_status db_enter(edb *db)
     edb_status status = db_check_fork(db);
     if (status != EDB_OK)
         return status;
-    os_rwlock_read(&db->view_lock);
-    bool frozen = (db->flags & EDB_OPEN_SNAPSHOT) || atomic_load(&db->store->damaged);
-    if (!db->lost && (frozen || !store_has_news(db->store)))
-        return EDB_OK;
-    os_rwlock_unlock(&db->view_lock);
-    status = db_refresh(db);
-    if (status == EDB_OK)
+    for (bool refreshed = false;; refreshed = true) {
         os_rwlock_read(&db->view_lock);
-    return status;
+        bool frozen =
+            refreshed || (db->flags & EDB_OPEN_SNAPSHOT) || atomic_load(&db->store->damaged);
+        if (!db->lost && (frozen || !store_has_news(db->store)))
+            return EDB_OK;
+        os_rwlock_unlock(&db->view_lock);
+        status = db_refresh(db);
+        if (status != EDB_OK)
+            return status;
+    }
 }
 
 void db_leave(edb *db)

@@ -1,15 +1,18 @@
 /* edb_search: exact.
  *
  *   1 check_query        finite queries, options
- *   2 db_enter           the view
- *   3 flat_search_block  rows in blocks that stay in the cache while every query goes over them
- *   4 kernel table       resolved once
- *   5 db_vector          checked bytes in the map */
+ *   2 db_moment_open     the rows as they are now
+ *   3 db_vector          checked bytes in the map, a block of rows at a time
+ *   4 flat_search_block  every query over the block, while it is in the cache
+ *   5 kernel table       resolved once
+ *
+ * The view lock is held while a block is located, not while it is searched: a long search keeps no
+ * commit waiting. */
 #include <string.h>
 
 #include "base/memory.h"
 #include "codec/codec_vector.h"
-#include "db/db.h"
+#include "db/db_moment.h"
 #include "index/flat/flat_search.h"
 
 enum { K_DEFAULT = 10 };
@@ -67,34 +70,44 @@ static void close_block(struct block *block)
     memory_free((void *)block->vectors);
 }
 
-static edb_status pass_on(struct block *block, struct flat_search *search)
+/* Locates rows from *next on until the block is full, with the view held still. */
+static edb_status fill_block(struct db_moment *moment, uint64_t *next, struct block *block)
 {
-    struct index_block full = {block->rows, block->vectors, block->count};
+    edb_status status = db_enter(moment->space->db);
+    if (status != EDB_OK)
+        return status;
     block->count = 0;
-    return flat_search_block(search, &full);
-}
-
-static edb_status scan(edb_space *space, struct flat_search *search, struct block *block)
-{
-    uint64_t asked_to = 0;
-    for (uint64_t row = 0; row < space->next_row; row++) {
+    while (block->count < block->capacity && status == EDB_OK) {
         struct db_found found;
         const uint8_t *vector;
-        edb_status status = db_locate_row(space, row, &found);
-        if (status == EDB_NOT_FOUND)
-            continue;
-        if (status == EDB_OK) {
-            store_read_ahead(space->db->store, found.place.frame, &asked_to);
-            status = db_vector(space, &found, &vector);
-        }
+        uint64_t row = db_moment_next(moment, *next);
+        *next = row;
+        if (row == moment->end)
+            break;
+        status = db_moment_locate(moment, row, &found);
+        if (status == EDB_OK)
+            status = db_vector(moment->space, &found, &vector);
         if (status != EDB_OK)
-            return status;
+            break;
         block->rows[block->count] = row;
         block->vectors[block->count++] = (const float *)(const void *)vector;
-        if (block->count == block->capacity && (status = pass_on(block, search)) != EDB_OK)
+        *next = row + 1;
+    }
+    db_leave(moment->space->db);
+    return status;
+}
+
+static edb_status scan(struct db_moment *moment, struct flat_search *search, struct block *block)
+{
+    for (uint64_t next = 0; next < moment->end;) {
+        edb_status status = fill_block(moment, &next, block);
+        struct index_block full = {block->rows, block->vectors, block->count};
+        if (status == EDB_OK)
+            status = flat_search_block(search, &full);
+        if (status != EDB_OK)
             return status;
     }
-    return pass_on(block, search);
+    return EDB_OK;
 }
 
 static edb_status search_once(edb_space *space, const struct index_query *query,
@@ -102,21 +115,20 @@ static edb_status search_once(edb_space *space, const struct index_query *query,
 {
     struct flat_search *search = NULL;
     struct block block = {0};
+    struct db_moment moment = {0};
     edb_status status = open_block(&block, flat_search_block_rows(query->dims));
     if (status == EDB_OK)
         status = flat_search_open(query, &search);
     if (status == EDB_OK)
-        status = db_enter(space->db);
-    if (status != EDB_OK)
-        goto out;
-    status = scan(space, search, &block);
-    db_leave(space->db);
+        status = db_moment_open(space, &moment);
+    if (status == EDB_OK)
+        status = scan(&moment, search, &block);
     if (status == EDB_OK)
         status = flat_search_finish(search, results_out);
-out:
+    db_moment_close(&moment);
     flat_search_close(search);
     close_block(&block);
-    return status;
+    return status == EDB_NOT_FOUND ? EDB_CORRUPT : status;
 }
 
 edb_status edb_search(edb_space *space, const float *queries, size_t n,

@@ -90,12 +90,13 @@ static void forget_covered(struct keys_tail *tail, uint64_t covered)
     size_t capacity = tail->capacity;
     size_t kept = 0;
     for (size_t i = 0; i < capacity; i++)
-        if (old[i].row_plus_1 > covered)
-            old[kept++] = old[i];
+        kept += old[i].row_plus_1 > covered;
     struct keys_slot *rest = memory_zeroed(kept, sizeof *rest);
     if (rest == NULL) /* no memory to tidy up: the rows stay named twice, which does no harm */
         return;
-    memcpy(rest, old, kept * sizeof *rest);
+    for (size_t i = 0, at = 0; i < capacity; i++)
+        if (old[i].row_plus_1 > covered)
+            rest[at++] = old[i];
     memset(old, 0, capacity * sizeof *old);
     tail->count = 0;
     for (size_t i = 0; i < kept; i++)

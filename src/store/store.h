@@ -128,6 +128,10 @@ typedef edb_status store_visit(void *arg, const struct store_frame *frame);
 void store_rewind(struct store *store, const struct store_position *position);
 struct store_position store_first_position(const struct store *store);
 
+/* Maps the whole file as it is now: what is not walked can be looked at, too. Needs the view lock,
+ * exclusive. */
+edb_status store_cover(struct store *store);
+
 /* Whether there is something behind `end`: one load from the map. Needs the view lock, shared. */
 bool store_has_news(struct store *store);
 
@@ -170,6 +174,9 @@ void store_unlock(struct store *store);
  * of the data, or is something missing before data that was synced? EDB_READ_ONLY when it is;
  * nothing may be written then. */
 edb_status store_check_end(struct store *store);
+
+/* EDB_READ_ONLY: the file is damaged, or a write of this handle failed. */
+edb_status store_check_writable(const struct store *store);
 
 /* Where behind `end` a header stands that was written when `end` was known to be on the device; 0
  * when there is none. */

@@ -201,7 +201,7 @@ static uint64_t space_limit(const struct frame_draft *last)
     return last->type == FRAME_PAD ? end : end + FRAME_HEADER_BYTES;
 }
 
-static edb_status check_may_write(const struct store *store)
+edb_status store_check_writable(const struct store *store)
 {
     if (atomic_load(&store->damaged))
         return fail(EDB_READ_ONLY,
@@ -218,7 +218,7 @@ edb_status store_append(struct store *store, struct frame_draft *drafts, size_t 
 {
     assert(count > 0);
     struct frame_draft *last = &drafts[count - 1];
-    edb_status status = check_may_write(store);
+    edb_status status = store_check_writable(store);
     if (status == EDB_OK)
         status = reserve_space(store, space_limit(last), durable);
     if (status == EDB_OK)

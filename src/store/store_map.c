@@ -75,6 +75,16 @@ edb_status store_map_cover(struct store *store, uint64_t offset, uint64_t bytes)
     return add_segment(store, offset, reach > bytes ? reach : bytes);
 }
 
+edb_status store_cover(struct store *store)
+{
+    uint64_t bytes;
+    edb_status status = store->io->size(store->file, &bytes);
+    if (status != EDB_OK)
+        return status;
+    atomic_store(&store->file_bytes, bytes);
+    return store_map_cover(store, 0, bytes);
+}
+
 const uint8_t *store_at(struct store *store, uint64_t offset, uint64_t bytes)
 {
     const uint8_t *at = NULL;

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "store/store.h"
 
-enum { CHUNK_BYTES = 1 << 20 };
+enum { CHUNK_BYTES = 256 << 10 };
 
 edb_status store_sync_file(struct store *store)
 {
@@ -28,48 +28,54 @@ edb_status store_sync_file(struct store *store)
     return status;
 }
 
-/* Writes the pages of [offset, offset + count) again that are not on the device. `device` is
- * scratch memory. */
-static edb_status rewrite_lost(struct store *store, uint64_t offset, size_t count, uint8_t *device,
-                               bool *wrote)
+/* The same bytes twice: as programs see them, and as the device has them. */
+struct second_look {
+    uint8_t *cached;
+    uint8_t *device;
+    bool wrote;
+};
+
+/* Writes the pages of [offset, offset + count) again that are not on the device. */
+static edb_status rewrite_lost(struct store *store, uint64_t offset, size_t count,
+                               struct second_look *look)
 {
-    const uint8_t *cached = store_at(store, offset, count);
-    if (cached == NULL)
-        return EDB_CORRUPT;
-    edb_status status = store->io->read_device(store->file, offset, device, count);
+    edb_status status = os_read(store->file, offset, look->cached, count);
+    if (status != EDB_OK)
+        return status;
+    status = store->io->read_device(store->file, offset, look->device, count);
     bool unknown = status == EDB_NOT_FOUND; /* this filesystem cannot tell: write all of it */
     if (status != EDB_OK && !unknown)
         return status;
     for (size_t at = 0; at < count; at += PAGE_BYTES) {
         size_t bytes = count - at < PAGE_BYTES ? count - at : PAGE_BYTES;
-        if (!unknown && memcmp(cached + at, device + at, bytes) == 0)
+        if (!unknown && memcmp(look->cached + at, look->device + at, bytes) == 0)
             continue;
-        struct os_span span = {cached + at, bytes};
+        struct os_span span = {look->cached + at, bytes};
         status = store->io->write(store->file, offset + at, &span, 1);
         if (status != EDB_OK)
             return status;
-        *wrote = true;
+        look->wrote = true;
     }
     return EDB_OK;
 }
 
 static edb_status recheck_device(struct store *store)
 {
-    uint8_t *device = memory_aligned(CHUNK_BYTES);
-    if (device == NULL)
-        return memory_failed(CHUNK_BYTES);
+    struct second_look look = {memory_aligned(CHUNK_BYTES), memory_aligned(CHUNK_BYTES), false};
     edb_status status = EDB_OK;
-    bool wrote = false;
+    if (look.cached == NULL || look.device == NULL)
+        status = memory_failed(2 * CHUNK_BYTES);
     uint64_t from = atomic_load(&store->synced_to) / PAGE_BYTES * PAGE_BYTES;
     uint64_t end = store->end.offset;
     for (uint64_t at = from; at < end && status == EDB_OK; at += CHUNK_BYTES) {
         size_t count = end - at < CHUNK_BYTES ? (size_t)(end - at) : CHUNK_BYTES;
-        status = rewrite_lost(store, at, count, device, &wrote);
+        status = rewrite_lost(store, at, count, &look);
     }
-    memory_free(device);
+    memory_free(look.cached);
+    memory_free(look.device);
     if (status != EDB_OK)
         store->writer.poisoned = true;
-    else if (wrote)
+    else if (look.wrote)
         status = store_sync_file(store);
     return status;
 }
