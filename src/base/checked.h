@@ -1,19 +1,9 @@
-/* Arithmetic on numbers that came from a file: false on overflow, and nothing is stored then. */
+/* Ranges and roundings of numbers that came from a file. */
 #ifndef EDB_BASE_CHECKED_H
 #define EDB_BASE_CHECKED_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *sum)
-{
-    return !__builtin_add_overflow(a, b, sum);
-}
-
-static inline bool mul_u64(uint64_t a, uint64_t b, uint64_t *product)
-{
-    return !__builtin_mul_overflow(a, b, product);
-}
 
 /* Whether [offset, offset + bytes) lies in [0, limit). */
 static inline bool range_within(uint64_t offset, uint64_t bytes, uint64_t limit)

@@ -10,7 +10,6 @@
  *   sync     if asked */
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/memory.h"
 #include "db/db.h"
 #include "db/db_group.h"
@@ -81,8 +80,7 @@ static edb_status current_row(const struct db_change *change, const struct db_ch
     return status == EDB_NOT_FOUND ? EDB_OK : status;
 }
 
-/* How many puts of the same space come before change `index`: the spaces of a transaction are
- * few. */
+/* The next row of each space, as the plan goes on. */
 struct counters {
     uint64_t *next; /* by space id - 1 */
     uint32_t count;

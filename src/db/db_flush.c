@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/memory.h"
 #include "db/db.h"
 #include "db/db_publish.h"
 

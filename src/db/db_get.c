@@ -2,12 +2,11 @@
  *
  *   1 db_make_key  the key, or its digest; its hash
  *   2 db_enter     the view, up to date: one load when nothing is new
- *   3 db_locate    keys_find: hash -> candidate row; rows_find: -> place; the full key compared
+ *   3 db_locate    keys_probe_next: hash -> row; rows_place: -> place; the full key compared
  *   4 db_vector    checked bytes in the map: a checksum on the first touch of a row
  *   5 a copy, or a view that pins the map */
 #include <string.h>
 
-#include "base/memory.h"
 #include "codec/codec_metadata.h"
 #include "db/db.h"
 

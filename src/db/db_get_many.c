@@ -2,7 +2,6 @@
  * looked up sixteen at a time, so that the memory is on its way when it is needed. */
 #include <string.h>
 
-#include "base/memory.h"
 #include "db/db.h"
 
 enum { AHEAD = 16 };

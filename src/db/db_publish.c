@@ -51,9 +51,9 @@ edb_status db_publication_add(struct db_publication *publication, const edb_spac
 static bool superseded(const struct db_publication *publication, const struct catalog_section *old)
 {
     for (size_t i = 0; i < publication->count; i++) {
-        const struct section_descriptor *new = &publication->drafts[i]->descriptor;
-        if (new->kind == old->kind &&new->space ==
-            old->space &&new->first <= old->first &&new->last >= old->last)
+        const struct section_descriptor *added = &publication->drafts[i]->descriptor;
+        if (added->kind == old->kind && added->space == old->space && added->first <= old->first &&
+            added->last >= old->last)
             return true;
     }
     return false;

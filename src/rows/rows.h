@@ -73,9 +73,11 @@ void rows_set_checked(struct rows *rows, uint64_t row);
 
 /* ------------------------------------------------------------------------------------- changing */
 
-/* Makes room for `count` more rows, and for the death of row `victims[i]` each: what follows cannot
- * fail then. */
+/* Makes room for `count` more rows: rows_add cannot fail then. EDB_NO_MEMORY. */
 edb_status rows_reserve(struct rows *rows, size_t count);
+
+/* Makes room to mark a row as gone: rows_kill of it cannot fail then. EDB_NO_MEMORY, EDB_CORRUPT
+ * (the section that says what is gone so far is damaged). */
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim);
 
 /* Adds the next row. */

@@ -1,5 +1,4 @@
 /* Building ROWS and DEAD sections. Called by db_flush; rows_find.c reads them. */
-#include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"

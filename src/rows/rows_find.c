@@ -1,5 +1,4 @@
 /* Looking up a row: tail, or the one section that covers it. Called by every read. */
-#include <assert.h>
 
 #include "rows/rows.h"
 #include "rows/rows_section.h"
@@ -27,7 +26,7 @@ static edb_status damaged(const struct section *section)
                 (unsigned long long)section->entry.offset);
 }
 
-/* Offset of the entry in the section's body; 0 when its page is dead. */
+/* Where the entry stands in the section's body; *offset_out is 0 when its page is dead. */
 static edb_status entry_offset(struct section *section, uint64_t row, uint64_t *offset_out)
 {
     uint64_t index = row - section->descriptor.first;

@@ -1,12 +1,17 @@
 /* The layout of ROWS and DEAD sections, private to rows/.
  *
- *   ROWS   head 64: u64 rows, u64 pages in the table, u64 pages stored table: u32 a page of 128
- *          rows: number of the stored page + 1, 0 when all its rows are gone; padded to 64 stored
- *          pages: 128 entries of 32 bytes each, the last one may be shorter
- *   entry  u64 frame, u32 index, u32 key offset, u32 key bytes + (form + extras << 4) << 24, u32
- *          vector offset, u32 vector bytes, u32 0 (kept for an expiry)
- *   DEAD   head 64: u64 rows; bits, the first row of the chunk in the lowest bit of the first
- *          byte */
+ *   ROWS
+ *     head 64   u64 rows, u64 pages in the table, u64 pages stored
+ *     table     u32 a page of 128 rows: number of the stored page + 1, or 0 when all its rows are
+ *               gone; padded to 64
+ *     pages     128 entries of 32 bytes each; the last one may be shorter
+ *   entry of a row
+ *     u64 frame, u32 index, u32 key offset, u32 key bytes with (form + extras << 4) << 24,
+ *     u32 vector offset, u32 vector bytes, u32 zero (kept for an expiry)
+ *   DEAD
+ *     head 64   u64 rows
+ *     bits      the first row of the chunk in the lowest bit of the first byte
+ */
 #ifndef EDB_ROWS_ROWS_SECTION_H
 #define EDB_ROWS_ROWS_SECTION_H
 

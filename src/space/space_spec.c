@@ -60,11 +60,6 @@ edb_status space_check(const edb_space_spec *given, struct spec *out)
     return status;
 }
 
-static const char *word(const char *const *words, uint8_t value)
-{
-    return words[value];
-}
-
 static edb_status differ(const struct spec *there, const char *field, const char *is,
                          const char *asked)
 {
@@ -86,12 +81,11 @@ edb_status space_compare(const struct spec *there, const struct spec *asked)
     if (strcmp(there->revision, asked->revision) != 0)
         return differ(there, "revision", there->revision, asked->revision);
     if (there->metric != asked->metric)
-        return differ(there, "metric", word(metrics, there->metric), word(metrics, asked->metric));
+        return differ(there, "metric", metrics[there->metric], metrics[asked->metric]);
     if (there->role != asked->role)
-        return differ(there, "role", word(roles, there->role), word(roles, asked->role));
+        return differ(there, "role", roles[there->role], roles[asked->role]);
     if (there->key_form != asked->key_form)
-        return differ(there, "key form", word(forms, there->key_form),
-                      word(forms, asked->key_form));
+        return differ(there, "key form", forms[there->key_form], forms[asked->key_form]);
     if (there->element != asked->element)
         return fail(EDB_MISMATCH, "space '%s' has another element type", there->name);
     return EDB_OK;

@@ -1,6 +1,5 @@
 /* The writer's lock: one writer on a file at a time, in any process. Called when a write begins.
  * Waiting is bounded, by trying again with growing pauses; the lock dies with its holder (19). */
-#include "base/checked.h"
 #include "store/store.h"
 
 enum {

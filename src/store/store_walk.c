@@ -15,8 +15,6 @@
  * tail or damage is not decided here: see store_recover.c. */
 #include <string.h>
 
-#include "base/bytes.h"
-#include "base/checked.h"
 #include "base/memory.h"
 #include "format/record.h"
 #include "format/section.h"
