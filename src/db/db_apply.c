@@ -180,8 +180,10 @@ static edb_status apply_catalog(edb *db, const struct store_frame *frame)
         status = catalog_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
                                 frame->header.offset, &catalog);
     if (status == EDB_OK && sections_written(db, frame, &catalog)) {
-        store_note_catalog(db->store, &frame->header);
+        db->store->newest_catalog = store_anchor_of(&frame->header);
         status = db_adopt(db, &catalog, false);
+        if (status == EDB_OK) /* the anchors never lead to one that cannot be used */
+            db->store->catalog = db->store->newest_catalog;
     }
     catalog_close(&catalog);
     if (status == EDB_CORRUPT) {

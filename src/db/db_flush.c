@@ -17,6 +17,7 @@ static const uint64_t tail_rows_min = 16384;
 static const uint64_t tail_rows_max = 262144;
 static const uint64_t closing_rows = 64;
 static const uint64_t closing_bytes = 1u << 20;
+static const uint64_t deaths_bytes = 64u << 20; /* of frames to walk over for deletes alone */
 static const uint64_t merged_rows_max[] = {[SECTION_KEYS] = 1u << 22, [SECTION_ROWS] = 1u << 20};
 
 enum { MERGE_RATIO = 8 };
@@ -37,15 +38,31 @@ uint64_t db_tail_rows(const edb *db)
     return rows;
 }
 
+static bool any_deaths(const edb *db)
+{
+    for (uint32_t i = 0; i < db->space_count; i++)
+        for (size_t j = 0; j < db->spaces[i]->rows.chunk_count; j++)
+            if (db->spaces[i]->rows.chunks[j].changed)
+                return true;
+    return false;
+}
+
+/* Also when the newest catalog names something damaged: then what was rebuilt is written anew. */
 static bool worth_flushing(const edb *db, bool closing)
 {
     uint64_t tail = db_tail_rows(db);
     const struct store *store = db->store;
     uint64_t from = store->catalog.position > 0 ? store->catalog.position : FIRST_FRAME_OFFSET;
-    if (closing)
-        return tail >= closing_rows || (tail > 0 && store->end.offset - from >= closing_bytes);
-    return tail >= clamp_u64(given_rows(db) / 256, tail_rows_min, tail_rows_max) &&
-           tail >= db->flush_rows;
+    uint64_t walk = store->end.offset - from;
+    bool something = tail > 0 || any_deaths(db);
+    if (tail < db->flush_rows)
+        return false;
+    if (something && store->newest_catalog.catalog != store->catalog.catalog)
+        return true;
+    if (something && walk >= (closing ? closing_bytes : deaths_bytes))
+        return closing || any_deaths(db);
+    return tail >=
+           (closing ? closing_rows : clamp_u64(given_rows(db) / 256, tail_rows_min, tail_rows_max));
 }
 
 static uint64_t rows_of(const struct section *section)

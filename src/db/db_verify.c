@@ -169,7 +169,7 @@ static void verify_blocks(struct verification *v, struct section *section)
 static edb_status verify_sections(struct verification *v)
 {
     struct catalog catalog;
-    const struct anchor *anchor = &v->db->store->catalog;
+    const struct anchor *anchor = &v->db->store->newest_catalog;
     if (anchor->catalog == 0)
         return EDB_OK;
     edb_status status = db_read_catalog(v->db, anchor, &catalog);

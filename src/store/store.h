@@ -84,7 +84,9 @@ struct store {
     uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0
                           none */
 
-    struct anchor catalog;        /* newest CATALOG noted; position = end of its frame */
+    struct anchor newest_catalog; /* the last one met that should be good, whether it could be used
+                                     or not */
+    struct anchor catalog;        /* newest CATALOG in use; position = end of its frame */
     struct anchor synced_catalog; /* newest CATALOG that lies before synced_to */
     struct store_writer writer;
 };
@@ -145,9 +147,8 @@ edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visi
  * himself. */
 bool store_payload_verifies(const struct store *store, const struct store_frame *frame);
 
-/* Says that this CATALOG may be believed: from now on the anchors lead to it. Called inside a
- * walk. */
-void store_note_catalog(struct store *store, const struct frame_header *header);
+/* The anchor that leads to a CATALOG. */
+struct anchor store_anchor_of(const struct frame_header *header);
 
 /* Reads and checks the one frame at `offset`; no chain is followed. EDB_CORRUPT when it does not
  * verify. */

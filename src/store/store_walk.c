@@ -27,6 +27,7 @@ void store_rewind(struct store *store, const struct store_position *position)
     memset(&store->last, 0, sizeof store->last);
     store->pending.count = 0;
     store->rejected = 0;
+    memset(&store->newest_catalog, 0, sizeof store->newest_catalog);
     memset(&store->catalog, 0, sizeof store->catalog);
     memset(&store->synced_catalog, 0, sizeof store->synced_catalog);
 }
@@ -255,11 +256,9 @@ static void step_over(struct store *store, const struct frame_header *header)
         store->synced_catalog = store->catalog;
 }
 
-void store_note_catalog(struct store *store, const struct frame_header *header)
+struct anchor store_anchor_of(const struct frame_header *header)
 {
-    store->catalog.position = frame_end(header);
-    store->catalog.catalog = header->offset;
-    store->catalog.catalog_checksum = header->header_checksum;
+    return (struct anchor){frame_end(header), header->offset, header->header_checksum};
 }
 
 edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg)
