@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -155,7 +156,17 @@ static void close_file(struct os_file *file)
     if (descriptor >= 0)
         close(descriptor);
     memory_free(posix->name);
+    memory_free(posix->folder);
     memory_free(posix);
+}
+
+/* The program may go elsewhere later. NULL when it cannot be told. */
+static char *current_folder(void)
+{
+    char folder[PATH_MAX];
+    if (getcwd(folder, sizeof folder) == NULL)
+        return NULL;
+    return memory_copy_text(folder, strlen(folder));
 }
 
 int os_posix_open_file(const char *path, const char *name, int flags, uint32_t mode,
@@ -173,6 +184,7 @@ int os_posix_open_file(const char *path, const char *name, int flags, uint32_t m
     }
     posix->file.io = &os_posix;
     posix->name = copy;
+    posix->folder = current_folder();
     posix->writable = (flags & O_ACCMODE) != O_RDONLY;
     error = identify(posix);
     if (error != 0)

@@ -17,7 +17,8 @@ struct posix_file {
     bool writable;
     dev_t device;
     ino_t inode;
-    char *name; /* as the caller wrote the path; for sentences only */
+    char *name;   /* as the caller wrote the path; for sentences only */
+    char *folder; /* where a relative path began when the file was opened; NULL when unknown */
 };
 
 static inline struct posix_file *posix_of(struct os_file *file)

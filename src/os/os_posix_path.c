@@ -6,6 +6,7 @@
  * may remove it. Called through struct os_io only; reads and writes no file content. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,12 +149,22 @@ edb_status os_posix_remove(const char *path)
     return unlink(path) == 0 ? EDB_OK : os_posix_fail(errno, "remove", path);
 }
 
+/* `path` where it led when the file was opened, in `room` if it is relative. */
+static const char *anchored(const struct posix_file *posix, const char *path, char room[PATH_MAX])
+{
+    if (path[0] == '/' || posix->folder == NULL)
+        return path;
+    int bytes = snprintf(room, PATH_MAX, "%s/%s", posix->folder, path);
+    return bytes > 0 && bytes < PATH_MAX ? room : path;
+}
+
 edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out)
 {
     struct posix_file *posix = posix_of(file);
     struct stat found;
+    char room[PATH_MAX];
     *same_out = false;
-    if (stat(path, &found) == 0) {
+    if (stat(anchored(posix, path, room), &found) == 0) {
         *same_out = found.st_dev == posix->device && found.st_ino == posix->inode;
         return EDB_OK;
     }

@@ -321,6 +321,24 @@ static void same_file_follows_the_name(void **state)
     os_posix.close(file);
 }
 
+/* A relative path leads to the same file wherever the program has gone since. */
+static void same_file_stays_where_it_was_opened(void **state)
+{
+    (void)state;
+    struct os_file *file;
+    bool same = false;
+    char before[PATH_BYTES];
+    os_posix.close(make_file("x"));
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(root), 0);
+    assert_int_equal(os_posix.open(strrchr(path, '/') + 1, true, &file), EDB_OK);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(os_posix.same_file(file, strrchr(path, '/') + 1, &same), EDB_OK);
+    assert_true(same);
+    os_posix.close(file);
+    assert_int_equal(chdir(before), 0);
+}
+
 /* --------------------------------------------------------------------------------- the machine */
 
 static int open_with_closed_output(void *arg)
@@ -382,6 +400,7 @@ int main(void)
         CASE(publish_refuses_a_link_to_nothing),
         CASE(temporary_has_a_name_of_its_own),
         CASE(same_file_follows_the_name),
+        CASE(same_file_stays_where_it_was_opened),
         CASE(a_file_never_becomes_standard_output),
         CASE(the_machine_is_known),
     };
