@@ -19,7 +19,7 @@
 /* Last: it makes a macro of the name fail. */
 #include <cmocka.h>
 
-enum { DIMS = 8, FIRST_ROWS = 200, ROWS = 300 };
+enum { DIMS = 8, FIRST_ROWS = 200, ROWS = 220, LONG_BYTES = 80000 };
 
 static char path[256];
 static unsigned lost_catalogs;
@@ -47,9 +47,16 @@ static void put_rows(uint32_t from, uint32_t to)
 {
     edb *db;
     edb_space *space = open_space(&db);
+    static char text[LONG_BYTES];
+    edb_put_options options = EDB_PUT_OPTIONS_INIT;
+    memset(text, 'x', sizeof text);
     for (uint32_t i = from; i < to; i++) {
         float vector[DIMS] = {(float)i, 1};
-        assert_int_equal(edb_put(space, &i, sizeof i, vector, NULL), EDB_OK);
+        /* Few rows, but a megabyte: a second catalog, whose sections are not merged with the
+         * first. */
+        options.text = i >= FIRST_ROWS && i < ROWS ? text : NULL;
+        options.text_bytes = options.text ? sizeof text : 0;
+        assert_int_equal(edb_put(space, &i, sizeof i, vector, &options), EDB_OK);
     }
     assert_int_equal(edb_close(db), EDB_OK);
 }
