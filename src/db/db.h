@@ -50,6 +50,7 @@ struct edb {
                                0 */
     uint64_t sequence;      /* of the last frame applied */
     bool lost;              /* the view must be built again */
+    uint64_t generation;    /* how often the view was built */
     uint64_t flush_rows;    /* a flush failed: the next one waits for so many rows */
     uint64_t sections_from; /* catalogs before it name a damaged section: they are not used */
     bool wrote;             /* this handle has appended something */
@@ -72,9 +73,35 @@ edb_status db_refresh(edb *db);
 /* EDB_FORKED in a child. */
 edb_status db_check_fork(const edb *db);
 
-/* The status of a read that found damage: a damaged section makes the view be built again without
- * sections, once, and *again_out says to try again. Not to be called with the view lock held. */
-edb_status db_retry(edb *db, edb_status status, bool *again_out);
+/* One step of a call, with the view lock held, shared, on a view that is up to date. A step may be
+ * done more than once: it begins anew each time. */
+typedef edb_status db_step(void *arg);
+
+/* Does a step. When it meets damage in an index section, the view is built again without sections
+ * and the step done once more. Not to be called with the view lock held. What the step returned, or
+ * what db_enter did. */
+edb_status db_with_view(edb *db, db_step *step, void *arg);
+
+/* ------------------------------------------------------------------ db_struct.c: public structs */
+
+/* A kind of struct of the public header that begins with struct_size. */
+struct db_struct {
+    const char *name;
+    size_t bytes_0_1; /* in release 0.1 */
+    size_t bytes;     /* today */
+};
+extern const struct db_struct db_struct_open_options, db_struct_space_spec, db_struct_put_options,
+    db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report;
+
+/* How long the caller's struct is. */
+size_t db_struct_bytes(const struct db_struct *kind, const void *given);
+
+/* Copies an option struct; NULL gives defaults. EDB_INVALID: its size is wrong, or something is set
+ * in it that this release does not know. */
+edb_status db_struct_read(const struct db_struct *kind, const void *given, void *out);
+
+/* Fills the caller's struct with as much as it has room for. EDB_INVALID: its size is wrong. */
+edb_status db_struct_write(const struct db_struct *kind, const void *own, void *out);
 
 /* ----------------------------------------------------------------------- db_apply.c, db_adopt.c */
 
@@ -103,6 +130,11 @@ struct db_key {
 };
 edb_status db_make_key(const edb_space *space, const void *key, size_t key_bytes,
                        struct db_key *out);
+
+static inline const void *db_key_bytes(const struct db_key *key)
+{
+    return key->bytes != NULL ? key->bytes : key->digest;
+}
 
 /* A live record. */
 struct db_found {
@@ -166,8 +198,11 @@ edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durab
  * moves. */
 struct buffer;
 edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector,
-                        const edb_put_options *options, struct buffer *encoded,
+                        const edb_put_options *given, struct buffer *encoded,
                         struct db_change *out);
+
+/* What a change counts towards EDB_TXN_BYTES_MAX. */
+size_t db_change_bytes(const struct db_change *change);
 
 /* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. */
 edb_status db_write_begin(edb *db);

@@ -1,7 +1,6 @@
 /* Applying frames to the view: the one way in which a handle learns anything. Called by the walk,
  * with the view lock held exclusively. A group is first checked whole, and memory for all of it
  * reserved; then nothing can fail. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -196,10 +195,8 @@ static edb_status apply_catalog(edb *db, const struct store_frame *frame)
 
 static edb_status name_file(const edb *db, const struct store_frame *frame)
 {
-    char reason[400];
-    snprintf(reason, sizeof reason, "%s", edb_error_detail());
     return fail(EDB_FORMAT, "%s, frame at %llu: %s", db->store->path,
-                (unsigned long long)frame->header.offset, reason);
+                (unsigned long long)frame->header.offset, edb_error_detail());
 }
 
 edb_status db_apply(void *arg, const struct store_frame *frame)

@@ -20,22 +20,25 @@ struct latest {
     size_t mask;
 };
 
-static const uint8_t *key_bytes(const struct db_key *key)
-{
-    return key->bytes ? key->bytes : key->digest;
-}
+/* What a commit is going to do. */
+struct plan {
+    edb *db;
+    struct db_change *changes;
+    size_t count;
+    struct latest latest;
+    uint64_t *next_row; /* of each space, as the plan goes on */
+};
 
-static bool same_key(const struct db_change *a, const struct db_change *b)
+static bool is_same(const struct db_change *a, const struct db_change *b)
 {
     return a->space == b->space && a->key.hash == b->key.hash && a->key.form == b->key.form &&
            a->key.count == b->key.count &&
-           memcmp(key_bytes(&a->key), key_bytes(&b->key), a->key.count) == 0;
+           memcmp(db_key_bytes(&a->key), db_key_bytes(&b->key), a->key.count) == 0;
 }
 
 static edb_status open_latest(struct latest *latest, size_t count)
 {
     size_t capacity = 4;
-    memset(latest, 0, sizeof *latest);
     if (count == 1)
         return EDB_OK;
     while (capacity < 2 * count)
@@ -54,7 +57,7 @@ static struct db_change *exchange_latest(struct latest *latest, struct db_change
     size_t at = (size_t)changes[index].key.hash & latest->mask;
     for (; latest->slots[at] != 0; at = (at + 1) & latest->mask) {
         struct db_change *earlier = &changes[latest->slots[at] - 1];
-        if (same_key(earlier, &changes[index])) {
+        if (is_same(earlier, &changes[index])) {
             latest->slots[at] = (uint32_t)index + 1;
             return earlier;
         }
@@ -80,98 +83,95 @@ static edb_status current_row(const struct db_change *change, const struct db_ch
     return status == EDB_NOT_FOUND ? EDB_OK : status;
 }
 
-/* The next row of each space, as the plan goes on. */
-struct counters {
-    uint64_t *next; /* by space id - 1 */
-    uint32_t count;
-};
-
-static edb_status plan(struct db_change *changes, size_t count, struct latest *latest,
-                       struct counters *counters)
+static edb_status plan_change(struct plan *plan, size_t index)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct db_change *change = &changes[i];
-        uint64_t row;
-        edb_status status = current_row(change, exchange_latest(latest, changes, i), &row);
-        if (status != EDB_OK)
-            return status;
-        change->found = row != ROW_NONE;
-        if (change->operation == RECORD_PUT) {
-            change->row = counters->next[change->space->id - 1]++;
-            change->prior_row = row;
-        } else {
-            change->row = row;
-            change->prior_row = ROW_NONE;
-        }
+    struct db_change *change = &plan->changes[index];
+    uint64_t row;
+    struct db_change *earlier = exchange_latest(&plan->latest, plan->changes, index);
+    edb_status status = current_row(change, earlier, &row);
+    if (status != EDB_OK)
+        return status;
+    change->found = row != ROW_NONE;
+    change->row = row;
+    change->prior_row = ROW_NONE;
+    if (change->operation == RECORD_PUT) {
+        change->row = plan->next_row[change->space->id - 1]++;
+        change->prior_row = row;
     }
     return EDB_OK;
 }
 
+/* Handles of spaces outlive a view that was built anew and ended before their spaces were
+ * created. */
+static edb_status check_spaces(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->changes[i].space->id > plan->db->space_count)
+            return fail(EDB_STALE, "%s: space '%s' is gone: close the file and open it again",
+                        plan->db->store->path, plan->changes[i].space->spec.name);
+    return EDB_OK;
+}
+
+/* Forgets what was planned before. */
+static edb_status begin_plan(struct plan *plan)
+{
+    uint32_t spaces = plan->db->space_count;
+    edb_status status = check_spaces(plan);
+    memory_free(plan->latest.slots);
+    memory_free(plan->next_row);
+    plan->latest = (struct latest){0};
+    plan->next_row = memory_zeroed(spaces + 1, sizeof *plan->next_row);
+    if (plan->next_row == NULL)
+        return memory_failed((spaces + 1) * sizeof *plan->next_row);
+    for (uint32_t i = 0; i < spaces; i++)
+        plan->next_row[i] = plan->db->spaces[i]->next_row;
+    return status == EDB_OK ? open_latest(&plan->latest, plan->count) : status;
+}
+
+/* A step, with the view held still. */
+static edb_status make_plan(void *arg)
+{
+    struct plan *plan = arg;
+    edb_status status = begin_plan(plan);
+    for (size_t i = 0; i < plan->count && status == EDB_OK; i++)
+        status = plan_change(plan, i);
+    return status;
+}
+
 /* Memory that applying the changes will need, so that a commit that is in the file can be seen at
  * once. */
-static edb_status reserve_view(edb *db, const struct db_change *changes, size_t count)
+static edb_status reserve_view(const struct plan *plan)
 {
+    edb *db = plan->db;
     edb_status status = EDB_OK;
     os_rwlock_write(&db->view_lock);
-    for (uint32_t id = 0; id < db->space_count && status == EDB_OK; id++) {
-        edb_space *space = db->spaces[id];
-        size_t puts = 0;
-        for (size_t i = 0; i < count; i++)
-            puts += changes[i].space == space && changes[i].operation == RECORD_PUT;
+    for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++) {
+        edb_space *space = db->spaces[i];
+        size_t puts = (size_t)(plan->next_row[i] - space->next_row);
         if (puts == 0)
             continue;
         status = rows_reserve(&space->rows, puts);
         if (status == EDB_OK)
             status = keys_reserve(&space->keys, puts);
     }
-    for (size_t i = 0; i < count && status == EDB_OK; i++) {
-        uint64_t victim =
-            changes[i].operation == RECORD_PUT ? changes[i].prior_row : changes[i].row;
+    for (size_t i = 0; i < plan->count && status == EDB_OK; i++) {
+        const struct db_change *change = &plan->changes[i];
+        uint64_t victim = change->operation == RECORD_PUT ? change->prior_row : change->row;
         if (victim != ROW_NONE)
-            status = rows_reserve_kill(&changes[i].space->rows, victim);
+            status = rows_reserve_kill(&change->space->rows, victim);
     }
     os_rwlock_unlock(&db->view_lock);
     return status;
 }
 
-/* Handles of spaces outlive a view that was built anew and ended before their spaces were
- * created. */
-static edb_status check_spaces(const edb *db, const struct db_change *changes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (changes[i].space->id > db->space_count)
-            return fail(EDB_STALE, "%s: space '%s' is gone: close the file and open it again",
-                        db->store->path, changes[i].space->spec.name);
-    return EDB_OK;
-}
-
-/* Plans with the view held still. Damage in a section is met by planning again without it. */
 static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
 {
-    struct latest latest = {0};
-    struct counters counters = {memory_zeroed(db->space_count, sizeof(uint64_t)), db->space_count};
-    edb_status status =
-        counters.next != NULL ? EDB_OK : memory_failed(db->space_count * sizeof(uint64_t));
-    for (bool again = true; again && status == EDB_OK;) {
-        again = false;
-        memory_free(latest.slots);
-        status = open_latest(&latest, count);
-        if (status == EDB_OK)
-            status = db_enter(db);
-        if (status != EDB_OK)
-            break;
-        status = check_spaces(db, changes, count);
-        for (uint32_t i = 0; i < counters.count && status == EDB_OK; i++)
-            counters.next[i] = db->spaces[i]->next_row;
-        if (status == EDB_OK)
-            status = plan(changes, count, &latest, &counters);
-        db_leave(db);
-        status = db_retry(db, status, &again);
-    }
-    memory_free(latest.slots);
-    memory_free(counters.next);
+    struct plan plan = {.db = db, .changes = changes, .count = count};
+    edb_status status = db_with_view(db, make_plan, &plan);
     if (status == EDB_OK)
-        status = reserve_view(db, changes, count);
+        status = reserve_view(&plan);
+    memory_free(plan.latest.slots);
+    memory_free(plan.next_row);
     return status;
 }
 

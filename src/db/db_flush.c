@@ -192,38 +192,44 @@ static edb_status gather_space(edb_space *space, struct db_publication *publicat
     return status == EDB_OK ? gather_dead(space, publication) : status;
 }
 
-/* With the view lock, shared. */
-static edb_status gather(edb *db, struct db_publication *publication, bool closing)
+struct flush {
+    edb *db;
+    bool closing;
+    uint64_t tail; /* rows that stood in memory only */
+    struct db_publication publication;
+};
+
+/* A step, with the view held still: everything that is to be written. */
+static edb_status gather(void *arg)
 {
+    struct flush *flush = arg;
+    edb *db = flush->db;
     edb_status status = EDB_OK;
-    if (!worth_flushing(db, closing))
+    db_publication_close(&flush->publication);
+    db_publication_open(&flush->publication, db);
+    flush->tail = db_tail_rows(db);
+    if (!worth_flushing(db, flush->closing))
         return EDB_OK;
     for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++)
-        status = gather_space(db->spaces[i], publication, closing);
-    if (status == EDB_OK && publication->count > 0)
-        status = db_publication_lay_out(publication);
+        status = gather_space(db->spaces[i], &flush->publication, flush->closing);
+    if (status == EDB_OK && flush->publication.count > 0)
+        status = db_publication_lay_out(&flush->publication);
     return status;
 }
 
 void db_flush(edb *db, bool closing)
 {
-    struct db_publication publication;
-    if (db_enter(db) != EDB_OK)
-        return;
-    db_publication_open(&publication, db);
-    edb_status status = gather(db, &publication, closing);
-    uint64_t tail = db_tail_rows(db);
-    db_leave(db);
-    bool again; /* a damaged section: the next commit finds the view built anew, without it */
-    if (status != EDB_OK)
-        status = db_retry(db, status, &again);
-    if (status == EDB_OK && publication.frames != NULL)
-        status = db_append(db, publication.frames, publication.count + 1, false);
-    if (status == EDB_OK && publication.frames != NULL)
+    struct flush flush = {.db = db, .closing = closing};
+    struct db_publication *publication = &flush.publication;
+    db_publication_open(publication, db);
+    edb_status status = db_with_view(db, gather, &flush);
+    if (status == EDB_OK && publication->frames != NULL)
+        status = db_append(db, publication->frames, publication->count + 1, false);
+    if (status == EDB_OK && publication->frames != NULL)
         status = store_slot_write(db->store);
-    db->flush_rows = status == EDB_OK ? 0 : 2 * tail;
+    db->flush_rows = status == EDB_OK ? 0 : 2 * flush.tail;
     if (status != EDB_OK)
         log_event(EDB_LOG_WARNING, "%s: the index was not written: %s", db->store->path,
                   edb_error_detail());
-    db_publication_close(&publication);
+    db_publication_close(publication);
 }

@@ -13,55 +13,38 @@
 /* What is done with a record once it is found, with the view lock held. */
 typedef edb_status use_record(edb_space *space, const struct db_found *found, void *out);
 
-/* What is asked for: a key, or (key NULL) a row. */
+/* What is asked for, and what becomes of it. */
 struct question {
-    const struct db_key *key;
+    edb_space *space;
+    const struct db_key *key; /* or NULL: `row` */
     uint64_t row;
+    use_record *use;
+    void *out;
 };
 
-static edb_status ask_once(edb_space *space, const struct question *question, use_record *use,
-                           void *out)
+/* A step, with the view held still. */
+static edb_status answer(void *arg)
 {
-    edb *db = space->db;
+    const struct question *question = arg;
     struct db_found found;
-    edb_status status = db_enter(db);
-    if (status != EDB_OK)
-        return status;
-    if (question->key != NULL)
-        status = db_locate(space, question->key, &found);
-    else
-        status = db_locate_row(space, question->row, &found);
-    if (status == EDB_OK)
-        status = use(space, &found, out);
-    db_leave(db);
-    return status;
-}
-
-static edb_status ask(edb_space *space, const struct question *question, use_record *use, void *out)
-{
-    edb_status status;
-    bool again = true;
-    while (again) {
-        again = false;
-        status = ask_once(space, question, use, out);
-        if (status == EDB_CORRUPT)
-            status = db_retry(space->db, status, &again);
-    }
-    if (status == EDB_NOT_FOUND && question->key != NULL)
-        return fail(status, "the key is not in space '%s'", space->spec.name);
-    if (status == EDB_NOT_FOUND)
-        return fail(status, "row %llu is not in space '%s'", (unsigned long long)question->row,
-                    space->spec.name);
-    return status;
+    edb_status status = question->key != NULL
+                            ? db_locate(question->space, question->key, &found)
+                            : db_locate_row(question->space, question->row, &found);
+    return status == EDB_OK ? question->use(question->space, &found, question->out) : status;
 }
 
 static edb_status ask_key(edb_space *space, const void *key, size_t key_bytes, use_record *use,
                           void *out)
 {
     struct db_key made;
-    struct question question = {&made, 0};
     edb_status status = db_make_key(space, key, key_bytes, &made);
-    return status == EDB_OK ? ask(space, &question, use, out) : status;
+    if (status != EDB_OK)
+        return status;
+    struct question question = {.space = space, .key = &made, .use = use, .out = out};
+    status = db_with_view(space->db, answer, &question);
+    if (status == EDB_NOT_FOUND)
+        return fail(status, "the key is not in space '%s'", space->spec.name);
+    return status;
 }
 
 static edb_status copy_vector(edb_space *space, const struct db_found *found, void *out)
@@ -131,8 +114,12 @@ edb_status edb_view_row(edb_space *space, uint64_t row, edb_view *view_out)
     if (view_out == NULL || space == NULL)
         return fail(EDB_INVALID, "edb_view_row: an argument is NULL");
     memset(view_out, 0, sizeof *view_out);
-    struct question question = {NULL, row};
-    return ask(space, &question, borrow, view_out);
+    struct question question = {.space = space, .row = row, .use = borrow, .out = view_out};
+    edb_status status = db_with_view(space->db, answer, &question);
+    if (status == EDB_NOT_FOUND)
+        return fail(status, "row %llu is not in space '%s'", (unsigned long long)row,
+                    space->spec.name);
+    return status;
 }
 
 void edb_view_release(edb_view *view)

@@ -85,32 +85,21 @@ static edb_status gather_rows(const struct gathering *g)
     return result;
 }
 
-static edb_status gather_all(const struct gathering *g)
+/* A step, with the view held still. */
+static edb_status gather_once(void *arg)
 {
-    edb_status status = db_enter(g->space->db);
-    if (status != EDB_OK)
-        return status;
-    status = g->keys != NULL ? gather_keys(g) : gather_rows(g);
-    db_leave(g->space->db);
-    return status;
+    const struct gathering *g = arg;
+    return g->keys != NULL ? gather_keys(g) : gather_rows(g);
 }
 
-static edb_status gather(const struct gathering *g)
+static edb_status gather(struct gathering *g)
 {
-    edb_status status;
-    bool again = true;
     if (g->n > 0 && (g->matrix == NULL || g->found == NULL))
         return fail(EDB_INVALID, "matrix_out or found_out is NULL");
     if (g->space->spec.dims == 0)
         return fail(EDB_INVALID, "space '%s' holds byte values: use edb_view_key",
                     g->space->spec.name);
-    while (again) {
-        again = false;
-        status = gather_all(g);
-        if (status == EDB_CORRUPT)
-            status = db_retry(g->space->db, status, &again);
-    }
-    return status;
+    return db_with_view(g->space->db, gather_once, g);
 }
 
 edb_status edb_get_many(edb_space *space, const edb_key *keys, size_t n, float *matrix_out,

@@ -75,7 +75,7 @@ static edb_status grow_run(struct db_run *run)
 /* Copies key, text and metadata of a change into the heap. */
 static void fill_heap(const struct db_change *change, uint8_t *at)
 {
-    memcpy(at, change->key.bytes ? change->key.bytes : change->key.digest, change->key.count);
+    memcpy(at, db_key_bytes(&change->key), change->key.count);
     at += change->key.count;
     if (change->has_text) {
         if (change->text_bytes > 0)

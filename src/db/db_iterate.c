@@ -32,17 +32,27 @@ edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out)
     return EDB_OK;
 }
 
-static edb_status read_row(struct db_moment *moment, uint64_t row, edb_view *view_out)
+struct reading {
+    struct db_moment *moment;
+    uint64_t row;
+    edb_view *view;
+};
+
+/* A step, with the view held still. */
+static edb_status read_row(void *arg)
 {
+    const struct reading *reading = arg;
     struct db_found found;
-    edb_status status = db_enter(moment->space->db);
-    if (status != EDB_OK)
-        return status;
-    status = db_moment_locate(moment, row, &found);
+    edb_status status = db_moment_locate(reading->moment, reading->row, &found);
     if (status == EDB_OK)
-        status = db_fill_view(moment->space, &found, view_out);
-    db_leave(moment->space->db);
+        status = db_fill_view(reading->moment->space, &found, reading->view);
     return status;
+}
+
+/* Damage is passed over; what may go away can be tried again. */
+static bool is_passed(edb_status status)
+{
+    return status == EDB_OK || status == EDB_CORRUPT;
 }
 
 edb_status edb_next(edb_iterator *iterator, edb_view *view_out)
@@ -51,21 +61,17 @@ edb_status edb_next(edb_iterator *iterator, edb_view *view_out)
         return fail(EDB_INVALID, "edb_next: an argument is NULL");
     memset(view_out, 0, sizeof *view_out);
     struct db_moment *moment = &iterator->moment;
+    edb_space *space = moment->space;
     uint64_t row = db_moment_next(moment, iterator->next);
     if (row == moment->end)
-        return EDB_NOT_FOUND;
-    edb_status status;
-    bool again = true;
-    while (again) {
-        again = false;
-        status = read_row(moment, row, view_out);
-        if (status == EDB_CORRUPT)
-            status = db_retry(moment->space->db, status, &again);
-    }
-    bool passing = status != EDB_OK && status != EDB_CORRUPT && status != EDB_NOT_FOUND;
-    iterator->next = passing ? row : row + 1; /* what may pass can be tried again */
-    return status == EDB_NOT_FOUND ? fail(EDB_CORRUPT, "row %llu is lost", (unsigned long long)row)
-                                   : status;
+        return fail(EDB_NOT_FOUND, "the end of space '%s' is reached", space->spec.name);
+    struct reading reading = {moment, row, view_out};
+    edb_status status = db_with_view(space->db, read_row, &reading);
+    if (status == EDB_NOT_FOUND)
+        status = fail(EDB_CORRUPT, "row %llu of space '%s' is lost", (unsigned long long)row,
+                      space->spec.name);
+    iterator->next = is_passed(status) ? row + 1 : row;
+    return status;
 }
 
 void edb_iterator_close(edb_iterator *iterator)

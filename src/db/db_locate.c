@@ -24,8 +24,8 @@ edb_status db_make_key(const edb_space *space, const void *key, size_t key_bytes
         out->count = sizeof out->digest;
         out->form = (uint8_t)form;
     }
-    const void *bytes = out->bytes ? out->bytes : out->digest;
-    out->hash = record_key_hash(bytes, out->count, out->form, space->db->store->genesis.hash_seed);
+    out->hash = record_key_hash(db_key_bytes(out), out->count, out->form,
+                                space->db->store->genesis.hash_seed);
     return EDB_OK;
 }
 
@@ -71,9 +71,8 @@ static edb_status find_live(edb_space *space, uint64_t row, struct db_found *out
 
 static bool same_key(const struct db_found *found, const struct db_key *key)
 {
-    const void *bytes = key->bytes ? key->bytes : key->digest;
     return found->place.key_bytes == key->count && found->place.key_form == key->form &&
-           memcmp(found->frame + found->place.key_offset, bytes, key->count) == 0;
+           memcmp(found->frame + found->place.key_offset, db_key_bytes(key), key->count) == 0;
 }
 
 /* Whether a candidate is the record that is looked for. One with another key is looked at closely,

@@ -18,37 +18,28 @@ static edb_status note_live(struct db_moment *moment)
     return EDB_OK;
 }
 
-static edb_status open_once(edb_space *space, struct db_moment *moment)
+/* A step, with the view held still. */
+static edb_status note_moment(void *arg)
 {
-    edb_status status = db_enter(space->db);
-    if (status != EDB_OK)
-        return status;
-    *moment = (struct db_moment){.space = space, .end = space->next_row};
+    struct db_moment *moment = arg;
+    edb_space *space = moment->space;
+    moment->end = space->next_row;
     moment->live = memory_zeroed((size_t)(moment->end / 8 + 1), 1);
     if (moment->live == NULL)
-        status = memory_failed((size_t)(moment->end / 8 + 1));
-    if (status == EDB_OK)
-        status = note_live(moment);
+        return memory_failed((size_t)(moment->end / 8 + 1));
+    edb_status status = note_live(moment);
     if (status == EDB_OK)
         status = rows_keep(&space->rows, &moment->rows);
-    db_leave(space->db);
     if (status != EDB_OK)
         db_moment_close(moment);
+    moment->space = space;
     return status;
 }
 
 edb_status db_moment_open(edb_space *space, struct db_moment *moment_out)
 {
-    edb_status status;
-    bool again = true;
-    memset(moment_out, 0, sizeof *moment_out);
-    while (again) {
-        again = false;
-        status = open_once(space, moment_out);
-        if (status == EDB_CORRUPT)
-            status = db_retry(space->db, status, &again);
-    }
-    return status;
+    *moment_out = (struct db_moment){.space = space};
+    return db_with_view(space->db, note_moment, moment_out);
 }
 
 void db_moment_close(struct db_moment *moment)

@@ -19,15 +19,11 @@ static const uint32_t known_flags =
 static edb_status check_options(const char *path, const edb_open_options *options,
                                 edb_open_options *out)
 {
-    memset(out, 0, sizeof *out);
     if (path == NULL || path[0] == '\0')
         return fail(EDB_INVALID, "edb_open: the path is empty");
-    if (options != NULL) {
-        if (options->struct_size != 0 && options->struct_size < sizeof *out)
-            return fail(EDB_INVALID, "edb_open: struct_size %zu; use EDB_OPEN_OPTIONS_INIT",
-                        options->struct_size);
-        *out = *options;
-    }
+    edb_status status = db_struct_read(&db_struct_open_options, options, out);
+    if (status != EDB_OK)
+        return status;
     if (out->flags & ~known_flags)
         return fail(EDB_INVALID, "edb_open: flags 0x%x are not known", out->flags & ~known_flags);
     if (out->durability > EDB_DURABLE)

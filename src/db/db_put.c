@@ -18,7 +18,7 @@ static edb_status check_vector(const edb_space *space, const void *vector,
 {
     uint32_t dims = space->spec.dims;
     if (dims == 0) {
-        *bytes_out = options != NULL ? options->value_bytes : 0;
+        *bytes_out = options->value_bytes;
         if (*bytes_out > EDB_VALUE_BYTES_MAX)
             return fail(EDB_INVALID, "a value of %zu bytes; at most %u are possible", *bytes_out,
                         EDB_VALUE_BYTES_MAX);
@@ -32,7 +32,7 @@ static edb_status check_vector(const edb_space *space, const void *vector,
     size_t bad = codec_vector_first_bad(vector, dims);
     if (bad < dims)
         return fail(EDB_INVALID, "element %zu of the vector is NaN or infinite", bad);
-    if (options != NULL && options->value_bytes != 0 && options->value_bytes != *bytes_out)
+    if (options->value_bytes != 0 && options->value_bytes != *bytes_out)
         return fail(EDB_INVALID,
                     "a vector of %zu bytes for space '%s' of %u dimensions (%zu bytes)",
                     options->value_bytes, space->spec.name, dims, *bytes_out);
@@ -77,20 +77,19 @@ static edb_status check_metadata(const edb_put_options *options, struct buffer *
 }
 
 edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector,
-                        const edb_put_options *options, struct buffer *encoded,
-                        struct db_change *out)
+                        const edb_put_options *given, struct buffer *encoded, struct db_change *out)
 {
+    edb_put_options options;
     *out = (struct db_change){.space = space, .operation = RECORD_PUT, .vector = vector};
     if (key->data == NULL && key->bytes > 0)
         return fail(EDB_INVALID, "the key is NULL but has %zu bytes", key->bytes);
-    if (options != NULL && options->struct_size != 0 && options->struct_size < sizeof *options)
-        return fail(EDB_INVALID, "put: struct_size %zu; use EDB_PUT_OPTIONS_INIT",
-                    options->struct_size);
-    edb_status status = check_vector(space, vector, options, &out->vector_bytes);
-    if (status == EDB_OK && options != NULL)
-        status = check_text(options, out);
-    if (status == EDB_OK && options != NULL)
-        status = check_metadata(options, encoded, out);
+    edb_status status = db_struct_read(&db_struct_put_options, given, &options);
+    if (status == EDB_OK)
+        status = check_vector(space, vector, &options, &out->vector_bytes);
+    if (status == EDB_OK)
+        status = check_text(&options, out);
+    if (status == EDB_OK)
+        status = check_metadata(&options, encoded, out);
     if (status == EDB_OK)
         status = db_make_key(space, key->data, key->bytes, &out->key);
     return status;
@@ -101,11 +100,11 @@ static const edb_put_options *options_at(const edb_put_options *options, size_t 
 {
     if (options == NULL)
         return NULL;
-    size_t stride = options->struct_size > 0 ? options->struct_size : sizeof *options;
+    size_t stride = db_struct_bytes(&db_struct_put_options, options);
     return (const edb_put_options *)(const void *)((const uint8_t *)options + i * stride);
 }
 
-static size_t change_bytes(const struct db_change *change)
+size_t db_change_bytes(const struct db_change *change)
 {
     return change->key.count + change->text_bytes + change->metadata_bytes + change->vector_bytes +
            RECORD_BYTES;
@@ -139,7 +138,7 @@ static edb_status fill_changes(struct batch *batch)
         if (status != EDB_OK)
             return at_row(status, i, batch->n);
         vector += change->vector_bytes;
-        total += change_bytes(change);
+        total += db_change_bytes(change);
         if (total > EDB_TXN_BYTES_MAX)
             return fail(EDB_INVALID, "row %zu of the batch goes past %u bytes: use smaller batches",
                         i, EDB_TXN_BYTES_MAX);

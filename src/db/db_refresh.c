@@ -106,6 +106,7 @@ edb_status db_load(edb *db)
     if (db->flags & EDB_OPEN_SNAPSHOT)
         db->snapshot_end = db->sequence + 1;
     db->lost = false;
+    db->generation++;
     return EDB_OK;
 }
 
@@ -187,13 +188,14 @@ static bool any_section_lost(const edb *db)
     return false;
 }
 
-edb_status db_retry(edb *db, edb_status status, bool *again_out)
+/* After a step that met damage in the view of `generation`: EDB_OK when the view has been built
+ * again since, by this thread or another, without the sections that are damaged; else what to
+ * return. */
+static edb_status mend_view(edb *db, uint64_t generation)
 {
-    *again_out = false;
-    if (status != EDB_CORRUPT)
-        return status;
     os_rwlock_write(&db->view_lock);
-    bool lost = any_section_lost(db);
+    bool mended = db->generation != generation;
+    bool lost = !mended && any_section_lost(db);
     if (lost) {
         log_event(EDB_LOG_WARNING,
                   "%s: a damaged index section; the index is rebuilt from the records",
@@ -202,9 +204,25 @@ edb_status db_retry(edb *db, edb_status status, bool *again_out)
         db->lost = true;
     }
     os_rwlock_unlock(&db->view_lock);
-    if (!lost)
-        return status;
-    status = build_anew(db);
-    *again_out = status == EDB_OK;
-    return status;
+    if (lost)
+        return build_anew(db);
+    return mended ? EDB_OK : EDB_CORRUPT;
+}
+
+edb_status db_with_view(edb *db, db_step *step, void *arg)
+{
+    for (;;) {
+        edb_status status = db_enter(db);
+        if (status != EDB_OK)
+            return status;
+        uint64_t generation = db->generation;
+        status = step(arg);
+        db_leave(db);
+        if (status == EDB_CORRUPT)
+            status = mend_view(db, generation);
+        else
+            return status;
+        if (status != EDB_OK)
+            return status;
+    }
 }

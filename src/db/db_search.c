@@ -18,11 +18,12 @@
 enum { K_DEFAULT = 10 };
 
 static edb_status check_query(const edb_space *space, const float *queries, size_t n,
-                              const edb_search_options *options, struct index_query *out)
+                              const edb_search_options *given, struct index_query *out)
 {
-    if (options != NULL && options->struct_size != 0 && options->struct_size < sizeof *options)
-        return fail(EDB_INVALID, "edb_search: struct_size %zu; use EDB_SEARCH_OPTIONS_INIT",
-                    options->struct_size);
+    edb_search_options options;
+    edb_status status = db_struct_read(&db_struct_search_options, given, &options);
+    if (status != EDB_OK)
+        return status;
     size_t dims = space->spec.dims;
     if (dims == 0)
         return fail(EDB_INVALID, "space '%s' holds byte values, which have no distance",
@@ -32,13 +33,13 @@ static edb_status check_query(const edb_space *space, const float *queries, size
         if (bad < dims)
             return fail(EDB_INVALID, "element %zu of query %zu is NaN or infinite", bad, i);
     }
-    *out = (struct index_query){
-        .metric = (edb_metric)space->spec.metric, .dims = dims, .vectors = queries, .count = n};
-    if (options != NULL) {
-        out->k = options->k;
-        out->has_threshold = options->has_threshold != 0;
-        out->threshold = options->threshold;
-    }
+    *out = (struct index_query){.metric = (edb_metric)space->spec.metric,
+                                .dims = dims,
+                                .vectors = queries,
+                                .count = n,
+                                .k = options.k,
+                                .has_threshold = options.has_threshold != 0,
+                                .threshold = options.threshold};
     if (out->k == 0 && !out->has_threshold)
         out->k = K_DEFAULT;
     if (out->has_threshold && codec_vector_first_bad(&out->threshold, 1) == 0)
@@ -48,6 +49,9 @@ static edb_status check_query(const edb_space *space, const float *queries, size
 
 /* Rows on their way to the index. */
 struct block {
+    struct db_moment *moment;
+    uint64_t from; /* the block holds what was live from here on */
+    uint64_t next; /* where the one after it begins */
     uint64_t *rows;
     const float **vectors;
     size_t count;
@@ -58,7 +62,6 @@ static edb_status open_block(struct block *block, size_t capacity)
 {
     block->rows = memory_zeroed(capacity, sizeof *block->rows);
     block->vectors = memory_zeroed(capacity, sizeof *block->vectors);
-    block->count = 0;
     block->capacity = capacity;
     bool whole = block->rows != NULL && block->vectors != NULL;
     return whole ? EDB_OK : memory_failed(capacity * sizeof *block->rows);
@@ -70,65 +73,68 @@ static void close_block(struct block *block)
     memory_free((void *)block->vectors);
 }
 
-/* Locates rows from *next on until the block is full, with the view held still. */
-static edb_status fill_block(struct db_moment *moment, uint64_t *next, struct block *block)
+/* A step, with the view held still: locates rows until the block is full. */
+static edb_status fill_block(void *arg)
 {
-    edb_status status = db_enter(moment->space->db);
-    if (status != EDB_OK)
-        return status;
+    struct block *block = arg;
+    struct db_moment *moment = block->moment;
     block->count = 0;
-    while (block->count < block->capacity && status == EDB_OK) {
+    block->next = block->from;
+    while (block->count < block->capacity) {
         struct db_found found;
         const uint8_t *vector;
-        uint64_t row = db_moment_next(moment, *next);
-        *next = row;
+        uint64_t row = db_moment_next(moment, block->next);
+        block->next = row;
         if (row == moment->end)
             break;
-        status = db_moment_locate(moment, row, &found);
+        edb_status status = db_moment_locate(moment, row, &found);
         if (status == EDB_OK)
             status = db_vector(moment->space, &found, &vector);
         if (status != EDB_OK)
-            break;
+            return status;
         block->rows[block->count] = row;
         block->vectors[block->count++] = (const float *)(const void *)vector;
-        *next = row + 1;
+        block->next = row + 1;
     }
-    db_leave(moment->space->db);
-    return status;
+    return EDB_OK;
 }
 
-static edb_status scan(struct db_moment *moment, struct flat_search *search, struct block *block)
+static edb_status scan(struct flat_search *search, struct block *block)
 {
-    for (uint64_t next = 0; next < moment->end;) {
-        edb_status status = fill_block(moment, &next, block);
+    struct db_moment *moment = block->moment;
+    while (block->from < moment->end) {
+        edb_status status = db_with_view(moment->space->db, fill_block, block);
         struct index_block full = {block->rows, block->vectors, block->count};
         if (status == EDB_OK)
             status = flat_search_block(search, &full);
         if (status != EDB_OK)
             return status;
+        block->from = block->next;
     }
     return EDB_OK;
 }
 
-static edb_status search_once(edb_space *space, const struct index_query *query,
-                              edb_result **results_out)
+static edb_status search_space(edb_space *space, const struct index_query *query,
+                               edb_result **results_out)
 {
     struct flat_search *search = NULL;
-    struct block block = {0};
     struct db_moment moment = {0};
+    struct block block = {.moment = &moment};
     edb_status status = open_block(&block, flat_search_block_rows(query->dims));
     if (status == EDB_OK)
         status = flat_search_open(query, &search);
     if (status == EDB_OK)
         status = db_moment_open(space, &moment);
     if (status == EDB_OK)
-        status = scan(&moment, search, &block);
+        status = scan(search, &block);
     if (status == EDB_OK)
         status = flat_search_finish(search, results_out);
     db_moment_close(&moment);
     flat_search_close(search);
     close_block(&block);
-    return status == EDB_NOT_FOUND ? EDB_CORRUPT : status;
+    if (status == EDB_NOT_FOUND)
+        return fail(EDB_CORRUPT, "a row of space '%s' is lost", space->spec.name);
+    return status;
 }
 
 edb_status edb_search(edb_space *space, const float *queries, size_t n,
@@ -140,12 +146,5 @@ edb_status edb_search(edb_space *space, const float *queries, size_t n,
     if (space == NULL || results_out == NULL || (queries == NULL && n > 0))
         return fail(EDB_INVALID, "edb_search: an argument is NULL");
     edb_status status = check_query(space, queries, n, options, &query);
-    bool again = status == EDB_OK;
-    while (again) {
-        again = false;
-        status = search_once(space, &query, results_out);
-        if (status == EDB_CORRUPT)
-            status = db_retry(space->db, status, &again);
-    }
-    return status;
+    return status == EDB_OK ? search_space(space, &query, results_out) : status;
 }

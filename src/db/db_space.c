@@ -55,7 +55,10 @@ edb_status edb_space_open(edb *db, const edb_space_spec *given, edb_space **spac
         *space_out = NULL;
     if (db == NULL || given == NULL || space_out == NULL)
         return fail(EDB_INVALID, "edb_space_open: an argument is NULL");
-    edb_status status = space_check(given, &spec);
+    edb_space_spec own;
+    edb_status status = db_struct_read(&db_struct_space_spec, given, &own);
+    if (status == EDB_OK)
+        status = space_check(&own, &spec);
     edb_space *space = NULL;
     if (status == EDB_OK)
         status = lookup(db, spec.name, &space);
@@ -133,15 +136,17 @@ edb_status edb_space_describe(edb_space *space, edb_space_spec *spec_out)
 {
     if (space == NULL || spec_out == NULL)
         return fail(EDB_INVALID, "edb_space_describe: an argument is NULL");
+    edb_status status = db_check_fork(space->db);
+    if (status != EDB_OK)
+        return status;
     const struct spec *spec = &space->spec;
-    *spec_out = (edb_space_spec){.struct_size = sizeof *spec_out,
-                                 .name = spec->name,
-                                 .model = spec->model,
-                                 .revision = spec->revision,
-                                 .dims = spec->dims,
-                                 .metric = spec->metric,
-                                 .role = spec->role,
-                                 .element = spec->element,
-                                 .key_form = spec->key_form};
-    return EDB_OK;
+    edb_space_spec own = {.name = spec->name,
+                          .model = spec->model,
+                          .revision = spec->revision,
+                          .dims = spec->dims,
+                          .metric = spec->metric,
+                          .role = spec->role,
+                          .element = spec->element,
+                          .key_form = spec->key_form};
+    return db_struct_write(&db_struct_space_spec, &own, spec_out);
 }

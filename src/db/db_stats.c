@@ -25,40 +25,48 @@ static void add_space(edb_stats *stats, const edb_space *space)
         add_section(stats, space->rows.chunks[i].section);
 }
 
+/* With the view held still. */
+static edb_status fill_stats(const edb *db, edb_stats *stats)
+{
+    const struct store *store = db->store;
+    stats->used_bytes = store->end.offset;
+    stats->synced_bytes = atomic_load(&store->synced_to);
+    stats->sequence = store->end.sequence - 1;
+    stats->mapped_bytes = store_mapped_bytes(store);
+    stats->format_version = store->genesis.version;
+    memcpy(stats->uuid, store->genesis.uuid, sizeof stats->uuid);
+    for (uint32_t i = 0; i < db->space_count; i++)
+        add_space(stats, db->spaces[i]);
+    return store->io->size(store->file, &stats->file_bytes);
+}
+
 edb_status edb_stats_get(edb *db, edb_stats *stats_out)
 {
+    edb_stats stats = {0};
     if (db == NULL || stats_out == NULL)
         return fail(EDB_INVALID, "edb_stats_get: an argument is NULL");
-    if (stats_out->struct_size != 0 && stats_out->struct_size < sizeof *stats_out)
-        return fail(EDB_INVALID, "edb_stats_get: struct_size %zu", stats_out->struct_size);
-    memset(stats_out, 0, sizeof *stats_out);
-    stats_out->struct_size = sizeof *stats_out;
-    edb_status status = db_enter(db);
+    edb_status status = db_struct_write(&db_struct_stats, &stats, stats_out);
+    if (status == EDB_OK)
+        status = db_enter(db);
     if (status != EDB_OK)
         return status;
-    status = db->store->io->size(db->store->file, &stats_out->file_bytes);
-    stats_out->used_bytes = db->store->end.offset;
-    stats_out->synced_bytes = atomic_load(&db->store->synced_to);
-    stats_out->sequence = db->store->end.sequence - 1;
-    stats_out->mapped_bytes = store_mapped_bytes(db->store);
-    stats_out->format_version = db->store->genesis.version;
-    memcpy(stats_out->uuid, db->store->genesis.uuid, sizeof stats_out->uuid);
-    for (uint32_t i = 0; i < db->space_count; i++)
-        add_space(stats_out, db->spaces[i]);
+    status = fill_stats(db, &stats);
     db_leave(db);
-    return status;
+    return status == EDB_OK ? db_struct_write(&db_struct_stats, &stats, stats_out) : status;
 }
 
 edb_status edb_space_stats_get(edb_space *space, edb_space_stats *stats_out)
 {
     if (space == NULL || stats_out == NULL)
         return fail(EDB_INVALID, "edb_space_stats_get: an argument is NULL");
-    if (stats_out->struct_size != 0 && stats_out->struct_size < sizeof *stats_out)
-        return fail(EDB_INVALID, "edb_space_stats_get: struct_size %zu", stats_out->struct_size);
-    edb_status status = db_enter(space->db);
+    edb_space_stats stats = {0};
+    edb_status status = db_struct_write(&db_struct_space_stats, &stats, stats_out);
+    if (status == EDB_OK)
+        status = db_enter(space->db);
     if (status != EDB_OK)
         return status;
-    *stats_out = (edb_space_stats){sizeof *stats_out, space->next_row, space->live};
+    stats.rows = space->next_row;
+    stats.live = space->live;
     db_leave(space->db);
-    return EDB_OK;
+    return db_struct_write(&db_struct_space_stats, &stats, stats_out);
 }

@@ -118,8 +118,7 @@ static edb_status keep_change(edb_txn *txn, struct db_change *change)
 
 static edb_status add_change(edb_txn *txn, struct db_change *change)
 {
-    size_t bytes = change->key.count + change->text_bytes + change->metadata_bytes +
-                   change->vector_bytes + RECORD_BYTES;
+    size_t bytes = db_change_bytes(change);
     if (bytes > EDB_TXN_BYTES_MAX - txn->bytes)
         return fail(EDB_INVALID, "the transaction goes past %u bytes: commit it before adding more",
                     EDB_TXN_BYTES_MAX);
@@ -140,7 +139,7 @@ static edb_status check_belongs(const edb_txn *txn, const edb_space *space)
     if (space->db != txn->db)
         return fail(EDB_INVALID, "space '%s' belongs to another handle than the transaction",
                     space->spec.name);
-    return EDB_OK;
+    return db_check_fork(txn->db);
 }
 
 edb_status edb_txn_put(edb_txn *txn, edb_space *space, const void *key, size_t key_bytes,

@@ -1,11 +1,12 @@
 /* edb_verify: reads every frame from the first on and believes nothing.
  *
- *   1 next_frame        header, chain, payload; behind damage, the next header that verifies
- *   2 verify_group      every record, every vector
- *   3 verify_lookup     the index finds every record that is live, in its place
- *   4 verify_sections   every block of the sections in use
+ *   1 verify_sections   every block of the newest catalog's sections
+ *   2 verify_frames     header, chain, payload; behind damage, the next header that verifies
+ *   3 verify_group      every record, every vector
+ *   4 verify_lookup     the index finds every record that is live, in its place
  *
- * The view lock is held for a frame at a time: readers and writers go on. */
+ * The view lock is held for a section or a frame at a time: readers and writers go on. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +21,9 @@ struct verification {
     uint64_t end;
     uint64_t chain;
     uint64_t sequence;
-    bool chained;  /* false behind damage: what should come is not known */
-    uint64_t live; /* live records found */
+    bool chained;      /* false behind damage: what should come is not known */
+    uint64_t live;     /* live records found */
+    uint64_t expected; /* live records that the view speaks of */
     uint64_t asked_to;
 };
 
@@ -130,20 +132,33 @@ static void verify_group(struct verification *v, const struct store_frame *frame
     }
 }
 
-/* With the view lock held. */
-static void verify_next(struct verification *v)
+/* What could not be read tells nothing about the file: only damage is a finding. */
+static bool is_damage(edb_status status)
+{
+    return status == EDB_CORRUPT || status == EDB_FORMAT;
+}
+
+static void pass_damage(struct verification *v)
+{
+    uint64_t next = find_next_header(v, v->offset + FRAME_ALIGN);
+    report(v, v->offset, next - v->offset, "a frame is damaged or missing here");
+    v->report.bytes += next - v->offset;
+    v->offset = next;
+    v->chained = false;
+}
+
+/* With the view held still. */
+static edb_status verify_next(struct verification *v)
 {
     struct store_frame frame;
     store_read_ahead(v->db->store, v->offset, &v->asked_to);
     edb_status status = store_frame_at(v->db->store, v->offset, &frame);
-    if (status != EDB_OK) {
-        uint64_t next = find_next_header(v, v->offset + FRAME_ALIGN);
-        report(v, v->offset, next - v->offset, "a frame is damaged or missing here");
-        v->report.bytes += next - v->offset;
-        v->offset = next;
-        v->chained = false;
-        return;
+    if (is_damage(status)) {
+        pass_damage(v);
+        return EDB_OK;
     }
+    if (status != EDB_OK)
+        return status;
     check_chain(v, &frame.header);
     v->report.frames++;
     if (frame.header.type == FRAME_GROUP)
@@ -151,6 +166,7 @@ static void verify_next(struct verification *v)
     uint64_t next = frame_next(&frame.header);
     v->report.bytes += next - v->offset;
     v->offset = next;
+    return EDB_OK;
 }
 
 static void verify_blocks(struct verification *v, struct section *section)
@@ -165,33 +181,49 @@ static void verify_blocks(struct verification *v, struct section *section)
     }
 }
 
-/* The newest catalog's sections, whether the view could use them or not. */
-static edb_status verify_sections(struct verification *v)
+/* With the view held still. */
+static edb_status verify_section(struct verification *v, const struct catalog_section *entry)
 {
-    struct catalog catalog;
-    const struct anchor *anchor = &v->db->store->newest_catalog;
-    if (anchor->catalog == 0)
-        return EDB_OK;
-    edb_status status = db_read_catalog(v->db, anchor, &catalog);
-    for (uint32_t i = 0; i < catalog.section_count && status == EDB_OK; i++) {
-        struct section *section;
-        status = section_open(v->db->store, &catalog.sections[i], &section);
-        v->report.sections++;
-        if (status == EDB_OK)
-            verify_blocks(v, section);
-        else
-            report(v, catalog.sections[i].offset, catalog.sections[i].frame_bytes,
-                   "an index section is damaged; it will be rebuilt");
-        section_close(section);
-        if (status == EDB_CORRUPT)
-            status = EDB_OK;
-    }
-    catalog_close(&catalog);
-    return status == EDB_CORRUPT ? EDB_OK : status;
+    struct section *section;
+    edb_status status = section_open(v->db->store, entry, &section);
+    v->report.sections++;
+    if (status == EDB_OK)
+        verify_blocks(v, section);
+    else if (is_damage(status))
+        report(v, entry->offset, entry->frame_bytes,
+               "an index section is damaged; it will be rebuilt");
+    section_close(section);
+    return is_damage(status) ? EDB_OK : status;
 }
 
-/* How many rows the view says are live, to compare with what was found. Taken when nothing is being
- * added. */
+/* The sections of the newest catalog, whether the view could use them or not. */
+static edb_status verify_sections(struct verification *v, const struct catalog *catalog)
+{
+    edb_status status = EDB_OK;
+    for (uint32_t i = 0; i < catalog->section_count && status == EDB_OK; i++) {
+        status = db_enter(v->db);
+        if (status != EDB_OK)
+            return status;
+        status = verify_section(v, &catalog->sections[i]);
+        db_leave(v->db);
+    }
+    return status;
+}
+
+static edb_status verify_frames(struct verification *v)
+{
+    edb_status status = EDB_OK;
+    while (v->offset < v->end && status == EDB_OK) {
+        status = db_enter(v->db);
+        if (status != EDB_OK)
+            return status;
+        status = verify_next(v);
+        db_leave(v->db);
+    }
+    return status;
+}
+
+/* How many rows the view says are live. */
 static uint64_t count_live(const edb *db)
 {
     uint64_t live = 0;
@@ -200,53 +232,70 @@ static uint64_t count_live(const edb *db)
     return live;
 }
 
-static edb_status verify_all(struct verification *v)
+/* How far there is something to verify, and what should be found. A catalog that is damaged is met
+ * again among the frames. */
+static edb_status begin_verification(struct verification *v, struct catalog *catalog_out)
+{
+    edb *db = v->db;
+    memset(catalog_out, 0, sizeof *catalog_out);
+    edb_status status = db_enter(db);
+    if (status != EDB_OK)
+        return status;
+    if (db->store->newest_catalog.catalog != 0)
+        status = db_read_catalog(db, &db->store->newest_catalog, catalog_out);
+    v->end = db->store->end.offset;
+    v->expected = count_live(db);
+    if (atomic_load(&db->store->damaged))
+        report(v, v->end, 0, "the data ends here, before data that was synced");
+    db_leave(db);
+    return is_damage(status) ? EDB_OK : status;
+}
+
+/* The live records are compared when nothing was added meanwhile. */
+static edb_status end_verification(struct verification *v)
 {
     edb *db = v->db;
     edb_status status = db_enter(db);
     if (status != EDB_OK)
         return status;
-    status = verify_sections(v);
-    v->end = db->store->end.offset;
-    uint64_t live_before = count_live(db);
-    if (atomic_load(&db->store->damaged))
-        report(v, v->end, 0, "the data ends here, before data that was synced");
-    db_leave(db);
-    if (status != EDB_OK)
-        return status;
-    while (v->offset < v->end) {
-        status = db_enter(db);
-        if (status != EDB_OK)
-            return status;
-        verify_next(v);
-        db_leave(db);
-    }
-    status = db_enter(db);
-    if (status != EDB_OK)
-        return status;
-    if (db->store->end.offset == v->end && v->live != live_before)
+    if (db->store->end.offset == v->end && v->live != v->expected)
         report(v, 0, 0, "%llu records are live, but %llu were found",
-               (unsigned long long)live_before, (unsigned long long)v->live);
+               (unsigned long long)v->expected, (unsigned long long)v->live);
     db_leave(db);
     return EDB_OK;
+}
+
+static edb_status verify_all(struct verification *v)
+{
+    struct catalog catalog;
+    edb_status status = begin_verification(v, &catalog);
+    if (status == EDB_OK)
+        status = verify_sections(v, &catalog);
+    if (status == EDB_OK)
+        status = verify_frames(v);
+    if (status == EDB_OK)
+        status = end_verification(v);
+    catalog_close(&catalog);
+    return status;
 }
 
 edb_status edb_verify(edb *db, edb_verify_function *found, void *arg, edb_verify_report *report_out)
 {
     if (db == NULL)
         return fail(EDB_INVALID, "edb_verify: db is NULL");
-    if (report_out != NULL && report_out->struct_size != 0 &&
-        report_out->struct_size < sizeof *report_out)
-        return fail(EDB_INVALID, "edb_verify: struct_size %zu", report_out->struct_size);
     struct verification v = {.db = db, .found = found, .arg = arg, .offset = FIRST_FRAME_OFFSET};
-    v.report.struct_size = sizeof v.report;
+    edb_status status = EDB_OK;
+    if (report_out != NULL)
+        status = db_struct_write(&db_struct_verify_report, &v.report, report_out);
+    if (status != EDB_OK)
+        return status;
     struct store_position first = store_first_position(db->store);
     v.chain = first.chain;
     v.sequence = first.sequence;
     v.chained = true;
-    edb_status status = verify_all(&v);
+    status = verify_all(&v);
     if (report_out != NULL)
-        *report_out = v.report;
+        (void)db_struct_write(&db_struct_verify_report, &v.report, report_out);
     if (status == EDB_OK && v.report.problems > 0)
         return fail(EDB_CORRUPT, "%s: %llu problems were found", db->store->path,
                     (unsigned long long)v.report.problems);

@@ -1,6 +1,4 @@
 /* The right to write, and appending under it. Every writing call of the API goes through here. */
-#include <stdio.h>
-
 #include "db/db.h"
 
 /* Says why a handle cannot write, before anything is tried. */
@@ -64,10 +62,8 @@ static edb_status outcome_unknown(edb *db, edb_status status)
     if (status == EDB_OK || status == EDB_IO)
         return status;
     db->store->writer.poisoned = true;
-    char reason[400];
-    snprintf(reason, sizeof reason, "%s", edb_error_detail());
-    return fail(EDB_IO, "%s: the commit is in the file, but not known to be good: %s",
-                db->store->path, reason);
+    return fail(EDB_IO, "%s: what was written is in the file, but not known to be good: %s",
+                db->store->path, edb_error_detail());
 }
 
 edb_status db_append(edb *db, struct frame_draft *drafts, size_t count, bool durable)

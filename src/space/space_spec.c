@@ -30,9 +30,6 @@ static edb_status check_number(const char *field, uint32_t value, uint32_t most)
 edb_status space_check(const edb_space_spec *given, struct spec *out)
 {
     memset(out, 0, sizeof *out);
-    if (given->struct_size != 0 && given->struct_size < sizeof *given)
-        return fail(EDB_INVALID, "edb_space_open: struct_size %zu; use EDB_SPACE_SPEC_INIT",
-                    given->struct_size);
     const char *name = given->name != NULL ? given->name : "default";
     if (name[0] == '\0')
         return fail(EDB_INVALID, "the name of a space is empty; NULL means 'default'");
