@@ -25,9 +25,8 @@
  *             what went wrong and where; it is for people, never needed for control flow.
  * Options.    Option structs begin with `struct_size`. Set it with the _INIT macro (or leave it 0:
  *             then the fields of release 0.1 are read). A NULL options pointer means all defaults.
- *             0 is always a default. A
- *             program and a library of different releases get along: what the older side does not
- *             know is 0; asking an older library for more is EDB_INVALID.
+ *             0 is always a default. A program and a library of different releases get along: what
+ *             the older side does not know is 0; asking an older library for more is EDB_INVALID.
  * Durability. EDB_DURABLE: when the commit returns EDB_OK it survives kill -9, an operating system
  *             crash and power loss. EDB_LAZY (the default): it survives the death of the process;
  *             the newest commits may be lost at power loss, the file never is. Both: seen whole or
