@@ -204,8 +204,9 @@ edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector
 /* What a change counts towards EDB_TXN_BYTES_MAX. */
 size_t db_change_bytes(const struct db_change *change);
 
-/* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. */
-edb_status db_write_begin(edb *db);
+/* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. `durable`: a
+ * sync is going to follow; most of what it has to write is written before the lock is taken. */
+edb_status db_write_begin(edb *db, bool durable);
 void db_write_end(edb *db);
 
 /* Appends frames and applies them to the view. Between db_write_begin and db_write_end. */

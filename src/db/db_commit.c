@@ -200,11 +200,11 @@ edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durab
 {
     if (count == 0)
         return EDB_OK;
-    edb_status status = db_write_begin(db);
-    if (status != EDB_OK)
-        return status;
     bool durable =
         (durability == EDB_DEFAULT ? db->durability : (uint32_t)durability) == EDB_DURABLE;
+    edb_status status = db_write_begin(db, durable);
+    if (status != EDB_OK)
+        return status;
     status = commit_changes(db, changes, count, durable);
     db_write_end(db);
     return status;

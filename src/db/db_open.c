@@ -149,7 +149,7 @@ static edb_status finish_writing(edb *db)
         return EDB_OK;
     if (store->writer.poisoned || atomic_load(&store->damaged))
         return tell_unsynced(store);
-    edb_status status = db_write_begin(db);
+    edb_status status = db_write_begin(db, true);
     if (status != EDB_OK)
         return status;
     db_flush(db, true);

@@ -65,7 +65,7 @@ edb_status edb_space_open(edb *db, const edb_space_spec *given, edb_space **spac
     if (status != EDB_OK)
         return status;
     if (space == NULL) {
-        status = db_write_begin(db);
+        status = db_write_begin(db, db->durability == EDB_DURABLE);
         if (status != EDB_OK)
             return status;
         status = lookup(db, spec.name, &space);

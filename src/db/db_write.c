@@ -1,6 +1,9 @@
 /* The right to write, and appending under it. Every writing call of the API goes through here. */
 #include "db/db.h"
 
+/* A sync of more than this is begun before the file's lock is taken. */
+static const uint64_t sync_ahead_bytes = 16u << 20;
+
 /* Says why a handle cannot write, before anything is tried. */
 static edb_status check_may_write(const edb *db)
 {
@@ -12,8 +15,23 @@ static edb_status check_may_write(const edb *db)
     return EDB_OK;
 }
 
-/* Both locks within one wait. */
-static edb_status take_locks(edb *db)
+/* What lazy commits have left for a sync to write may take long: it is written while others can
+ * write, so that the file's lock is held for the rest only (19). No position moves by it: what it
+ * covers is durable after the sync under the lock. */
+static edb_status sync_ahead(edb *db)
+{
+    struct store *store = db->store;
+    os_rwlock_read(&db->view_lock);
+    uint64_t end = store->end.offset;
+    os_rwlock_unlock(&db->view_lock);
+    if (end < atomic_load(&store->synced_to) + sync_ahead_bytes)
+        return EDB_OK;
+    edb_status status = store_check_writable(store);
+    return status == EDB_OK ? store_sync_file(store) : status;
+}
+
+/* Both locks; waiting for them is bounded. */
+static edb_status take_locks(edb *db, bool durable)
 {
     const struct os_io *io = db->store->io;
     uint64_t begin = io->monotonic_ms();
@@ -23,7 +41,9 @@ static edb_status take_locks(edb *db)
                     db->store->path, db->busy_wait_ms);
     uint64_t waited = io->monotonic_ms() - begin;
     uint32_t left = waited < db->busy_wait_ms ? db->busy_wait_ms - (uint32_t)waited : 0;
-    edb_status status = store_lock(db->store, left);
+    edb_status status = durable ? sync_ahead(db) : EDB_OK;
+    if (status == EDB_OK)
+        status = store_lock(db->store, left);
     if (status != EDB_OK)
         os_mutex_unlock(&db->write_lock);
     else
@@ -31,11 +51,11 @@ static edb_status take_locks(edb *db)
     return status;
 }
 
-edb_status db_write_begin(edb *db)
+edb_status db_write_begin(edb *db, bool durable)
 {
     edb_status status = check_may_write(db);
     if (status == EDB_OK)
-        status = take_locks(db);
+        status = take_locks(db, durable);
     if (status != EDB_OK)
         return status;
     status = db_refresh(db); /* (21) */
@@ -104,7 +124,7 @@ edb_status edb_sync(edb *db)
 {
     if (db == NULL)
         return fail(EDB_INVALID, "edb_sync: db is NULL");
-    edb_status status = db_write_begin(db);
+    edb_status status = db_write_begin(db, true);
     if (status != EDB_OK)
         return status;
     status = db_make_durable(db);

@@ -270,7 +270,7 @@ static void test_child_keeps_no_lock_alive(void **state)
     pid_t parent = fork();
     if (parent == 0) {
         db = open_spaces(spaces);
-        if (db_write_begin(db) != EDB_OK)
+        if (db_write_begin(db, false) != EDB_OK)
             _exit(1);
         child = fork();
         if (child == 0)

@@ -67,7 +67,7 @@ static void hold(uint32_t hold_ms)
     edb_space *spaces[2];
     struct report ready = {.kind = REPORT_READY};
     edb *db = open_waiting(0, spaces);
-    if (db_write_begin(db) != EDB_OK)
+    if (db_write_begin(db, false) != EDB_OK)
         report_fault("%s", edb_error_detail());
     report_send(NULL, &ready);
     while (hold_ms == 0)
@@ -235,7 +235,7 @@ static void test_two_handles_of_one_process(void **state)
     (void)state;
     edb *db = open_waiting(WAIT_MS, spaces);
     edb *other = open_waiting(WAIT_MS, others);
-    assert_int_equal(db_write_begin(db), EDB_OK);
+    assert_int_equal(db_write_begin(db, false), EDB_OK);
     expect_busy(others[1], "another handle of this process");
     expect_busy(spaces[1], "another thread of this process");
     db_write_end(db);
