@@ -1,5 +1,6 @@
 /* embedcache embed: texts in, vectors kept. A text that is there is a hit and is never computed
- * again; the misses are embedded in batches, each a durable commit. */
+ * again, but only where the record's own text proves it; the misses are embedded in batches, each a
+ * durable commit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@
 #include "report_error.h"
 #include "text_style.h"
 
+/* What stands under a record's key. */
+enum standing { KEY_ABSENT, TEXT_SAME, TEXT_CHANGED };
+
 /* An embedding run that is under way. */
 struct embedding {
     const struct arguments *arguments;
@@ -24,6 +28,7 @@ struct embedding {
     uint64_t texts;
     uint64_t hits;
     uint64_t stored;
+    uint64_t changed; /* of those embedded: another text, or none, stood under the key */
     uint64_t skipped; /* empty lines, null texts */
 };
 
@@ -33,6 +38,9 @@ static int open_store(struct embedding *run);
 static int check_model(const struct cache *cache);
 static int embed_texts(struct embedding *run);
 static int take_record(struct embedding *run, const struct record *record);
+static edb_status look_up(struct embedding *run, const struct record *record,
+                          enum standing *standing_out);
+static enum standing compare_text(const struct record *record, const char *text, size_t bytes);
 static int embed_record(struct embedding *run, const struct record *record);
 static int commit_batch(struct embedding *run);
 static int sum_up(const struct embedding *run, double seconds, int code);
@@ -59,7 +67,9 @@ const struct command command_embed = {
     .details =
         "Each line is a text; its key is the text itself. Empty lines are passed over.\n"
         "Standard input is JSON lines when a member is named. Texts that are there are hits,\n"
-        "not computed again. The built-in embedder (" EMBEDDER_MODEL
+        "not computed again. With --key-field a hit needs the same text too: where another text,\n"
+        "or none, stands under the key, the record is embedded again and replaced. Metadata of a\n"
+        "hit stays as it was. The built-in embedder (" EMBEDDER_MODEL
         ") needs no model and no network. It is\n"
         "lexical: texts are near when they share words, not when they mean the same.\n\n"
         "  embedcache embed notes.edb --input notes.txt",
@@ -166,14 +176,39 @@ static int take_record(struct embedding *run, const struct record *record)
         return CODE_OK;
     }
     run->texts++;
-    edb_status status = EDB_OK;
-    if (!batch_has_key(&run->batch, record->key, record->key_bytes))
-        status = edb_contains(run->cache.space, record->key, record->key_bytes);
+    enum standing standing = KEY_ABSENT;
+    edb_status status = look_up(run, record, &standing);
+    if (status != EDB_OK)
+        return report_status(status, NULL);
+    run->hits += standing == TEXT_SAME;
+    run->changed += standing == TEXT_CHANGED;
+    return standing == TEXT_SAME ? CODE_OK : embed_record(run, record);
+}
+
+/* The key alone makes no hit: a text that was edited keeps its key. */
+static edb_status look_up(struct embedding *run, const struct record *record,
+                          enum standing *standing_out)
+{
+    const char *text;
+    size_t bytes;
+    if (batch_find_text(&run->batch, record, &text, &bytes)) {
+        *standing_out = compare_text(record, text, bytes);
+        return EDB_OK;
+    }
+    edb_view view;
+    edb_status status = edb_view_key(run->cache.space, record->key, record->key_bytes, &view);
     if (status == EDB_OK)
-        run->hits++;
-    if (status == EDB_NOT_FOUND)
-        return embed_record(run, record);
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+        *standing_out = compare_text(record, view.has_text ? view.text : NULL, view.text_bytes);
+    edb_view_release(&view);
+    return status == EDB_NOT_FOUND ? EDB_OK : status;
+}
+
+/* A record without a text (NULL) counts as changed: nothing says what its vector was made from. */
+static enum standing compare_text(const struct record *record, const char *text, size_t bytes)
+{
+    int is_same = text != NULL && bytes == record->text_bytes &&
+                  (bytes == 0 || memcmp(text, record->text, bytes) == 0);
+    return is_same ? TEXT_SAME : TEXT_CHANGED;
 }
 
 /* The embedder is made for the first miss: a run of hits does without. */
@@ -227,6 +262,8 @@ static void print_json(const struct embedding *run, double seconds)
     emit_count(&json, run->hits);
     emit_name(&json, "embedded");
     emit_count(&json, run->stored);
+    emit_name(&json, "changed");
+    emit_count(&json, run->changed);
     emit_name(&json, "skipped");
     emit_count(&json, run->skipped);
     emit_name(&json, "seconds");
@@ -241,6 +278,8 @@ static void print_counts(const struct embedding *run, FILE *file)
     fprintf(file, "%s texts: ", style_count(run->texts, count));
     fprintf(file, "%s hits, ", style_count(run->hits, count));
     fprintf(file, "%s embedded and stored", style_count(run->stored, count));
+    if (run->changed > 0)
+        fprintf(file, ", %s of them changed", style_count(run->changed, count));
     if (run->skipped > 0)
         fprintf(file, ", %s empty", style_count(run->skipped, count));
 }

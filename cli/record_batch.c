@@ -54,6 +54,18 @@ int batch_has_key(const struct batch *batch, const void *key, size_t bytes)
     return *find_slot(batch, key, bytes) != 0;
 }
 
+int batch_find_text(const struct batch *batch, const struct record *record, const char **text_out,
+                    size_t *bytes_out)
+{
+    uint32_t row = *find_slot(batch, record->key, record->key_bytes);
+    if (row == 0)
+        return 0;
+    const struct batch_piece *text = piece_of(batch, row - 1, TEXT);
+    *text_out = text->present ? batch->memory + text->at : NULL;
+    *bytes_out = text->bytes;
+    return 1;
+}
+
 int batch_add(struct batch *batch, const struct record *record)
 {
     int code = add_piece(batch, KEY, record->key, record->key_bytes);
@@ -63,9 +75,7 @@ int batch_add(struct batch *batch, const struct record *record)
         code = add_piece(batch, METADATA, record->metadata, record->metadata_bytes);
     if (code != CODE_OK)
         return code;
-    uint32_t *slot = find_slot(batch, record->key, record->key_bytes);
-    if (*slot == 0)
-        *slot = (uint32_t)batch->rows + 1;
+    *find_slot(batch, record->key, record->key_bytes) = (uint32_t)batch->rows + 1;
     batch->rows++;
     return CODE_OK;
 }

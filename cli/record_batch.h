@@ -24,7 +24,7 @@ struct batch {
     char *memory;
     size_t memory_used;
     size_t memory_capacity;
-    uint32_t *table; /* row + 1 of each key, hashed; 0 = empty */
+    uint32_t *table; /* newest row of each key + 1, hashed; 0 = empty */
     size_t table_mask;
     edb_key *keys; /* the last three are filled by batch_aim */
     edb_put_options *options;
@@ -41,6 +41,11 @@ int batch_is_full(const struct batch *batch);
 float *batch_next_vector(struct batch *batch);
 
 int batch_has_key(const struct batch *batch, const void *key, size_t bytes);
+
+/* Whether the record's key is there, and the text (NULL = none) of the newest row that has it,
+ * valid until the next batch_add. */
+int batch_find_text(const struct batch *batch, const struct record *record, const char **text_out,
+                    size_t *bytes_out);
 
 /* Adds a record (copied), whose vector has been written. A key that is there is added again. */
 int batch_add(struct batch *batch, const struct record *record);
