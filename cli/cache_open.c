@@ -5,8 +5,14 @@
 #include <string.h>
 
 #include "report_error.h"
+#include "text_style.h"
 
+static edb_status open_file(struct cache *cache, uint32_t flags);
+static int report_open(edb_status status);
+static int take_spec(struct cache *cache);
 static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish);
+static int check_names(const edb_space_spec *spec);
+static int check_name(const char *what, const char *name);
 
 struct space_wish space_wish_none(const struct arguments *arguments)
 {
@@ -28,46 +34,61 @@ struct space_wish space_wish_take(const struct arguments *arguments)
 
 int cache_open(struct cache *cache, const char *path, enum cache_access access)
 {
-    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
-    options.durability = EDB_DURABLE;
-    if (access == CACHE_READ)
-        options.flags = EDB_OPEN_READ_ONLY;
-    else if (access == CACHE_CHANGE)
-        options.flags = EDB_OPEN_EXISTING;
     memset(cache, 0, sizeof *cache);
     cache->path = path;
-    edb_status status = edb_open(path, &options, &cache->db);
-    if (status == EDB_NOT_FOUND)
-        return report_error(CODE_IO, "%s", edb_error_detail());
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    edb_status status =
+        open_file(cache, access == CACHE_READ ? EDB_OPEN_READ_ONLY : EDB_OPEN_EXISTING);
+    if (status == EDB_NOT_FOUND && access == CACHE_CREATE)
+        return CODE_OK;
+    return report_open(status);
 }
 
 int cache_find_space(struct cache *cache, const char *name)
 {
     edb_status status = edb_space_find(cache->db, name, &cache->space);
-    cache->spec.struct_size = sizeof cache->spec;
-    if (status == EDB_OK)
-        status = edb_space_describe(cache->space, &cache->spec);
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
 }
 
-int cache_make_space(struct cache *cache, const struct space_wish *wish)
+int cache_wish_space(struct cache *cache, const struct space_wish *wish)
 {
     edb_space_spec spec = EDB_SPACE_SPEC_INIT;
-    edb_status status = edb_space_find(cache->db, wish->name, &cache->space);
+    edb_status status = EDB_NOT_FOUND;
+    if (cache->db != NULL)
+        status = edb_space_find(cache->db, wish->name, &cache->space);
+    if (status != EDB_OK && status != EDB_NOT_FOUND)
+        return report_status(status, NULL);
     if (status == EDB_OK)
         status = edb_space_describe(cache->space, &spec);
-    else if (status == EDB_NOT_FOUND)
-        status = EDB_OK;
-    if (status != EDB_OK)
-        return report_status(status, NULL);
-    spec.name = wish->name;
+    spec.name = wish->name != NULL ? wish->name : "default";
     prefer_wish(&spec, wish);
-    status = edb_space_open(cache->db, &spec, &cache->space);
-    cache->spec.struct_size = sizeof cache->spec;
+    cache->spec = spec;
+    if (cache->space == NULL)
+        return check_names(&spec);
     if (status == EDB_OK)
-        status = edb_space_describe(cache->space, &cache->spec);
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+        status = edb_space_open(cache->db, &spec, &cache->space);
+    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
+}
+
+int cache_create(struct cache *cache)
+{
+    if (cache->space != NULL)
+        return CODE_OK;
+    edb_status status = EDB_OK;
+    if (cache->db == NULL)
+        status = open_file(cache, 0);
+    if (status != EDB_OK)
+        return report_open(status);
+    status = edb_space_open(cache->db, &cache->spec, &cache->space);
+    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
+}
+
+int cache_check_model(const struct cache *cache, const char *model, const char *way_out)
+{
+    if (strcmp(cache->spec.model, model) == 0 && cache->spec.dims > 0)
+        return CODE_OK;
+    return report_error(CODE_BAD_DATA,
+                        "space %s of %s holds vectors of model \"%s\", not of %s: %s",
+                        cache->spec.name, cache->path, cache->spec.model, model, way_out);
 }
 
 int cache_close(struct cache *cache, int code)
@@ -77,6 +98,29 @@ int cache_close(struct cache *cache, int code)
     if (status != EDB_OK && code == CODE_OK)
         return report_status(status, NULL);
     return code;
+}
+
+static edb_status open_file(struct cache *cache, uint32_t flags)
+{
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.durability = EDB_DURABLE;
+    options.flags = flags;
+    return edb_open(cache->path, &options, &cache->db);
+}
+
+/* A file that is not there is not "not found" as a key is: scripts tell the two apart. */
+static int report_open(edb_status status)
+{
+    if (status == EDB_NOT_FOUND)
+        return report_error(CODE_IO, "%s", edb_error_detail());
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+}
+
+static int take_spec(struct cache *cache)
+{
+    cache->spec.struct_size = sizeof cache->spec;
+    edb_status status = edb_space_describe(cache->space, &cache->spec);
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 
 static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish)
@@ -93,4 +137,28 @@ static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish)
         spec->role = (uint32_t)wish->role;
     if (wish->key_form != WISH_NONE)
         spec->key_form = (uint32_t)wish->key_form;
+}
+
+/* The library says the same, but only after the file is there. */
+static int check_names(const edb_space_spec *spec)
+{
+    if (spec->name[0] == '\0')
+        return report_error(CODE_BAD_DATA,
+                            "the name of a space is empty: leave --space away for \"default\"");
+    int code = check_name("name", spec->name);
+    if (code == CODE_OK)
+        code = check_name("model", spec->model);
+    return code == CODE_OK ? check_name("revision", spec->revision) : code;
+}
+
+static int check_name(const char *what, const char *name)
+{
+    size_t bytes = name != NULL ? strlen(name) : 0;
+    if (bytes > EDB_NAME_BYTES_MAX)
+        return report_error(CODE_BAD_DATA, "the %s of a space has %zu bytes: give at most %u", what,
+                            bytes, EDB_NAME_BYTES_MAX);
+    if (!text_is_utf8(name, bytes))
+        return report_error(CODE_BAD_DATA, "the %s of a space is not UTF-8: give it in UTF-8",
+                            what);
+    return CODE_OK;
 }

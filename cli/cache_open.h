@@ -10,14 +10,14 @@
 enum cache_access {
     CACHE_READ,   /* the file must exist; nothing is written */
     CACHE_CHANGE, /* the file must exist */
-    CACHE_CREATE  /* it is created when absent */
+    CACHE_CREATE  /* it may be absent; cache_create makes it */
 };
 
 struct cache {
     const char *path;
-    edb *db;
-    edb_space *space;
-    edb_space_spec spec; /* of `space` */
+    edb *db;             /* NULL: the file is not there yet */
+    edb_space *space;    /* NULL: not there yet */
+    edb_space_spec spec; /* of `space`, or of what cache_create will make */
 };
 
 enum { WISH_NONE = -1 };
@@ -44,8 +44,16 @@ struct space_wish space_wish_take(const struct arguments *arguments);
 int cache_open(struct cache *cache, const char *path, enum cache_access access);
 int cache_find_space(struct cache *cache, const char *name);
 
-/* Opens the wished space, creating it when absent. An existing space that differs is refused. */
-int cache_make_space(struct cache *cache, const struct space_wish *wish);
+/* Finds the wished space; one that is there and differs is refused. One that is absent is not made
+ * yet: cache->spec says what it will be, and the caller may complete it. */
+int cache_wish_space(struct cache *cache, const struct space_wish *wish);
+
+/* Makes the file and the space that are not there yet. Called when the first record is known to be
+ * good: refused data leaves nothing behind. */
+int cache_create(struct cache *cache);
+
+/* Refuses a space whose vectors are of another model; `way_out` ends the sentence. */
+int cache_check_model(const struct cache *cache, const char *model, const char *way_out);
 
 /* Closes; returns `code`, or what went wrong in closing when `code` is CODE_OK. */
 int cache_close(struct cache *cache, int code);

@@ -6,7 +6,6 @@
 #include "report_error.h"
 
 static int create(const struct arguments *arguments);
-static int is_there(struct cache *cache, const char *name);
 static void print_space(const struct cache *cache, int existed);
 
 static const struct option options[] = {
@@ -38,17 +37,14 @@ static int create(const struct arguments *arguments)
         return report_error(CODE_USAGE, "create needs the size of the vectors: --dims 1536");
     wish.dims = (int)option_count(arguments, "dims", 0);
     int code = cache_open(&cache, arguments->operands[0], CACHE_CREATE);
-    int existed = code == CODE_OK && is_there(&cache, wish.name);
     if (code == CODE_OK)
-        code = cache_make_space(&cache, &wish);
+        code = cache_wish_space(&cache, &wish);
+    int existed = cache.space != NULL;
+    if (code == CODE_OK)
+        code = cache_create(&cache);
     if (code == CODE_OK && !report_is_quiet())
         print_space(&cache, existed);
     return cache_close(&cache, code);
-}
-
-static int is_there(struct cache *cache, const char *name)
-{
-    return edb_space_find(cache->db, name, &cache->space) == EDB_OK;
 }
 
 static void print_space(const struct cache *cache, int existed)

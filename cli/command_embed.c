@@ -35,7 +35,6 @@ struct embedding {
 static int embed(const struct arguments *arguments);
 static int open_input(struct embedding *run);
 static int open_store(struct embedding *run);
-static int check_model(const struct cache *cache);
 static int embed_texts(struct embedding *run);
 static int take_record(struct embedding *run, const struct record *record);
 static edb_status look_up(struct embedding *run, const struct record *record,
@@ -118,34 +117,20 @@ static int open_input(struct embedding *run)
 static int open_store(struct embedding *run)
 {
     struct space_wish wish = space_wish_none(run->arguments);
-    int code = cache_open(&run->cache, run->arguments->operands[0], CACHE_CREATE);
-    if (code != CODE_OK)
-        return code;
     if (option_given(run->arguments, "dims"))
         wish.dims = (int)option_count(run->arguments, "dims", 0);
-    if (edb_space_find(run->cache.db, wish.name, &run->cache.space) == EDB_OK) {
-        code = cache_find_space(&run->cache, wish.name);
-        code = code == CODE_OK ? check_model(&run->cache) : code;
-    } else {
-        wish.model = EMBEDDER_MODEL;
-        wish.dims = wish.dims == WISH_NONE ? EMBEDDER_DIMS : wish.dims;
+    int code = cache_open(&run->cache, run->arguments->operands[0], CACHE_CREATE);
+    if (code == CODE_OK)
+        code = cache_wish_space(&run->cache, &wish);
+    if (code != CODE_OK)
+        return code;
+    if (run->cache.space == NULL) {
+        run->cache.spec.model = EMBEDDER_MODEL;
+        run->cache.spec.dims = wish.dims == WISH_NONE ? EMBEDDER_DIMS : (uint32_t)wish.dims;
     }
-    if (code == CODE_OK)
-        code = cache_make_space(&run->cache, &wish);
+    code = cache_check_model(&run->cache, EMBEDDER_MODEL, "choose another with --space");
     size_t rows_max = (size_t)option_count(run->arguments, "batch", BATCH_ROWS);
-    if (code == CODE_OK)
-        code = batch_open(&run->batch, run->cache.spec.dims, rows_max);
-    return code;
-}
-
-static int check_model(const struct cache *cache)
-{
-    if (strcmp(cache->spec.model, EMBEDDER_MODEL) == 0 && cache->spec.dims > 0)
-        return CODE_OK;
-    return report_error(CODE_BAD_DATA,
-                        "space %s of %s holds vectors of model \"%s\", not of " EMBEDDER_MODEL
-                        ": choose another with --space",
-                        cache->spec.name, cache->path, cache->spec.model);
+    return code == CODE_OK ? batch_open(&run->batch, run->cache.spec.dims, rows_max) : code;
 }
 
 static int embed_texts(struct embedding *run)
@@ -165,7 +150,8 @@ static int embed_texts(struct embedding *run)
     progress_end(&run->progress);
     if (code != CODE_OK && code != CODE_END)
         return code;
-    return commit_batch(run);
+    code = commit_batch(run);
+    return code == CODE_OK && !interrupt_caught() ? cache_create(&run->cache) : code;
 }
 
 static int take_record(struct embedding *run, const struct record *record)
@@ -195,6 +181,8 @@ static edb_status look_up(struct embedding *run, const struct record *record,
         *standing_out = compare_text(record, text, bytes);
         return EDB_OK;
     }
+    if (run->cache.space == NULL)
+        return EDB_OK;
     edb_view view;
     edb_status status = edb_view_key(run->cache.space, record->key, record->key_bytes, &view);
     if (status == EDB_OK)
@@ -226,6 +214,9 @@ static int commit_batch(struct embedding *run)
 {
     if (run->batch.rows == 0)
         return CODE_OK;
+    int code = cache_create(&run->cache);
+    if (code != CODE_OK)
+        return code;
     edb_status status = batch_store(&run->batch, run->cache.space);
     if (status != EDB_OK)
         return report_status(status, "these texts are not stored");

@@ -158,7 +158,7 @@ static int open_store(struct import *import)
     wish.dims = (int)import->array.dims;
     int code = cache_open(&import->cache, import->arguments->operands[0], CACHE_CREATE);
     if (code == CODE_OK)
-        code = cache_make_space(&import->cache, &wish);
+        code = cache_wish_space(&import->cache, &wish);
     size_t rows_max = (size_t)option_count(import->arguments, "batch", BATCH_ROWS);
     if (code == CODE_OK)
         code = batch_open(&import->batch, import->array.dims, rows_max);
@@ -184,6 +184,8 @@ static int store_rows(struct import *import)
         progress_show(&import->progress, import->stored);
     }
     progress_end(&import->progress);
+    if (code == CODE_OK && import->stored == import->array.rows)
+        code = cache_create(&import->cache);
     if (code == CODE_OK && import->stored == import->array.rows) {
         double seconds = progress_seconds() - started;
         if (option_given(import->arguments, "json"))
@@ -234,6 +236,9 @@ static int next_record(struct import *import, struct record *record)
 
 static int commit_batch(struct import *import)
 {
+    int code = cache_create(&import->cache);
+    if (code != CODE_OK)
+        return code;
     edb_status status = batch_store(&import->batch, import->cache.space);
     if (status != EDB_OK) {
         char rows[96];
@@ -256,6 +261,8 @@ static edb_status count_known(struct import *import, const struct record *record
         import->duplicates++;
         return EDB_OK;
     }
+    if (import->cache.space == NULL)
+        return EDB_OK;
     edb_status status = edb_contains(import->cache.space, record->key, record->key_bytes);
     if (status == EDB_NOT_FOUND)
         return EDB_OK;

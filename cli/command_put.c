@@ -6,6 +6,7 @@
 
 #include "cache_open.h"
 #include "commands.h"
+#include "metadata_check.h"
 #include "report_error.h"
 #include "vector_read.h"
 
@@ -19,6 +20,7 @@ struct content {
 
 static int put(const struct arguments *arguments);
 static int read_content(const struct arguments *arguments, struct content *content);
+static int check_beside(const struct arguments *arguments);
 static int store(struct cache *cache, const struct arguments *arguments,
                  const struct content *content);
 
@@ -54,9 +56,13 @@ static int put(const struct arguments *arguments)
     int code = read_content(arguments, &content);
     wish.dims = (int)content.dims;
     if (code == CODE_OK)
+        code = check_beside(arguments);
+    if (code == CODE_OK)
         code = cache_open(&cache, arguments->operands[0], CACHE_CREATE);
     if (code == CODE_OK)
-        code = cache_make_space(&cache, &wish);
+        code = cache_wish_space(&cache, &wish);
+    if (code == CODE_OK)
+        code = cache_create(&cache);
     if (code == CODE_OK)
         code = store(&cache, arguments, &content);
     free(content.vector);
@@ -84,6 +90,18 @@ static int read_content(const struct arguments *arguments, struct content *conte
             CODE_USAGE,
             "put needs a vector: --vector '[0.1, 0.2]', --vector-file or standard input");
     return vector_from_stdin(&content->vector, &content->dims);
+}
+
+/* Text and metadata, before there is a file. */
+static int check_beside(const struct arguments *arguments)
+{
+    char phrase[METADATA_PHRASE_BYTES];
+    const char *text = option_text(arguments, "text");
+    const char *metadata = option_text(arguments, "metadata");
+    if (text != NULL && strlen(text) > EDB_TEXT_BYTES_MAX)
+        return report_error(CODE_BAD_DATA, "--text is too long: at most 16,777,216 bytes are kept");
+    const char *wrong = metadata != NULL ? metadata_wrong_text(metadata, phrase) : NULL;
+    return wrong == NULL ? CODE_OK : report_error(CODE_BAD_DATA, "--metadata: %s", wrong);
 }
 
 static int store(struct cache *cache, const struct arguments *arguments,

@@ -115,15 +115,12 @@ static int answer_queries(struct search *search)
 static int answer_text(struct search *search, const char *text)
 {
     const edb_space_spec *spec = &search->cache.spec;
-    if (strcmp(spec->model, EMBEDDER_MODEL) != 0)
-        return report_error(
-            CODE_BAD_DATA,
-            "space %s holds vectors of model \"%s\", and --text is embedded by " EMBEDDER_MODEL
-            ": embed the text with that model and give --vector or --vectors",
-            spec->name, spec->model);
+    int code = cache_check_model(&search->cache, EMBEDDER_MODEL,
+                                 "embed the text with that model and give --vector or --vectors");
+    if (code != CODE_OK)
+        return code;
     struct embedder *embedder = embedder_open(spec->dims);
     float *query = malloc(spec->dims * sizeof *query);
-    int code = CODE_OK;
     if (embedder == NULL || query == NULL) {
         code = report_no_memory();
     } else {

@@ -9,7 +9,6 @@
 #include "text_style.h"
 
 static void separate(struct emitter *json);
-static int is_utf8(const unsigned char *text, size_t bytes);
 static void write_quoted(FILE *file, const unsigned char *text, size_t bytes);
 static int reads_back(float value, int digits, char out[DECIMAL_BYTES]);
 
@@ -71,7 +70,7 @@ void emit_ready(struct emitter *json, const char *text)
 
 int emit_bytes(struct emitter *json, const void *bytes, size_t count)
 {
-    if (!is_utf8(bytes, count)) {
+    if (!text_is_utf8(bytes, count)) {
         emit_base64(json, bytes, count);
         return 1;
     }
@@ -134,17 +133,6 @@ static void separate(struct emitter *json)
     if (json->needs_comma)
         fputs(", ", json->file);
     json->needs_comma = 1;
-}
-
-static int is_utf8(const unsigned char *text, size_t bytes)
-{
-    for (size_t at = 0; at < bytes;) {
-        size_t length = style_utf8_length(text + at, bytes - at);
-        if (length == 0)
-            return 0;
-        at += length;
-    }
-    return 1;
 }
 
 static void write_quoted(FILE *file, const unsigned char *text, size_t bytes)

@@ -2,11 +2,13 @@
  * named here. */
 #include "record_read.h"
 
+#include <embedcache.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "metadata_check.h"
 #include "report_error.h"
 
 static void forget_line(struct record_reader *reader);
@@ -16,6 +18,7 @@ static int take_key(struct record_reader *reader, struct record *record);
 static int take_text(struct record_reader *reader, struct record *record);
 static int take_metadata(struct record_reader *reader, struct record *record);
 static json_t *rest_of_object(const struct record_reader *reader);
+static const char *metadata_name(const struct record_reader *reader);
 static json_t *member_of(const struct record_reader *reader, const char *name);
 static int refuse_line(const struct record_reader *reader, const char *field, const char *wrong);
 
@@ -124,6 +127,9 @@ static int take_text(struct record_reader *reader, struct record *record)
     if (json_is_string(text)) {
         record->text = json_string_value(text);
         record->text_bytes = json_string_length(text);
+        if (record->text_bytes > EDB_TEXT_BYTES_MAX)
+            return refuse_line(reader, reader->fields.text,
+                               "is too long: a text has at most 16,777,216 bytes");
         return CODE_OK;
     }
     if (text != NULL && !json_is_null(text))
@@ -171,18 +177,15 @@ static int take_metadata(struct record_reader *reader, struct record *record)
         json_decref(metadata);
         return CODE_OK;
     }
-    if (!json_is_object(metadata)) {
-        json_decref(metadata);
-        return refuse_line(reader, reader->fields.metadata,
-                           "is no object: metadata is a JSON object or null");
-    }
-    reader->metadata = json_dumps(metadata, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    reader->metadata =
+        json_dumps(metadata, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    record->metadata = reader->metadata;
+    record->metadata_bytes = reader->metadata != NULL ? strlen(reader->metadata) : 0;
+    const char *wrong = metadata_wrong(metadata, record->metadata_bytes);
     json_decref(metadata);
     if (reader->metadata == NULL)
         return report_no_memory();
-    record->metadata = reader->metadata;
-    record->metadata_bytes = strlen(reader->metadata);
-    return CODE_OK;
+    return wrong == NULL ? CODE_OK : refuse_line(reader, metadata_name(reader), wrong);
 }
 
 /* A new object, or NULL when nothing is left. */
@@ -197,6 +200,11 @@ static json_t *rest_of_object(const struct record_reader *reader)
         return rest;
     json_decref(rest);
     return NULL;
+}
+
+static const char *metadata_name(const struct record_reader *reader)
+{
+    return reader->fields.metadata_is_rest ? "the rest" : reader->fields.metadata;
 }
 
 static json_t *member_of(const struct record_reader *reader, const char *name)

@@ -115,6 +115,18 @@ size_t style_utf8_length(const unsigned char *text, size_t bytes)
     return point < smallest[length] || point > 0x10ffff || is_surrogate ? 0 : length;
 }
 
+int text_is_utf8(const void *text, size_t bytes)
+{
+    const unsigned char *at = text;
+    for (size_t i = 0; i < bytes;) {
+        size_t length = style_utf8_length(at + i, bytes - i);
+        if (length == 0)
+            return 0;
+        i += length;
+    }
+    return 1;
+}
+
 static int colour_wanted(FILE *file)
 {
     const char *refused = getenv("NO_COLOR");

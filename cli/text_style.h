@@ -40,4 +40,7 @@ void style_first_line(FILE *file, const char *text, size_t bytes, size_t columns
 /* Length of the UTF-8 sequence that starts at `text`; 0 when it is not valid. */
 size_t style_utf8_length(const unsigned char *text, size_t bytes);
 
+/* Whether all of it is valid UTF-8. */
+int text_is_utf8(const void *text, size_t bytes);
+
 #endif

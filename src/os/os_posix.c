@@ -386,9 +386,14 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
         *address_out = address;
         return EDB_OK;
     }
+    if (errno == ENOMEM)
+        return fail(EDB_NO_MEMORY,
+                    "%s needs %llu MiB of address space, more than this process may still have: "
+                    "raise its limit (ulimit -v)",
+                    posix->name, (unsigned long long)bytes >> 20);
     char text[OS_EXPLAIN_BYTES];
-    return fail(errno == ENOMEM ? EDB_NO_MEMORY : EDB_IO, "cannot map %llu bytes of %s: %s",
-                (unsigned long long)bytes, posix->name, os_posix_explain(errno, text));
+    return fail(EDB_IO, "cannot map %llu bytes of %s: %s", (unsigned long long)bytes, posix->name,
+                os_posix_explain(errno, text));
 }
 
 static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)

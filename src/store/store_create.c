@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "store/store.h"
+#include "store/store_map.h"
 
 static edb_status fill_identity(struct genesis *genesis)
 {
@@ -42,6 +43,14 @@ static edb_status write_image(struct os_file *file, const uint8_t *image, size_t
     return status;
 }
 
+/* A file that this process could not open afterwards is not made. */
+static edb_status check_openable(const char *path, struct os_file *file)
+{
+    edb_status status = store_map_try(file);
+    return status == EDB_OK ? EDB_OK
+                            : fail(status, "%s is not created: %s", path, edb_error_detail());
+}
+
 edb_status store_create(const char *path, uint32_t mode)
 {
     const struct os_io *io = os_current();
@@ -60,6 +69,8 @@ edb_status store_create(const char *path, uint32_t mode)
     fill_slots(&genesis, image);
     genesis_encode(&genesis, image + GENESIS_OFFSET);
     status = write_image(file, image, bytes);
+    if (status == EDB_OK)
+        status = check_openable(path, file);
     if (status == EDB_OK)
         status = io->publish(temporary, path);
     if (status == EDB_OK)

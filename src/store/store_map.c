@@ -54,6 +54,15 @@ edb_status store_map_open(struct store *store)
     return add_segment(store, 0, reach > size ? reach : size);
 }
 
+edb_status store_map_try(struct os_file *file)
+{
+    const uint8_t *address;
+    edb_status status = file->io->map(file, 0, segment_bytes_min, &address);
+    if (status == EDB_OK)
+        file->io->unmap(file, address, segment_bytes_min);
+    return status;
+}
+
 static const uint8_t *find_segment(const struct store_map *map, uint64_t offset, uint64_t bytes)
 {
     int count = atomic_load_explicit(&map->count, memory_order_acquire);

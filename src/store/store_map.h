@@ -9,6 +9,9 @@
 
 edb_status store_map_open(struct store *store);
 
+/* Whether store_map_open would find the address space for a new file: maps and unmaps it. */
+edb_status store_map_try(struct os_file *file);
+
 /* Makes one segment hold all of [offset, offset + bytes), which lies in the file. Needs the view
  * lock, exclusive. */
 edb_status store_map_cover(struct store *store, uint64_t offset, uint64_t bytes);
