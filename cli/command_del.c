@@ -14,6 +14,7 @@ enum { MISSING_NAMED_MAX = 10 };
 struct deletion {
     struct cache cache;
     struct batch batch;
+    struct record_reader listed; /* of --keys */
     uint64_t deleted;
     uint64_t missing;
 };
@@ -37,7 +38,9 @@ const struct command command_del = {
     .operands = "FILE KEY...",
     .summary = "Deletes keys",
     .details =
-        "Keys that are not there are named and make the exit code 1; the others are deleted.\n\n"
+        "Keys that are not there are named and make the exit code 1; the others are deleted.\n"
+        "Line ends, LF or CR LF, are no part of a key. Lines that are no text are named, passed\n"
+        "over, and make the exit code 3.\n\n"
         "  embedcache del cache.edb hello\n"
         "  embedcache del cache.edb --keys old-keys.txt",
     .options = options,
@@ -66,6 +69,7 @@ static int del(const struct arguments *arguments)
     if (code == CODE_OK)
         code = sum_up(&deletion);
     batch_close(&deletion.batch);
+    record_close(&deletion.listed);
     return cache_close(&deletion.cache, code);
 }
 
@@ -85,15 +89,16 @@ static int delete_listed(struct deletion *deletion, const struct arguments *argu
     const char *path = option_text(arguments, "keys");
     const char *field = option_text(arguments, "key-field");
     struct record_fields fields = {field != NULL ? field : "key", NULL, NULL, 0, 1};
-    struct record_reader reader;
     struct record record;
-    int code = record_open(&reader, path, field != NULL || record_is_json_name(path), &fields);
+    int is_json = field != NULL || record_is_json_name(path);
+    int code = record_open(&deletion->listed, path, is_json, &fields);
     while (code == CODE_OK) {
-        code = record_next(&reader, &record);
+        code = record_next(&deletion->listed, &record);
         if (code == CODE_OK)
             code = take_key(deletion, &record);
+        else if (code == CODE_REFUSED)
+            code = CODE_OK;
     }
-    record_close(&reader);
     return code == CODE_END ? CODE_OK : code;
 }
 
@@ -143,11 +148,15 @@ static int sum_up(const struct deletion *deletion)
 {
     char deleted[STYLE_COUNT_BYTES];
     char missing[STYLE_COUNT_BYTES];
+    char refused[STYLE_COUNT_BYTES];
     if (!report_is_quiet()) {
         printf("%s deleted", style_count(deletion->deleted, deleted));
         if (deletion->missing > 0)
             printf(", %s not there", style_count(deletion->missing, missing));
+        if (deletion->listed.lines.refused > 0)
+            printf(", %s refused", style_count(deletion->listed.lines.refused, refused));
         putchar('\n');
     }
-    return deletion->missing > 0 ? CODE_NOT_FOUND : CODE_OK;
+    int code = line_sum_up(&deletion->listed.lines);
+    return code == CODE_OK && deletion->missing > 0 ? CODE_NOT_FOUND : code;
 }

@@ -65,6 +65,8 @@ const struct command command_embed = {
     .summary = "Embeds texts that are not there yet, with the built-in embedder",
     .details =
         "Each line is a text; its key is the text itself. Empty lines are passed over.\n"
+        "A line end, LF or CR LF, is no part of a text. A line that is no text (not UTF-8, too\n"
+        "long, no valid JSON) is named and passed over, and makes the exit code 3.\n"
         "Standard input is JSON lines when a member is named. Texts that are there are hits,\n"
         "not computed again. With --key-field a hit needs the same text too: where another text,\n"
         "or none, stands under the key, the record is embedded again and replaced. Metadata of a\n"
@@ -145,13 +147,17 @@ static int embed_texts(struct embedding *run)
             code = take_record(run, &record);
         if (code == CODE_OK && batch_is_full(&run->batch))
             code = commit_batch(run);
+        if (code == CODE_REFUSED)
+            code = CODE_OK;
         progress_show(&run->progress, run->texts);
     }
     progress_end(&run->progress);
+    /* What came before a failure is good. */
+    int stored = commit_batch(run);
     if (code != CODE_OK && code != CODE_END)
         return code;
-    code = commit_batch(run);
-    return code == CODE_OK && !interrupt_caught() ? cache_create(&run->cache) : code;
+    int is_whole = run->input.lines.refused == 0 && !interrupt_caught();
+    return stored == CODE_OK && is_whole ? cache_create(&run->cache) : stored;
 }
 
 static int take_record(struct embedding *run, const struct record *record)
@@ -215,14 +221,13 @@ static int commit_batch(struct embedding *run)
     if (run->batch.rows == 0)
         return CODE_OK;
     int code = cache_create(&run->cache);
-    if (code != CODE_OK)
-        return code;
-    edb_status status = batch_store(&run->batch, run->cache.space);
-    if (status != EDB_OK)
-        return report_status(status, "these texts are not stored");
-    run->stored += run->batch.rows;
+    if (code == CODE_OK) {
+        edb_status status = batch_store(&run->batch, run->cache.space);
+        code = status == EDB_OK ? CODE_OK : report_status(status, "these texts are not stored");
+    }
+    run->stored += code == CODE_OK ? run->batch.rows : 0;
     batch_clear(&run->batch);
-    return CODE_OK;
+    return code;
 }
 
 static int sum_up(const struct embedding *run, double seconds, int code)
@@ -240,7 +245,8 @@ static int sum_up(const struct embedding *run, double seconds, int code)
         print_counts(run, file);
         fprintf(file, ", %s\n", style_seconds(seconds, count));
     }
-    return interrupt_caught() ? CODE_INTERRUPTED : CODE_OK;
+    code = line_sum_up(&run->input.lines);
+    return interrupt_caught() ? CODE_INTERRUPTED : code;
 }
 
 static void print_json(const struct embedding *run, double seconds)
@@ -257,6 +263,8 @@ static void print_json(const struct embedding *run, double seconds)
     emit_count(&json, run->changed);
     emit_name(&json, "skipped");
     emit_count(&json, run->skipped);
+    emit_name(&json, "refused");
+    emit_count(&json, run->input.lines.refused);
     emit_name(&json, "seconds");
     emit_real(&json, (float)seconds);
     emit_end(&json, '}');
@@ -273,4 +281,6 @@ static void print_counts(const struct embedding *run, FILE *file)
         fprintf(file, ", %s of them changed", style_count(run->changed, count));
     if (run->skipped > 0)
         fprintf(file, ", %s empty", style_count(run->skipped, count));
+    if (run->input.lines.refused > 0)
+        fprintf(file, ", %s refused", style_count(run->input.lines.refused, count));
 }

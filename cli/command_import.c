@@ -167,7 +167,7 @@ static int open_store(struct import *import)
             record_open(&import->keys, import->keys_path, import->keys_are_json, &import->fields);
     struct record passed;
     for (uint64_t i = 0; i < import->row && import->keys_path != NULL && code == CODE_OK; i++)
-        code = record_next(&import->keys, &passed);
+        code = next_record(import, &passed);
     return code == CODE_OK ? npy_skip_rows(&import->array, import->row) : code;
 }
 
@@ -220,8 +220,8 @@ static int next_record(struct import *import, struct record *record)
     memset(record, 0, sizeof *record);
     if (import->keys_path != NULL) {
         int code = record_next(&import->keys, record);
-        if (code == CODE_END)
-            return report_error(CODE_BAD_DATA, "%s became shorter while it was read",
+        if (code == CODE_END || code == CODE_REFUSED)
+            return report_error(CODE_BAD_DATA, "%s was changed while it was read",
                                 import->keys_path);
         if (code != CODE_OK)
             return code;

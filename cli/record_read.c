@@ -13,6 +13,8 @@
 
 static void forget_line(struct record_reader *reader);
 static int next_filled_line(struct record_reader *reader, const char **line_out, size_t *bytes_out);
+static int take_line(struct record_reader *reader, const char *line, size_t bytes,
+                     struct record *record);
 static int parse_object(struct record_reader *reader, const char *line, size_t bytes);
 static int take_key(struct record_reader *reader, struct record *record);
 static int take_text(struct record_reader *reader, struct record *record);
@@ -20,7 +22,7 @@ static int take_metadata(struct record_reader *reader, struct record *record);
 static json_t *rest_of_object(const struct record_reader *reader);
 static const char *metadata_name(const struct record_reader *reader);
 static json_t *member_of(const struct record_reader *reader, const char *name);
-static int refuse_line(const struct record_reader *reader, const char *field, const char *wrong);
+static int refuse_member(struct record_reader *reader, const char *field, const char *wrong);
 
 int record_is_json_name(const char *path)
 {
@@ -46,13 +48,8 @@ int record_next(struct record_reader *reader, struct record *record_out)
     int code = next_filled_line(reader, &line, &bytes);
     if (code != CODE_OK)
         return code;
-    if (!reader->is_json) {
-        record_out->key = line;
-        record_out->key_bytes = bytes;
-        record_out->text = reader->fields.key_needed ? NULL : line;
-        record_out->text_bytes = reader->fields.key_needed ? 0 : bytes;
-        return CODE_OK;
-    }
+    if (!reader->is_json)
+        return take_line(reader, line, bytes, record_out);
     code = parse_object(reader, line, bytes);
     if (code == CODE_OK)
         code = take_text(reader, record_out);
@@ -82,7 +79,21 @@ int record_count(const char *path, int is_json, const struct record_fields *fiel
     }
     record_close(&reader);
     *count_out = count;
-    return code == CODE_END ? CODE_OK : code;
+    return code == CODE_END ? CODE_OK : code == CODE_REFUSED ? CODE_BAD_DATA : code;
+}
+
+static int take_line(struct record_reader *reader, const char *line, size_t bytes,
+                     struct record *record)
+{
+    int is_text = !reader->fields.key_needed;
+    if (is_text && bytes > EDB_TEXT_BYTES_MAX)
+        return line_refuse(&reader->lines, "it has %zu bytes: a text has at most 16,777,216",
+                           bytes);
+    record->key = line;
+    record->key_bytes = bytes;
+    record->text = is_text ? line : NULL;
+    record->text_bytes = is_text ? bytes : 0;
+    return CODE_OK;
 }
 
 static void forget_line(struct record_reader *reader)
@@ -111,13 +122,11 @@ static int parse_object(struct record_reader *reader, const char *line, size_t b
     json_error_t error;
     reader->object = json_loadb(line, bytes, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
     if (reader->object == NULL)
-        return report_error(CODE_BAD_DATA, "%s, line %" PRIu64 ": no valid JSON: %s at column %d",
-                            reader->lines.name, reader->lines.line, error.text, error.column);
+        return line_refuse(&reader->lines, "no valid JSON: %s at column %d", error.text,
+                           error.column);
     if (!json_is_object(reader->object))
-        return report_error(CODE_BAD_DATA,
-                            "%s, line %" PRIu64
-                            ": not a JSON object: write {\"key\": ...} on each line",
-                            reader->lines.name, reader->lines.line);
+        return line_refuse(&reader->lines, "not a JSON object: write {\"%s\": ...} on each line",
+                           reader->fields.key_needed ? "key" : "text");
     return CODE_OK;
 }
 
@@ -128,15 +137,15 @@ static int take_text(struct record_reader *reader, struct record *record)
         record->text = json_string_value(text);
         record->text_bytes = json_string_length(text);
         if (record->text_bytes > EDB_TEXT_BYTES_MAX)
-            return refuse_line(reader, reader->fields.text,
-                               "is too long: a text has at most 16,777,216 bytes");
+            return refuse_member(reader, reader->fields.text,
+                                 "is too long: a text has at most 16,777,216 bytes");
         return CODE_OK;
     }
     if (text != NULL && !json_is_null(text))
-        return refuse_line(reader, reader->fields.text, "is no string: give a string or null");
+        return refuse_member(reader, reader->fields.text, "is no string: give a string or null");
     if (text == NULL && !reader->fields.key_needed)
-        return refuse_line(reader, reader->fields.text,
-                           "is not there: name the text with --text-field");
+        return refuse_member(reader, reader->fields.text,
+                             "is not there: name the text with --text-field");
     return CODE_OK;
 }
 
@@ -149,8 +158,8 @@ static int take_key(struct record_reader *reader, struct record *record)
     }
     json_t *key = member_of(reader, reader->fields.key);
     if (key == NULL)
-        return refuse_line(reader, reader->fields.key,
-                           "is not there: name the key with --key-field");
+        return refuse_member(reader, reader->fields.key,
+                             "is not there: name the key with --key-field");
     if (json_is_integer(key)) {
         snprintf(reader->number, sizeof reader->number, "%" JSON_INTEGER_FORMAT,
                  json_integer_value(key));
@@ -159,8 +168,8 @@ static int take_key(struct record_reader *reader, struct record *record)
         return CODE_OK;
     }
     if (!json_is_string(key))
-        return refuse_line(reader, reader->fields.key,
-                           "is no string: a key is a string or a whole number");
+        return refuse_member(reader, reader->fields.key,
+                             "is no string: a key is a string or a whole number");
     record->key = json_string_value(key);
     record->key_bytes = json_string_length(key);
     return CODE_OK;
@@ -185,7 +194,7 @@ static int take_metadata(struct record_reader *reader, struct record *record)
     json_decref(metadata);
     if (reader->metadata == NULL)
         return report_no_memory();
-    return wrong == NULL ? CODE_OK : refuse_line(reader, metadata_name(reader), wrong);
+    return wrong == NULL ? CODE_OK : refuse_member(reader, metadata_name(reader), wrong);
 }
 
 /* A new object, or NULL when nothing is left. */
@@ -212,8 +221,7 @@ static json_t *member_of(const struct record_reader *reader, const char *name)
     return name == NULL ? NULL : json_object_get(reader->object, name);
 }
 
-static int refuse_line(const struct record_reader *reader, const char *field, const char *wrong)
+static int refuse_member(struct record_reader *reader, const char *field, const char *wrong)
 {
-    return report_error(CODE_BAD_DATA, "%s, line %" PRIu64 ": \"%s\" %s", reader->lines.name,
-                        reader->lines.line, field, wrong);
+    return line_refuse(&reader->lines, "\"%s\" %s", field, wrong);
 }

@@ -44,13 +44,14 @@ int record_open(struct record_reader *reader, const char *path, int is_json,
                 const struct record_fields *fields);
 
 /* The next record, valid until the next call. In a .txt the line is the key (key_needed) or key and
- * text; empty lines of JSON are skipped. CODE_OK, CODE_END or a reported code that names the
- * line. */
+ * text; empty lines of JSON are skipped. CODE_OK, CODE_END, CODE_REFUSED (the line was named, the
+ * next one may be good) or a reported code. */
 int record_next(struct record_reader *reader, struct record *record_out);
 
 void record_close(struct record_reader *reader);
 
-/* Reads the whole file for its number of records, checking each. */
+/* Reads the whole file for its number of records, checking each. The first that is refused ends it:
+ * CODE_BAD_DATA. */
 int record_count(const char *path, int is_json, const struct record_fields *fields,
                  uint64_t *count_out);
 

@@ -13,7 +13,9 @@ enum {
     CODE_BUSY = 4,
     CODE_IO = 5,
     CODE_INTERRUPTED = 130,
-    CODE_END = -1 /* between functions only: no more input. Never an exit code */
+    /* Between functions only, never exit codes. */
+    CODE_END = -1,    /* no more input */
+    CODE_REFUSED = -2 /* this line is refused and reported; the next one may be good */
 };
 
 /* Prints "embedcache: <sentence>" on stderr and returns `code`. The sentence says what is wrong and

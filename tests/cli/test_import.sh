@@ -53,7 +53,7 @@ npy array.npy '<f4' 3x2
 printf 'a\nb\r\n' >keys.txt
 printf ' c ' >>keys.txt
 expect 0 import keys.edb array.npy --keys keys.txt
-expect 0 get keys.edb a $'b\r' ' c '
+expect 0 get keys.edb a b ' c '
 cat >keys.jsonl <<'JSON'
 {"key": "x", "text": "first", "metadata": {"n": 1.5, "list": [1, "two", null]}, "more": true}
 {"key": 17, "text": null, "metadata": null}
