@@ -381,7 +381,8 @@ EDB_API edb_status edb_view_row(edb_space *space, uint64_t row, edb_view *view_o
 /* Gives a view back. Clears it; a cleared or zeroed view, and NULL, are allowed. */
 EDB_API void edb_view_release(edb_view *view);
 
-/* The view's metadata as JSON text.
+/* The view's metadata as compact JSON text. Members keep their order, numbers their value; how they
+ * were spelled is forgotten (1e3 comes back as 1000.0).
  *
  * json_out  library-owned (free with edb_free); NULL when the record has none.
  *

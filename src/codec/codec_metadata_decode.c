@@ -130,7 +130,7 @@ static edb_status read_item(struct reader *reader, bool is_object, unsigned dept
     if (is_object) {
         edb_status status = read_string(reader, true);
         if (status == EDB_OK)
-            status = put(reader, ": ");
+            status = put(reader, ":");
         if (status != EDB_OK)
             return status;
     }
@@ -153,7 +153,7 @@ static edb_status read_container(struct reader *reader, bool is_object, unsigned
     edb_status status = put(reader, is_object ? "{" : "[");
     /* Each item takes a byte at least, so the count is bounded by the length. */
     for (uint32_t i = 0; status == EDB_OK && i < count; i++) {
-        status = i > 0 ? put(reader, ", ") : EDB_OK;
+        status = i > 0 ? put(reader, ",") : EDB_OK;
         if (status == EDB_OK)
             status = read_item(reader, is_object, depth + 1);
     }

@@ -49,7 +49,7 @@ static void fill_value(int space, int key, uint8_t version, struct value *out)
     fill_vector(space, key, version, out->vector);
     out->options = (edb_put_options)EDB_PUT_OPTIONS_INIT;
     snprintf(out->text, sizeof out->text, "version %u of %d", version, key);
-    snprintf(out->metadata, sizeof out->metadata, "{\"version\": %u}", version);
+    snprintf(out->metadata, sizeof out->metadata, "{\"version\":%u}", version);
     if (key % 3 == 0)
         out->options.text = out->text;
     if (key % 4 == 0)
@@ -325,7 +325,7 @@ static void view(struct stage *stage, int space, int key)
         char *json = NULL;
         edb_status decoded = edb_view_metadata_json(&view, &json);
         judge_read(stage, decoded, "metadata");
-        snprintf(expected, sizeof expected, "{\"version\": %u}",
+        snprintf(expected, sizeof expected, "{\"version\":%u}",
                  (unsigned)((const float *)view.vector)[1]);
         if (decoded == EDB_OK && key % 4 == 0 && (json == NULL || strcmp(json, expected) != 0))
             stage_wrong(stage, "view: key %d has other metadata", key);

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char short_json[] = "{\"i\": 7}";
+static const char short_json[] = "{\"i\":7}";
 static const char long_json[] =
-    "{\"a\": 1, \"b\": [true, false, null, \"\xc3\xa9\"], \"c\": 0.5, \"d\": {\"e\": -2}}";
+    "{\"a\":1,\"b\":[true,false,null,\"\xc3\xa9\"],\"c\":0.5,\"d\":{\"e\":-2}}";
 
 edb_space_spec golden_spec(int space)
 {

@@ -79,8 +79,8 @@ static void invent(int space, int key, int version, struct sample_value *value)
     if (value->has_text && (key + version) % 7 != 0)
         snprintf(value->text, sizeof value->text, "text %d/%d/%d", space, key, version);
     if ((key + version) % 4 == 0)
-        snprintf(value->metadata, sizeof value->metadata, "{\"key\": %d, \"tags\": [%d, null]%s}",
-                 key, version, key % 8 == 0 ? ", \"w\": 0.5" : "");
+        snprintf(value->metadata, sizeof value->metadata, "{\"key\":%d,\"tags\":[%d,null]%s}", key,
+                 version, key % 8 == 0 ? ",\"w\":0.5" : "");
 }
 
 /* Makes the next version of a key and the arguments that put it. */

@@ -87,7 +87,7 @@ bool stamped_has_metadata(uint64_t stamp)
 
 void stamped_metadata(uint64_t stamp, char json[STAMPED_TEXT_BYTES])
 {
-    snprintf(json, STAMPED_TEXT_BYTES, "{\"stamp\": %" PRIu64 "}", stamp);
+    snprintf(json, STAMPED_TEXT_BYTES, "{\"stamp\":%" PRIu64 "}", stamp);
 }
 
 static bool metadata_is_right(const edb_view *view, uint64_t stamp)

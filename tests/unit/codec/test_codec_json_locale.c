@@ -52,7 +52,7 @@ static void test_every_double_comes_back(void **state)
     }
 }
 
-static const char json[] = "{\"a\": [0.5, -1.25e-07, 3.0, 12345.678, 1e+22, 7]}";
+static const char json[] = "{\"a\":[0.5,-1.25e-07,3.0,12345.678,1e+22,7]}";
 
 static void check_text(const struct buffer *encoded)
 {

@@ -64,16 +64,16 @@ static void test_documented_text(void **state)
     (void)state;
     static const char *const pairs[][2] = {
         {"{}", "{}"},
-        {" {\t\"a\" :1,\"b\":[ true,false , null ] }\n", "{\"a\": 1, \"b\": [true, false, null]}"},
-        {"{\"z\":{},\"a\":[],\"\":[[]]}", "{\"z\": {}, \"a\": [], \"\": [[]]}"},
+        {" {\t\"a\" :1,\"b\":[ true,false , null ] }\n", "{\"a\":1,\"b\":[true,false,null]}"},
+        {"{\"z\":{},\"a\":[],\"\":[[]]}", "{\"z\":{},\"a\":[],\"\":[[]]}"},
         {"{\"n\":[1,1.0,-0,-0.0,1e3,0.1,1e22,1E-7]}",
-         "{\"n\": [1, 1.0, 0, -0.0, 1000.0, 0.1, 1e+22, 1e-07]}"},
+         "{\"n\":[1,1.0,0,-0.0,1000.0,0.1,1e+22,1e-07]}"},
         {"{\"n\":[9223372036854775807,-9223372036854775808]}",
-         "{\"n\": [9223372036854775807, -9223372036854775808]}"},
+         "{\"n\":[9223372036854775807,-9223372036854775808]}"},
         {"{\"n\":[1.7976931348623157e308,5e-324,0.30000000000000004]}",
-         "{\"n\": [1.7976931348623157e+308, 5e-324, 0.30000000000000004]}"},
+         "{\"n\":[1.7976931348623157e+308,5e-324,0.30000000000000004]}"},
         {"{\"s\":\"\\u00e4\\ud83c\\udf33\\/\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f\\u007f\"}",
-         "{\"s\": \"\xc3\xa4\xf0\x9f\x8c\xb3/\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f\x7f\"}"},
+         "{\"s\":\"\xc3\xa4\xf0\x9f\x8c\xb3/\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f\x7f\"}"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         char *text = there_and_back(pairs[i][0], strlen(pairs[i][0]));
@@ -128,13 +128,33 @@ static void test_largest(void **state)
     free(json);
 }
 
+/* What was read can be stored again, also at the limit. */
+static void test_read_is_stored_again(void **state)
+{
+    (void)state;
+    static const char *const items[] = {"0,", "[],", "[0],", "\"\",", "{\"\":0},", "1.5,", "true,"};
+    char *json = malloc(EDB_METADATA_BYTES_MAX);
+    assert_non_null(json);
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        size_t bytes = strlen(items[i]);
+        size_t count = (size_t)snprintf(json, EDB_METADATA_BYTES_MAX, "{\"\":[");
+        for (; count + bytes + 2 <= EDB_METADATA_BYTES_MAX; count += bytes)
+            memcpy(json + count, items[i], bytes);
+        memcpy(json + count - 1, "]}", 2);
+        char *text = there_and_back(json, count + 1);
+        assert_int_equal(strlen(text), count + 1);
+        assert_memory_equal(text, json, count + 1);
+        memory_free(text);
+    }
+    free(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_values),
-        cmocka_unit_test(test_documented_text),
-        cmocka_unit_test(test_documented_bytes),
-        cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_random_values),        cmocka_unit_test(test_documented_text),
+        cmocka_unit_test(test_documented_bytes),     cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_read_is_stored_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
