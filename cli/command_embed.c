@@ -28,8 +28,9 @@ struct embedding {
     uint64_t texts;
     uint64_t hits;
     uint64_t stored;
-    uint64_t changed; /* of those embedded: another text, or none, stood under the key */
-    uint64_t skipped; /* empty lines, null texts */
+    uint64_t changed;  /* of those embedded: another text, or none, stood under the key */
+    uint64_t wordless; /* of those embedded: nothing in them that the embedder reads */
+    uint64_t skipped;  /* empty lines, null texts */
 };
 
 static int embed(const struct arguments *arguments);
@@ -65,6 +66,7 @@ const struct command command_embed = {
     .summary = "Embeds texts that are not there yet, with the built-in embedder",
     .details =
         "Each line is a text; its key is the text itself. Empty lines are passed over.\n"
+        "A text without a word (\"!!!\") is kept with a vector of zeros: every score is 0.\n"
         "A line end, LF or CR LF, is no part of a text. A line that is no text (not UTF-8, too\n"
         "long, no valid JSON) is named and passed over, and makes the exit code 3.\n"
         "Standard input is JSON lines when a member is named. Texts that are there are hits,\n"
@@ -212,7 +214,9 @@ static int embed_record(struct embedding *run, const struct record *record)
         run->embedder = embedder_open(run->cache.spec.dims);
     if (run->embedder == NULL)
         return report_no_memory();
-    embedder_embed(run->embedder, record->text, record->text_bytes, batch_next_vector(&run->batch));
+    int has_words = embedder_embed(run->embedder, record->text, record->text_bytes,
+                                   batch_next_vector(&run->batch));
+    run->wordless += !has_words;
     return batch_add(&run->batch, record);
 }
 
@@ -261,6 +265,8 @@ static void print_json(const struct embedding *run, double seconds)
     emit_count(&json, run->stored);
     emit_name(&json, "changed");
     emit_count(&json, run->changed);
+    emit_name(&json, "wordless");
+    emit_count(&json, run->wordless);
     emit_name(&json, "skipped");
     emit_count(&json, run->skipped);
     emit_name(&json, "refused");
@@ -279,6 +285,8 @@ static void print_counts(const struct embedding *run, FILE *file)
     fprintf(file, "%s embedded and stored", style_count(run->stored, count));
     if (run->changed > 0)
         fprintf(file, ", %s of them changed", style_count(run->changed, count));
+    if (run->wordless > 0)
+        fprintf(file, ", %s of them without a word", style_count(run->wordless, count));
     if (run->skipped > 0)
         fprintf(file, ", %s empty", style_count(run->skipped, count));
     if (run->input.lines.refused > 0)

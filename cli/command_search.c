@@ -27,6 +27,7 @@ static int search(const struct arguments *arguments);
 static int take_options(struct search *search);
 static int answer_queries(struct search *search);
 static int answer_text(struct search *search, const char *text);
+static int refuse_text(const char *text);
 static int answer_list(struct search *search, const char *list);
 static int answer_array(struct search *search, const char *path);
 static int check_dims(const struct search *search, const char *source, uint32_t dims);
@@ -124,12 +125,19 @@ static int answer_text(struct search *search, const char *text)
     if (embedder == NULL || query == NULL) {
         code = report_no_memory();
     } else {
-        embedder_embed(embedder, text, strlen(text), query);
-        code = answer(search, query, 1);
+        int has_words = embedder_embed(embedder, text, strlen(text), query);
+        code = has_words ? answer(search, query, 1) : refuse_text(text);
     }
     embedder_close(embedder);
     free(query);
     return code;
+}
+
+/* Its vector is all zeros, and everything is equally far from that. */
+static int refuse_text(const char *text)
+{
+    return report_error(
+        CODE_USAGE, "--text \"%s\" has no word in it: ask with a word, letters or digits", text);
 }
 
 static int answer_list(struct search *search, const char *list)

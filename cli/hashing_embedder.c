@@ -77,7 +77,7 @@ struct embedder *embedder_open(uint32_t dims)
     return NULL;
 }
 
-void embedder_embed(struct embedder *embedder, const char *text, size_t bytes, float *vector_out)
+int embedder_embed(struct embedder *embedder, const char *text, size_t bytes, float *vector_out)
 {
     const unsigned char *at = (const unsigned char *)text;
     const unsigned char *end = at + bytes;
@@ -95,6 +95,7 @@ void embedder_embed(struct embedder *embedder, const char *text, size_t bytes, f
     }
     fold_features(embedder);
     normalise(embedder, vector_out);
+    return before->characters > 0;
 }
 
 void embedder_close(struct embedder *embedder)

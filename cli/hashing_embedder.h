@@ -4,10 +4,11 @@
  * when they mean the same. What it computes is fixed for ever under this name, on every machine,
  * bit for bit:
  *
- * 1. Words. A-Z become a-z. A word is a run of letters and digits of ASCII and of any characters
- *    from U+0080 on, except U+0080-U+00BF, U+2000-U+206F and U+3000-U+303F, which separate like
- *    other ASCII does. A byte that is no valid UTF-8 is a character of its own. Runs are cut after
- *    64 characters.
+ * 1. Words. A-Z become a-z; no other character changes: É and é, Д and д, Σ and σ are different,
+ *    and so are the spellings of é as one character and as e with a combining accent. A word is a
+ *    run of letters and digits of ASCII and of any characters from U+0080 on, except U+0080-U+00BF,
+ *    U+2000-U+206F and U+3000-U+303F, which separate like other ASCII does. A byte that is no valid
+ *    UTF-8 is a character of its own. Runs are cut after 64 characters.
  * 2. Features. Each word (weight 48), each two words that follow each other (24), and each piece of
  *    3, 4 and 5 characters of "<word>" (8). A function word ("the", "of", ... and ASCII words
  *    shorter than three) has an eighth of the weights of word and pieces; a pair has an eighth when
@@ -38,9 +39,9 @@ struct embedder;
 /* NULL when there is no memory. 8 MiB, whatever the texts. */
 struct embedder *embedder_open(uint32_t dims);
 
-/* The vector of one text into `vector_out` (dims floats, length 1, or 0 for a text without
- * words). */
-void embedder_embed(struct embedder *embedder, const char *text, size_t bytes, float *vector_out);
+/* The vector of one text into `vector_out` (dims floats, length 1, or 0 for a text without words).
+ * Returns whether there was a word. */
+int embedder_embed(struct embedder *embedder, const char *text, size_t bytes, float *vector_out);
 
 /* NULL is allowed. */
 void embedder_close(struct embedder *embedder);

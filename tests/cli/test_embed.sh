@@ -34,7 +34,7 @@ cat >texts.jsonl <<'JSON'
 {"text": "", "id": 3}
 JSON
 expect 0 embed json.edb --input texts.jsonl --key-field id
-says '2 texts: 0 hits, 2 embedded and stored, 1 empty'
+says '2 texts: 0 hits, 2 embedded and stored, 1 of them without a word, 1 empty'
 expect 0 get json.edb 1 --json
 same record "$(member out '(d["text"], d["metadata"])')" "('first', {'lang': 'en'})"
 expect 0 get json.edb 3 --json
@@ -60,6 +60,29 @@ complains 100
 expect 0 embed notes.edb --input texts.txt --dims 100 --space hundred
 expect 0 search notes.edb --text 'one text' --space hundred -k 1 --json
 same 'the nearest of a text is itself' "$(member out 'd[0]["hits"][0]["key"]')" 'one text'
+
+# Only A-Z have another case; a letter with an accent is one character or two, as it was written.
+vector()
+{
+    embedcache embed case.edb --input - -q <<<"$1"
+    embedcache get case.edb "$1" --json >record
+    member record 'd["vector"]'
+}
+same 'ASCII letters' "$(vector 'ZEBRA Crossing')" "$(vector 'zebra crossing')"
+for pair in 'École école' 'МОСКВА москва' 'ΣΟΦΊΑ σοφία' $'caf\u00e9 cafe\u0301'; do
+    [ "$(vector "${pair% *}")" != "$(vector "${pair#* }")" ] || fail "$pair: one vector for two spellings"
+done
+
+# A text without a word has a vector of zeros, which is told; it is no question.
+printf '!!!\n   \n-\nword\n' >wordless.txt
+expect 0 embed wordless.edb --input wordless.txt
+says '4 texts: 0 hits, 4 embedded and stored, 3 of them without a word'
+expect 0 embed wordless.edb --input wordless.txt --json
+same 'counts of hits' "$(member out '(d["hits"], d["wordless"])')" '(4, 0)'
+for text in '' '!!!' ' ' '–'; do
+    expect 2 search wordless.edb --text "$text"
+    complains 'no word'
+done
 
 # A long text, digested as a key, is a hit the second time.
 python3 -c 'print("word " * 30000)' >long.txt
