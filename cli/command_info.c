@@ -4,16 +4,16 @@
 
 #include "commands.h"
 #include "file_figures.h"
-#include "report_error.h"
 #include "text_style.h"
 
 static int info(const struct arguments *arguments);
-static int write_json(struct cache *cache, const edb_stats *stats);
-static int print_file(struct cache *cache, const edb_stats *stats);
+static void write_file(struct emitter *json, const char *path, const edb_stats *stats);
+static void print_file(const char *path, const edb_stats *stats);
 static void print_space(const edb_space_spec *spec, const edb_space_stats *stats);
+static void print_model(const edb_space_spec *spec);
+static void print_bold(const char *name);
 
 static const struct option options[] = {
-
     OPTION_JSON,
     OPTIONS_COMMON,
 };
@@ -31,77 +31,70 @@ const struct command command_info = {
 
 static int info(const struct arguments *arguments)
 {
-    struct cache cache;
-    edb_stats stats = {.struct_size = sizeof stats};
-    int code = cache_open(&cache, arguments->operands[0], CACHE_READ);
-    if (code == CODE_OK) {
-        edb_status status = edb_stats_get(cache.db, &stats);
-        code = status == EDB_OK ? CODE_OK : report_status(status, NULL);
-    }
-    if (code == CODE_OK)
-        code = option_given(arguments, "json") ? write_json(&cache, &stats)
-                                               : print_file(&cache, &stats);
-    return cache_close(&cache, code);
+    static const struct figures_view view = {write_file, print_file, print_space};
+    return figures_show(arguments, &view);
 }
 
-static int write_json(struct cache *cache, const edb_stats *stats)
+static void write_file(struct emitter *json, const char *path, const edb_stats *stats)
 {
-    struct emitter json = EMITTER(stdout);
     char uuid[UUID_BYTES];
     figures_uuid(stats, uuid);
-    emit_begin(&json, '{');
-    emit_name(&json, "file");
-    emit_bytes(&json, cache->path, strlen(cache->path));
-    emit_name(&json, "format_version");
-    emit_count(&json, stats->format_version);
-    emit_name(&json, "uuid");
-    emit_text(&json, uuid);
-    emit_name(&json, "file_bytes");
-    emit_count(&json, stats->file_bytes);
-    emit_name(&json, "live");
-    emit_count(&json, stats->live);
-    int code = figures_write_spaces(&json, cache);
-    emit_end(&json, '}');
-    putchar('\n');
-    return code;
+    emit_name(json, "file");
+    emit_bytes(json, path, strlen(path));
+    emit_name(json, "format_version");
+    emit_count(json, stats->format_version);
+    emit_name(json, "uuid");
+    emit_text(json, uuid);
+    emit_name(json, "file_bytes");
+    emit_count(json, stats->file_bytes);
+    emit_name(json, "live");
+    emit_count(json, stats->live);
 }
 
-static int print_file(struct cache *cache, const edb_stats *stats)
+static void print_file(const char *path, const edb_stats *stats)
 {
-    edb_space_spec spec;
-    edb_space_stats figures;
     char text[STYLE_COUNT_BYTES];
     char uuid[UUID_BYTES];
     figures_uuid(stats, uuid);
-    printf("%s%s%s\n", style_begin(stdout, STYLE_BOLD), cache->path, style_end(stdout));
-    printf("  format   %u\n", stats->format_version);
+    print_bold(path);
+    printf("\n  format   %u\n", stats->format_version);
     printf("  size     %s\n", style_bytes(stats->file_bytes, text));
     printf("  uuid     %s\n", uuid);
-    int code = CODE_OK;
-    for (size_t i = 0; code == CODE_OK; i++) {
-        code = figures_space(cache, i, &spec, &figures);
-        if (code == CODE_OK)
-            print_space(&spec, &figures);
-    }
-    return code == CODE_END ? CODE_OK : code;
 }
 
 static void print_space(const edb_space_spec *spec, const edb_space_stats *stats)
 {
     char text[STYLE_COUNT_BYTES];
     char word[16];
-    printf("space %s%s%s\n", style_begin(stdout, STYLE_BOLD), spec->name, style_end(stdout));
+    fputs("space ", stdout);
+    print_bold(spec->name);
     if (spec->dims == 0)
-        printf("  holds    %s opaque values\n", style_count(stats->live, text));
+        printf("\n  holds    %s opaque values\n", style_count(stats->live, text));
     else
-        printf("  holds    %s vectors of %u dims\n", style_count(stats->live, text), spec->dims);
+        printf("\n  holds    %s vectors of %u dims\n", style_count(stats->live, text), spec->dims);
     if (spec->model[0] != '\0')
-        printf("  model    %s%s%s\n", spec->model, spec->revision[0] != '\0' ? ", revision " : "",
-               spec->revision);
+        print_model(spec);
     if (spec->dims > 0)
         printf("  metric   %s\n", figures_word(METRIC_WORDS, spec->metric, word));
     if (spec->role != EDB_ROLE_NONE)
         printf("  role     %s\n", figures_word(ROLE_WORDS, spec->role, word));
     if (spec->key_form != EDB_KEY_BYTES)
         printf("  keys     %s\n", figures_word(KEY_FORM_WORDS, spec->key_form, word));
+}
+
+static void print_model(const edb_space_spec *spec)
+{
+    fputs("  model    ", stdout);
+    style_print_name(stdout, spec->model);
+    if (spec->revision[0] != '\0')
+        fputs(", revision ", stdout);
+    style_print_name(stdout, spec->revision);
+    putchar('\n');
+}
+
+static void print_bold(const char *name)
+{
+    fputs(style_begin(stdout, STYLE_BOLD), stdout);
+    style_print_name(stdout, name);
+    fputs(style_end(stdout), stdout);
 }

@@ -5,7 +5,6 @@
 
 #include "commands.h"
 #include "file_figures.h"
-#include "report_error.h"
 #include "text_style.h"
 
 /* One figure: where it stands in edb_stats, and what it is called. */
@@ -18,8 +17,9 @@ struct figure {
 
 static int stats(const struct arguments *arguments);
 static uint64_t value_of(const edb_stats *stats, const struct figure *figure);
-static int write_json(struct cache *cache, const edb_stats *stats);
-static int print_figures(struct cache *cache, const edb_stats *stats);
+static void write_file(struct emitter *json, const char *path, const edb_stats *stats);
+static void print_file(const char *path, const edb_stats *stats);
+static void print_space(const edb_space_spec *spec, const edb_space_stats *stats);
 
 static const struct figure figures[] = {
     {offsetof(edb_stats, file_bytes), "file_bytes", "file", 1},
@@ -37,7 +37,6 @@ static const struct figure figures[] = {
 enum { FIGURES = sizeof figures / sizeof figures[0] };
 
 static const struct option options[] = {
-
     OPTION_JSON,
     OPTIONS_COMMON,
 };
@@ -55,17 +54,8 @@ const struct command command_stats = {
 
 static int stats(const struct arguments *arguments)
 {
-    struct cache cache;
-    edb_stats stats = {.struct_size = sizeof stats};
-    int code = cache_open(&cache, arguments->operands[0], CACHE_READ);
-    if (code == CODE_OK) {
-        edb_status status = edb_stats_get(cache.db, &stats);
-        code = status == EDB_OK ? CODE_OK : report_status(status, NULL);
-    }
-    if (code == CODE_OK)
-        code = option_given(arguments, "json") ? write_json(&cache, &stats)
-                                               : print_figures(&cache, &stats);
-    return cache_close(&cache, code);
+    static const struct figures_view view = {write_file, print_file, print_space};
+    return figures_show(arguments, &view);
 }
 
 static uint64_t value_of(const edb_stats *stats, const struct figure *figure)
@@ -75,37 +65,32 @@ static uint64_t value_of(const edb_stats *stats, const struct figure *figure)
     return value;
 }
 
-static int write_json(struct cache *cache, const edb_stats *stats)
+static void write_file(struct emitter *json, const char *path, const edb_stats *stats)
 {
-    struct emitter json = EMITTER(stdout);
-    emit_begin(&json, '{');
+    (void)path;
     for (size_t i = 0; i < FIGURES; i++) {
-        emit_name(&json, figures[i].name);
-        emit_count(&json, value_of(stats, &figures[i]));
+        emit_name(json, figures[i].name);
+        emit_count(json, value_of(stats, &figures[i]));
     }
-    int code = figures_write_spaces(&json, cache);
-    emit_end(&json, '}');
-    putchar('\n');
-    return code;
 }
 
-static int print_figures(struct cache *cache, const edb_stats *stats)
+static void print_file(const char *path, const edb_stats *stats)
 {
-    edb_space_spec spec;
-    edb_space_stats space_stats;
     char text[STYLE_COUNT_BYTES];
+    (void)path;
     for (size_t i = 0; i < FIGURES; i++) {
         uint64_t value = value_of(stats, &figures[i]);
         printf("%-22s %s\n", figures[i].label,
                figures[i].is_bytes ? style_bytes(value, text) : style_count(value, text));
     }
-    int code = CODE_OK;
-    for (size_t i = 0; code == CODE_OK; i++) {
-        code = figures_space(cache, i, &spec, &space_stats);
-        if (code != CODE_OK)
-            break;
-        printf("space %-16s %s alive", spec.name, style_count(space_stats.live, text));
-        printf(" of %s rows\n", style_count(space_stats.rows, text));
-    }
-    return code == CODE_END ? CODE_OK : code;
+}
+
+static void print_space(const edb_space_spec *spec, const edb_space_stats *stats)
+{
+    char text[STYLE_COUNT_BYTES];
+    fputs("space ", stdout);
+    style_print_name(stdout, spec->name);
+    printf("%*s %s alive", strlen(spec->name) < 16 ? (int)(16 - strlen(spec->name)) : 0, "",
+           style_count(stats->live, text));
+    printf(" of %s rows\n", style_count(stats->rows, text));
 }

@@ -16,7 +16,6 @@ static void write_report(struct emitter *json, const edb_verify_report *report, 
 static void print_report(const char *path, const edb_verify_report *report);
 
 static const struct option options[] = {
-
     OPTION_JSON,
     OPTIONS_COMMON,
 };
@@ -62,7 +61,9 @@ static int verify(const struct arguments *arguments)
 static void print_problem(void *arg, uint64_t offset, uint64_t bytes, const char *message)
 {
     (void)arg;
-    printf("at %" PRIu64 ", %" PRIu64 " bytes: %s\n", offset, bytes, message);
+    printf("at %" PRIu64 ", %" PRIu64 " bytes: ", offset, bytes);
+    style_print_name(stdout, message);
+    putchar('\n');
 }
 
 static void write_problem(void *arg, uint64_t offset, uint64_t bytes, const char *message)
@@ -102,7 +103,8 @@ static void write_report(struct emitter *json, const edb_verify_report *report, 
 static void print_report(const char *path, const edb_verify_report *report)
 {
     char text[STYLE_COUNT_BYTES];
-    printf("%s is good: ", path);
+    style_print_name(stdout, path);
+    fputs(" is good: ", stdout);
     printf("%s frames, ", style_count(report->frames, text));
     printf("%s records, ", style_count(report->records, text));
     printf("%s vectors, ", style_count(report->vectors, text));

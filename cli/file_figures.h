@@ -1,26 +1,31 @@
-/* The figures of a file and its spaces, as info and stats show them. */
+/* The figures of a file and its spaces: what info and stats have in common. Each brings the way it
+ * shows them. */
 #ifndef EMBEDCACHE_CLI_FILE_FIGURES_H
 #define EMBEDCACHE_CLI_FILE_FIGURES_H
 
 #include <embedcache.h>
 
-#include "cache_open.h"
 #include "json_emit.h"
+#include "options.h"
 
 enum { UUID_BYTES = 37 };
+
+/* One way of showing figures. */
+struct figures_view {
+    void (*write_file)(struct emitter *json, const char *path, const edb_stats *stats);
+    void (*print_file)(const char *path, const edb_stats *stats);
+    void (*print_space)(const edb_space_spec *spec, const edb_space_stats *stats);
+};
+
+/* Opens the file that the arguments name and shows it: with --json the members of write_file and
+ * the list "spaces", else print_file and print_space for each space. Returns the exit code. */
+int figures_show(const struct arguments *arguments, const struct figures_view *view);
 
 /* The file's UUID in its usual spelling. */
 void figures_uuid(const edb_stats *stats, char out[UUID_BYTES]);
 
-/* The space number `index` and its figures. CODE_OK, CODE_END behind the last, or a reported
- * code. */
-int figures_space(struct cache *cache, size_t index, edb_space_spec *spec_out,
-                  edb_space_stats *stats_out);
-
-/* "spaces": a list of all. CODE_OK or a reported code. */
-int figures_write_spaces(struct emitter *json, struct cache *cache);
-
-/* A word of METRIC_WORDS and its like; static storage is not needed: `out` is returned. */
+/* Word number `index` of METRIC_WORDS and its like into `out`, which is returned; where the list
+ * has no such word, the number. */
 const char *figures_word(const char *list, uint32_t index, char out[16]);
 
 #endif

@@ -8,6 +8,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { ESCAPE_BYTES = 8 };
+
+static void print_characters(FILE *file, const char *text, size_t bytes, size_t columns);
+static size_t write_escape(const unsigned char *at, size_t length, char out[ESCAPE_BYTES]);
 static int colour_wanted(FILE *file);
 static size_t skip_blank(const char *text, size_t bytes);
 static int is_control(const unsigned char *text, size_t length);
@@ -74,6 +78,25 @@ const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES])
     return out;
 }
 
+void style_print(FILE *file, const char *text, size_t bytes)
+{
+    print_characters(file, text, bytes, SIZE_MAX);
+}
+
+void style_print_name(FILE *file, const char *text)
+{
+    style_print(file, text, strlen(text));
+}
+
+void style_print_key(FILE *file, const char *key, size_t bytes, size_t columns)
+{
+    int is_plain = bytes > 0 && key[0] != ' ' && key[bytes - 1] != ' ';
+    const char *quote = is_plain ? "" : "\"";
+    fputs(quote, file);
+    print_characters(file, key, bytes, is_plain ? columns : columns - 2);
+    fputs(quote, file);
+}
+
 void style_first_line(FILE *file, const char *text, size_t bytes, size_t columns)
 {
     size_t at = skip_blank(text, bytes);
@@ -125,6 +148,41 @@ int text_is_utf8(const void *text, size_t bytes)
         i += length;
     }
     return 1;
+}
+
+/* At most `columns` characters, the last of them "…" where the text goes on. */
+static void print_characters(FILE *file, const char *text, size_t bytes, size_t columns)
+{
+    char escape[ESCAPE_BYTES];
+    size_t written = 0;
+    for (size_t at = 0; at < bytes;) {
+        const unsigned char *here = (const unsigned char *)text + at;
+        size_t length = style_utf8_length(here, bytes - at);
+        size_t cells = 1;
+        if (length == 0 || is_control(here, length))
+            cells = write_escape(here, length, escape);
+        size_t step = length == 0 ? 1 : length;
+        if (written + cells + (at + step < bytes) > columns) {
+            fputs("…", file);
+            return;
+        }
+        if (cells == 1)
+            fwrite(here, 1, length, file);
+        else
+            fputs(escape, file);
+        written += cells;
+        at += step;
+    }
+}
+
+/* The visible form of a control character, or (length 0) of a byte. Returns its length. */
+static size_t write_escape(const unsigned char *at, size_t length, char out[ESCAPE_BYTES])
+{
+    const char *named = strchr("\nn\rr\tt", *at);
+    if (*at != '\0' && named != NULL)
+        return (size_t)snprintf(out, ESCAPE_BYTES, "\\%c", named[1]);
+    const char *format = length == 2 ? "\\u%04x" : "\\x%02x";
+    return (size_t)snprintf(out, ESCAPE_BYTES, format, (unsigned)at[length == 2]);
 }
 
 static int colour_wanted(FILE *file)

@@ -32,6 +32,15 @@ const char *style_bytes(uint64_t bytes, char out[STYLE_COUNT_BYTES]);
 /* "12.3 ms" or "4.56 s" into `out`; returns `out`. */
 const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES]);
 
+/* Writes all of it, on one line: control characters and bytes that are no UTF-8 become visible
+ * (\n, \x1b, \u009b), so that no name or key can steer the terminal. */
+void style_print(FILE *file, const char *text, size_t bytes);
+void style_print_name(FILE *file, const char *text);
+
+/* A key in at most `columns` characters, likewise; in quotes where it is empty or begins or ends
+ * with a space. */
+void style_print_key(FILE *file, const char *key, size_t bytes, size_t columns);
+
 /* Writes the first line that has something in it, at most `columns` characters, "…" where it was
  * cut. Bytes that are no printable UTF-8 become "?": a stored text must not be able to steer the
  * terminal. */
