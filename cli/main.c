@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "report_error.h"
+#include "spelling_suggest.h"
 #include "text_style.h"
 
 static const struct command *const commands[] = {
@@ -22,6 +23,7 @@ static int answer_word(int count, char **words);
 static int show_help(int count, char **words);
 static const struct command *find_command(const char *name);
 static int refuse_command(const char *name);
+static const char *command_meant(const char *name);
 static void print_start(void);
 static void print_overview(void);
 static void hear_library(void *arg, edb_log_level level, const char *message);
@@ -96,12 +98,36 @@ static int refuse_command(const char *name)
     if (name[0] == '-')
         return report_error(CODE_USAGE,
                             "%s: a command comes first: embedcache COMMAND FILE [options]", name);
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (options_resemble(name, commands[i]->name))
-            return report_error(CODE_USAGE, "unknown command %s: did you mean %s?", name,
-                                commands[i]->name);
-    }
+    const char *meant = command_meant(name);
+    if (meant != NULL)
+        return report_error(CODE_USAGE, "unknown command %s: did you mean %s?", name, meant);
     return report_error(CODE_USAGE, "unknown command %s: embedcache help lists them", name);
+}
+
+/* The command that others call by this name, or the nearest in spelling; NULL where there is
+ * none. */
+static const char *command_meant(const char *name)
+{
+    static const char *const others[][2] = {
+        {"add", "put"},     {"cat", "get"},     {"check", "verify"}, {"count", "stats"},
+        {"delete", "del"},  {"erase", "del"},   {"fetch", "get"},    {"find", "search"},
+        {"fsck", "verify"}, {"init", "create"}, {"insert", "put"},   {"list", "info"},
+        {"load", "import"}, {"ls", "info"},     {"new", "create"},   {"query", "search"},
+        {"read", "get"},    {"remove", "del"},  {"rm", "del"},       {"set", "put"},
+        {"show", "get"},    {"store", "put"},   {"upsert", "put"},   {"write", "put"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (strcmp(name, others[i][0]) == 0)
+            return others[i][1];
+    }
+    const char *nearest = NULL;
+    size_t fewest = SLIPS_MANY;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        size_t slips = spelling_slips(name, commands[i]->name);
+        nearest = slips < fewest ? commands[i]->name : nearest;
+        fewest = slips < fewest ? slips : fewest;
+    }
+    return nearest;
 }
 
 static void print_start(void)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "report_error.h"
+#include "spelling_suggest.h"
 #include "text_style.h"
 
 enum { WORD_BYTES = 64, HELP_COLUMN = 28 };
@@ -33,8 +34,6 @@ static size_t find_option(const struct command *command, const char *name, size_
 static size_t index_of(const struct arguments *arguments, const char *name);
 static int parse_count(const char *text, uint64_t *count_out);
 static void print_option(FILE *file, const struct option *option);
-static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length);
-static size_t smaller(size_t a, size_t b);
 
 int options_parse(const struct command *command, int count, char **words,
                   struct arguments *arguments_out)
@@ -126,16 +125,6 @@ void options_print_help(FILE *file, const struct command *command)
     fprintf(file, "\n%sOptions%s\n", style_begin(file, STYLE_BOLD), style_end(file));
     for (const struct option *option = command->options; option->name != NULL; option++)
         print_option(file, option);
-}
-
-int options_resemble(const char *word, const char *known)
-{
-    size_t length = strlen(word);
-    size_t known_length = strlen(known);
-    if (length >= 2 && strncmp(word, known, length) == 0)
-        return 1;
-    size_t slips = edit_distance(word, length, known, known_length);
-    return slips <= 2 && slips * 3 <= known_length;
 }
 
 /* "name", "name=value" or "name" and the next word. */
@@ -234,11 +223,15 @@ static int refuse_unknown(const struct command *command, const char *name, size_
 {
     char word[WORD_BYTES];
     snprintf(word, sizeof word, "%.*s", (int)length, name);
+    const char *nearest = NULL;
+    size_t fewest = SLIPS_MANY;
     for (const struct option *option = command->options; option->name != NULL; option++) {
-        if (options_resemble(word, option->name))
-            return report_error(CODE_USAGE, "unknown option --%s: did you mean --%s?", word,
-                                option->name);
+        size_t slips = spelling_slips(word, option->name);
+        nearest = slips < fewest ? option->name : nearest;
+        fewest = slips < fewest ? slips : fewest;
     }
+    if (nearest != NULL)
+        return report_error(CODE_USAGE, "unknown option --%s: did you mean --%s?", word, nearest);
     return report_error(CODE_USAGE, "unknown option --%s: see embedcache %s --help", word,
                         command->name);
 }
@@ -295,33 +288,4 @@ static void print_option(FILE *file, const struct option *option)
         line += length;
         line += *line == '\n';
     }
-}
-
-/* Insertions, deletions, replacements and swaps of neighbours that lead from a to b, row by row of
- * the table of prefixes. */
-static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-    size_t rows[3][WORD_BYTES + 1];
-    if (a_length >= WORD_BYTES || b_length >= WORD_BYTES)
-        return WORD_BYTES;
-    for (size_t j = 0; j <= b_length; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t *row = rows[i % 3];
-        const size_t *above = rows[(i + 2) % 3];
-        const size_t *two_above = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            int is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
-            best = smaller(best, smaller(above[j], row[j - 1]) + 1);
-            row[j] = is_swap ? smaller(best, two_above[j - 2] + 1) : best;
-        }
-    }
-    return rows[a_length % 3][b_length];
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }

@@ -101,7 +101,4 @@ int option_word(const char *list, size_t index, char *out, size_t out_bytes);
 
 void options_print_help(FILE *file, const struct command *command);
 
-/* Whether `word` is likely a slip for `known`. */
-int options_resemble(const char *word, const char *known);
-
 #endif

@@ -32,6 +32,11 @@ done
 
 expect 2 serach
 complains 'did you mean search?'
+for pair in delete:del remove:del rm:del query:search find:search insert:put add:put set:put fetch:get show:get \
+    list:info ls:info load:import new:create check:verify stat:stats pit:put vrify:verify; do
+    expect 2 "${pair%:*}"
+    complains "did you mean ${pair#*:}?"
+done
 expect 2 frobnicate
 complains 'embedcache help'
 expect 2 --dims 3
