@@ -4,6 +4,7 @@
 #include "cache_open.h"
 #include "commands.h"
 #include "report_error.h"
+#include "text_style.h"
 
 static int create(const struct arguments *arguments);
 static void print_space(const struct cache *cache, int existed);
@@ -51,11 +52,15 @@ static void print_space(const struct cache *cache, int existed)
 {
     char metric[16];
     option_word(METRIC_WORDS, cache->spec.metric, metric, sizeof metric);
-    printf("%s: space %s%s, %u dims", cache->path, cache->spec.name,
-           existed ? " was there already" : "", cache->spec.dims);
+    style_print_name(stdout, cache->path);
+    fputs(": space ", stdout);
+    style_print_name(stdout, cache->spec.name);
+    printf("%s, %u dims", existed ? " was there already" : "", cache->spec.dims);
     if (cache->spec.dims > 0)
         printf(", %s", metric);
-    if (cache->spec.model[0] != '\0')
-        printf(", model %s", cache->spec.model);
+    if (cache->spec.model[0] != '\0') {
+        fputs(", model ", stdout);
+        style_print_name(stdout, cache->spec.model);
+    }
     putchar('\n');
 }

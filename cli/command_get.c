@@ -97,7 +97,7 @@ static int print_record(const edb_view *view, const char *key, uint32_t dims)
     if (status != EDB_OK)
         return report_status(status, key);
     fputs("key       ", stdout);
-    style_first_line(stdout, key, strlen(key), style_columns(stdout) - 10);
+    style_print_key(stdout, key, strlen(key), style_columns(stdout) - 10);
     printf("\nrow       %s\n", style_count(view->row, count));
     print_vector(view, dims);
     if (view->has_text) {
@@ -105,8 +105,12 @@ static int print_record(const edb_view *view, const char *key, uint32_t dims)
         style_first_line(stdout, view->text, view->text_bytes, style_columns(stdout) - 10);
         putchar('\n');
     }
-    if (metadata != NULL)
-        printf("metadata  %s\n", metadata);
+    if (metadata != NULL) {
+        struct emitter json = EMITTER(stdout);
+        fputs("metadata  ", stdout);
+        emit_document(&json, metadata);
+        putchar('\n');
+    }
     edb_free(metadata);
     return CODE_OK;
 }

@@ -317,9 +317,13 @@ static void print_summary(const struct import *import, double seconds)
 {
     char count[STYLE_COUNT_BYTES];
     uint64_t rows = import->stored - option_count(import->arguments, "start", 0);
-    printf("%s rows of %s stored in %s", style_count(rows, count), import->source,
-           import->cache.path);
-    printf(" (space %s, %u dims)", import->cache.spec.name, import->cache.spec.dims);
+    printf("%s rows of ", style_count(rows, count));
+    style_print_name(stdout, import->source);
+    fputs(" stored in ", stdout);
+    style_print_name(stdout, import->cache.path);
+    fputs(" (space ", stdout);
+    style_print_name(stdout, import->cache.spec.name);
+    printf(", %u dims)", import->cache.spec.dims);
     if (import->duplicates > 0)
         printf(", %s duplicate keys (the last row of each stays)",
                style_count(import->duplicates, count));

@@ -1,4 +1,5 @@
 /* embedcache put: one vector, or one opaque value, under one key. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "commands.h"
 #include "metadata_check.h"
 #include "report_error.h"
+#include "text_style.h"
 #include "vector_read.h"
 
 /* What is to be stored: floats, or bytes. */
@@ -116,7 +118,12 @@ static int store(struct cache *cache, const struct arguments *arguments,
     edb_status status = edb_put(cache->space, key, strlen(key), stored, &put_options);
     if (status != EDB_OK)
         return report_status(status, NULL);
-    if (!report_is_quiet())
-        printf("stored %s in %s\n", key, cache->path);
+    if (report_is_quiet())
+        return CODE_OK;
+    fputs("stored ", stdout);
+    style_print_key(stdout, key, strlen(key), SIZE_MAX);
+    fputs(" in ", stdout);
+    style_print_name(stdout, cache->path);
+    putchar('\n');
     return CODE_OK;
 }

@@ -10,6 +10,7 @@
 
 static void separate(struct emitter *json);
 static void write_quoted(FILE *file, const unsigned char *text, size_t bytes);
+static size_t write_character(FILE *file, const unsigned char *at);
 static int reads_back(float value, int digits, char out[DECIMAL_BYTES]);
 
 void emit_begin(struct emitter *json, char bracket)
@@ -66,6 +67,13 @@ void emit_ready(struct emitter *json, const char *text)
 {
     separate(json);
     fputs(text, json->file);
+}
+
+void emit_document(struct emitter *json, const char *text)
+{
+    separate(json);
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
+        at += write_character(json->file, at);
 }
 
 int emit_bytes(struct emitter *json, const void *bytes, size_t count)
@@ -145,12 +153,24 @@ static void write_quoted(FILE *file, const unsigned char *text, size_t bytes)
             fputs("\\n", file);
         else if (text[i] == '\t')
             fputs("\\t", file);
-        else if (text[i] < 0x20 || text[i] == 0x7f)
+        else if (text[i] < 0x20)
             fprintf(file, "\\u%04x", (unsigned)text[i]);
         else
-            fputc(text[i], file);
+            i += write_character(file, text + i);
     }
     fputc('"', file);
+}
+
+/* One byte of valid UTF-8; DEL and C1 (U+0080 to U+009F) as escapes, for terminals obey them.
+ * Returns how many further bytes that took. */
+static size_t write_character(FILE *file, const unsigned char *at)
+{
+    int is_c1 = at[0] == 0xc2 && at[1] < 0xa0;
+    if (is_c1 || at[0] == 0x7f)
+        fprintf(file, "\\u%04x", (unsigned)at[is_c1]);
+    else
+        fputc(at[0], file);
+    return (size_t)is_c1;
 }
 
 static int reads_back(float value, int digits, char out[DECIMAL_BYTES])

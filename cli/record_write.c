@@ -65,7 +65,10 @@ int record_write_rest(struct emitter *json, const edb_view *view)
     if (status != EDB_OK)
         return report_status(status, NULL);
     emit_name(json, "metadata");
-    emit_ready(json, metadata != NULL ? metadata : "null");
+    if (metadata != NULL)
+        emit_document(json, metadata);
+    else
+        emit_null(json);
     edb_free(metadata);
     return CODE_OK;
 }
@@ -74,10 +77,10 @@ void record_print_key(FILE *file, const edb_view *view, size_t columns)
 {
     char hex[HEX_BYTES];
     if (view->key_form == EDB_KEY_BYTES) {
-        style_first_line(file, view->key, view->key_bytes, columns);
+        style_print_key(file, view->key, view->key_bytes, columns);
     } else {
         write_hex(view, hex);
-        style_first_line(file, hex, strlen(hex), columns);
+        style_print_key(file, hex, strlen(hex), columns);
     }
 }
 

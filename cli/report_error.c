@@ -7,6 +7,9 @@
 
 #include "text_style.h"
 
+/* A sentence with a path and a long key in it; a longer one is cut. */
+enum { SENTENCE_BYTES = 16384 };
+
 static int quiet_wanted;
 static int progress_drawn;
 
@@ -69,7 +72,9 @@ static void print_sentence(const char *style, const char *format, va_list args)
     fflush(stdout);
     report_over_progress(0);
     fprintf(stderr, "%sembedcache:%s ", style_begin(stderr, style), style_end(stderr));
-    vfprintf(stderr, format, args);
+    char sentence[SENTENCE_BYTES];
+    vsnprintf(sentence, sizeof sentence, format, args);
+    style_print_name(stderr, sentence);
     fputc('\n', stderr);
 }
 
