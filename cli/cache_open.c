@@ -36,6 +36,9 @@ int cache_open(struct cache *cache, const char *path, enum cache_access access)
 {
     memset(cache, 0, sizeof *cache);
     cache->path = path;
+    if (path[0] == '\0')
+        return report_error(CODE_USAGE, "the name of the file is empty: give it as the first "
+                                        "operand, like cache.edb");
     edb_status status =
         open_file(cache, access == CACHE_READ ? EDB_OPEN_READ_ONLY : EDB_OPEN_EXISTING);
     if (status == EDB_NOT_FOUND && access == CACHE_CREATE)
@@ -84,11 +87,21 @@ int cache_create(struct cache *cache)
 
 int cache_check_model(const struct cache *cache, const char *model, const char *way_out)
 {
-    if (strcmp(cache->spec.model, model) == 0 && cache->spec.dims > 0)
+    const edb_space_spec *spec = &cache->spec;
+    if (strcmp(spec->model, model) == 0 && spec->dims > 0)
         return CODE_OK;
+    if (spec->dims == 0)
+        return report_error(CODE_BAD_DATA,
+                            "space %s of %s holds opaque values, no vectors: choose another with "
+                            "--space",
+                            spec->name, cache->path);
+    if (spec->model[0] == '\0')
+        return report_error(CODE_BAD_DATA,
+                            "space %s of %s holds vectors of a model without a name, not of %s: %s",
+                            spec->name, cache->path, model, way_out);
     return report_error(CODE_BAD_DATA,
-                        "space %s of %s holds vectors of model \"%s\", not of %s: %s",
-                        cache->spec.name, cache->path, cache->spec.model, model, way_out);
+                        "space %s of %s holds vectors of model \"%s\", not of %s: %s", spec->name,
+                        cache->path, spec->model, model, way_out);
 }
 
 int cache_close(struct cache *cache, int code)

@@ -63,6 +63,7 @@ static const struct option options[] = {
 const struct command command_embed = {
     .name = "embed",
     .operands = "FILE --input TEXTS",
+    .surplus = "the file of texts goes behind --input",
     .summary = "Embeds texts that are not there yet, with the built-in embedder",
     .details =
         "Each line is a text; its key is the text itself. Empty lines are passed over.\n"
@@ -237,6 +238,8 @@ static int commit_batch(struct embedding *run)
 static int sum_up(const struct embedding *run, double seconds, int code)
 {
     char count[STYLE_COUNT_BYTES];
+    if (code != CODE_OK && run->stored == 0)
+        return code;
     if (code != CODE_OK)
         return report_error(code, "%s texts were embedded and stored before that",
                             style_count(run->stored, count));

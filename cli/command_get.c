@@ -40,6 +40,8 @@ const struct command command_get = {
 static int get(const struct arguments *arguments)
 {
     struct cache cache;
+    if (option_given(arguments, "raw") && option_given(arguments, "json"))
+        return report_error(CODE_USAGE, "give one of --raw and --json, not both");
     int result = cache_open(&cache, arguments->operands[0], CACHE_READ);
     if (result == CODE_OK)
         result = cache_find_space(&cache, option_text(arguments, "space"));

@@ -124,7 +124,12 @@ static void take_fields(struct import *import)
 
 static int check_input(struct import *import)
 {
-    int code = npy_open(&import->array, import->arguments->operands[1], NPY_MATRIX);
+    const char *path = import->arguments->operands[1];
+    const char *dot = strrchr(path, '.');
+    if (dot != NULL && strcmp(dot, ".edb") == 0)
+        return report_error(CODE_USAGE, "%s is to be read as an array: the .edb file comes first",
+                            path);
+    int code = npy_open(&import->array, path, NPY_MATRIX);
     if (code != CODE_OK)
         return code;
     if (import->row > import->array.rows)

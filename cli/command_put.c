@@ -40,6 +40,7 @@ static const struct option options[] = {
 const struct command command_put = {
     .name = "put",
     .operands = "FILE KEY",
+    .surplus = "a vector goes behind --vector",
     .summary = "Stores a vector under a key, replacing what was there",
     .details = "Without --vector or --vector-file the vector is read from standard input. A space\n"
                "that is not there is created with the vector's size.\n\n"

@@ -51,6 +51,7 @@ static const struct option options[] = {
 const struct command command_search = {
     .name = "search",
     .operands = "FILE --text TEXT",
+    .surplus = "a question goes behind --text, in quotes",
     .summary = "Finds the nearest rows: exact",
     .details =
         "A text is embedded with the built-in embedder, so it needs a space that was filled\n"

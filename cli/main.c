@@ -100,8 +100,8 @@ static int refuse_command(const char *name)
                             "%s: a command comes first: embedcache COMMAND FILE [options]", name);
     const char *meant = command_meant(name);
     if (meant != NULL)
-        return report_error(CODE_USAGE, "unknown command %s: did you mean %s?", name, meant);
-    return report_error(CODE_USAGE, "unknown command %s: embedcache help lists them", name);
+        return report_error(CODE_USAGE, "unknown command \"%s\": did you mean %s?", name, meant);
+    return report_error(CODE_USAGE, "unknown command \"%s\": embedcache help lists them", name);
 }
 
 /* The command that others call by this name, or the nearest in spelling; NULL where there is

@@ -28,6 +28,7 @@ static int take_value(struct arguments *arguments, size_t index, const char *att
                       struct words *words);
 static int check_value(const struct command *command, const struct option *option,
                        const char *value);
+static const char *dashes(const struct option *option);
 static int check_operands(const struct arguments *arguments);
 static int refuse_unknown(const struct command *command, const char *name, size_t length);
 static size_t find_option(const struct command *command, const char *name, size_t length);
@@ -173,8 +174,8 @@ static int take_value(struct arguments *arguments, size_t index, const char *att
     int is_option = attached == NULL && value != NULL && strncmp(value, "--", 2) == 0 &&
                     find_option(command, value + 2, strlen(value + 2)) != OPTIONS_MAX;
     if (value == NULL || is_option)
-        return report_error(CODE_USAGE, "--%s needs a value: --%s %s", option->name, option->name,
-                            option->argument);
+        return report_error(CODE_USAGE, "%s%s needs a value: %s%s %s", dashes(option), option->name,
+                            dashes(option), option->name, option->argument);
     arguments->values[index] = value;
     return check_value(command, option, value);
 }
@@ -186,8 +187,8 @@ static int check_value(const struct command *command, const struct option *optio
         uint64_t count;
         if (!parse_count(value, &count) || count < option->low || count > option->high)
             return report_error(CODE_USAGE,
-                                "--%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
-                                option->name, value, option->low, option->high);
+                                "%s%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
+                                dashes(option), option->name, value, option->low, option->high);
     } else if (option->kind == OPTION_REAL) {
         char *end;
         double real = strtod(value, &end);
@@ -206,17 +207,26 @@ static int check_value(const struct command *command, const struct option *optio
     return CODE_OK;
 }
 
+/* An option of one letter is written with one. */
+static const char *dashes(const struct option *option)
+{
+    return option->name[1] == '\0' ? "-" : "--";
+}
+
 static int check_operands(const struct arguments *arguments)
 {
     const struct command *command = arguments->command;
     if (arguments->operand_count < command->operands_min)
         return report_error(CODE_USAGE, "%s needs %s: see embedcache %s --help", command->name,
                             command->operands, command->name);
-    if (arguments->operand_count > command->operands_max)
-        return report_error(CODE_USAGE, "%s takes %s, \"%s\" is too much: see embedcache %s --help",
-                            command->name, command->operands,
-                            arguments->operands[command->operands_max], command->name);
-    return CODE_OK;
+    if (arguments->operand_count <= command->operands_max)
+        return CODE_OK;
+    const char *surplus = arguments->operands[command->operands_max];
+    if (command->surplus != NULL)
+        return report_error(CODE_USAGE, "%s takes %s, \"%s\" is too much: %s", command->name,
+                            command->operands, surplus, command->surplus);
+    return report_error(CODE_USAGE, "%s takes %s, \"%s\" is too much: see embedcache %s --help",
+                        command->name, command->operands, surplus, command->name);
 }
 
 static int refuse_unknown(const struct command *command, const char *name, size_t length)
@@ -274,8 +284,9 @@ static int parse_count(const char *text, uint64_t *count_out)
 
 static void print_option(FILE *file, const struct option *option)
 {
-    int column = option->letter != 0 ? fprintf(file, "  -%c, --%s", option->letter, option->name)
-                                     : fprintf(file, "  --%s", option->name);
+    int column = option->letter != 0 && option->name[1] != '\0'
+                     ? fprintf(file, "  -%c, --%s", option->letter, option->name)
+                     : fprintf(file, "  %s%s", dashes(option), option->name);
     if (option->argument != NULL)
         column += fprintf(file, " %s", option->argument);
     if (column >= HELP_COLUMN) {

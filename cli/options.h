@@ -63,6 +63,7 @@ struct arguments;
 struct command {
     const char *name;
     const char *operands; /* as help shows them */
+    const char *surplus;  /* where a word belongs that is one operand too many; NULL = nowhere */
     const char *summary;  /* one line */
     const char *details;  /* paragraphs and examples below it */
     const struct option *options;

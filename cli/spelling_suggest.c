@@ -1,6 +1,7 @@
 /* Edit distance, for the two places that refuse a word: main.c and options.c. */
 #include "spelling_suggest.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { WORD_BYTES = 64 };
@@ -10,13 +11,16 @@ static size_t smaller(size_t a, size_t b);
 
 size_t spelling_slips(const char *word, const char *known)
 {
+    char lower[WORD_BYTES];
     size_t length = strlen(word);
     size_t known_length = strlen(known);
-    if (length >= 2 && strncmp(word, known, length) == 0)
-        return 0;
     if (length >= WORD_BYTES || known_length >= WORD_BYTES)
         return SLIPS_MANY;
-    size_t slips = edit_distance(word, length, known, known_length);
+    for (size_t i = 0; i <= length; i++)
+        lower[i] = (char)tolower((unsigned char)word[i]);
+    if (length >= 2 && strncmp(lower, known, length) == 0)
+        return 0;
+    size_t slips = edit_distance(lower, length, known, known_length);
     return slips <= 2 && slips * 3 <= known_length ? slips : SLIPS_MANY;
 }
 

@@ -120,7 +120,9 @@ int vector_read_bytes(const char *path, size_t bytes_max, char **bytes_out, size
 static int read_list(struct list *list)
 {
     skip_blank(list);
-    if (list->at == list->end || *list->at != '[')
+    if (list->at == list->end)
+        return refuse_list(list, "is empty, where a vector is needed: write it like [0.25, -1]");
+    if (*list->at != '[')
         return refuse_list(list, "is no JSON list of numbers: write it like [0.25, -1]");
     do {
         list->at++;

@@ -50,6 +50,12 @@ for line in '{"txt": "a"}' '{"text": 5}' 'text' '[]'; do
     complains 'line 2'
 done
 expect 5 embed bad.edb --input nowhere.txt
+expect 0 create values.edb --dims 0
+expect 3 embed values.edb --input texts.txt
+complains 'opaque values'
+expect 0 create model.edb --dims 8 --space unnamed
+expect 3 search model.edb --space unnamed --text 'a question'
+complains 'without a name'
 expect 0 create model.edb --dims 8 --model other-model
 expect 3 embed model.edb --input texts.txt
 complains 'other-model'

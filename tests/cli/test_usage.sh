@@ -83,6 +83,33 @@ complains '--keys'
 expect 2 put a.edb key --vector '[1]' --vector-file v.npy
 [ ! -e a.edb ] || fail 'a wrong usage has created a file'
 
+# Words that went to the wrong place.
+expect 2 put a.edb key '[1, 2]'
+complains 'behind --vector'
+expect 2 search a.edb 'a question'
+complains 'behind --text'
+expect 2 embed a.edb texts.txt
+complains 'behind --input'
+expect 2 import vectors.npy a.edb
+complains 'comes first'
+expect 2 GET
+complains 'did you mean get?'
+expect 2 get a.edb key --JSON
+complains 'did you mean --json?'
+expect 2 ''
+complains '""'
+expect 2 get '' key
+complains 'name of the file is empty'
+expect 2 get a.edb key --raw --json
+complains 'not both'
+expect 2 search a.edb --text a -k
+complains '-k needs a value: -k N'
+expect 3 put a.edb key </dev/null
+complains 'standard input is empty'
+expect 5 embed a.edb --input .
+same 'sentences about a directory' "$(wc -l <err)" 1
+[ ! -e a.edb ] || fail 'a wrong usage has created a file'
+
 # Options are found anywhere, in all their forms.
 expect 0 create --dims=2 a.edb
 expect 0 put a.edb --vector '[1, 2]' -q -- -key
