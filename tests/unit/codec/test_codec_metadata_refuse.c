@@ -71,10 +71,10 @@ static void test_every_kind_of_wrong(void **state)
                   (const char *const[2]){"NUL byte", "(field a)"});
 }
 
-/* {"d": [[[…]]]} with the object and the arrays counted in `depth`. */
+/* {"d":[[[…]]]} with the object and the arrays counted in `depth`. */
 static size_t nest(char *json, size_t depth)
 {
-    size_t count = (size_t)snprintf(json, 8, "{\"d\": ");
+    size_t count = (size_t)snprintf(json, 8, "{\"d\":");
     memset(json + count, '[', depth - 1);
     count += depth - 1;
     memset(json + count, ']', depth - 1);
@@ -98,7 +98,7 @@ static void test_depth(void **state)
     memory_free(text);
     buffer_close(&encoded);
 
-    static const char *const words[2] = {"more than 64 deep", "line 1, column 70 (field d[0][0]"};
+    static const char *const words[2] = {"more than 64 deep", "line 1, column 69 (field d[0][0]"};
     check_refused(json, nest(json, CODEC_METADATA_DEPTH_MAX + 1), words);
     check_refused(json, nest(json, 500000), words);
     /* Brackets in a string are none. */
