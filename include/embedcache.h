@@ -91,7 +91,8 @@ typedef enum edb_status {
     EDB_CORRUPT = -9,   /* damage was found where the answer lies: never a wrong answer instead */
     EDB_FORMAT = -10,   /* not an .edb file, or one of a newer format */
     EDB_EXISTS = -11,   /* EDB_OPEN_CREATE_NEW and the file is there */
-    EDB_STALE = -12,    /* the file at the path is no longer the open one: close and open again */
+    EDB_STALE = -12,    /* the file at the path, or what is in it, was exchanged: close and open
+                           again */
     EDB_FORKED = -13    /* the handle was opened before fork() */
 } edb_status;
 

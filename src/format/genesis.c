@@ -75,6 +75,11 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
     return EDB_OK;
 }
 
+bool genesis_is_of(const uint8_t bytes[GENESIS_FRAME_BYTES], const struct genesis *genesis)
+{
+    return memcmp(bytes + AT_UUID, genesis->uuid, sizeof genesis->uuid) == 0;
+}
+
 uint64_t genesis_chain(const struct genesis *genesis)
 {
     return checksum(genesis->uuid, sizeof genesis->uuid, genesis->chain_seed);

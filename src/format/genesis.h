@@ -26,6 +26,9 @@ void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_FRAME_B
  * and damaged. `count` may be less than the frame when the file is shorter. */
 edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *out);
 
+/* Whether these GENESIS_FRAME_BYTES bytes name the same file. Nothing else of them is looked at. */
+bool genesis_is_of(const uint8_t bytes[GENESIS_FRAME_BYTES], const struct genesis *genesis);
+
 /* The chain value that the first frame after GENESIS carries. */
 uint64_t genesis_chain(const struct genesis *genesis);
 

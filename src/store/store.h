@@ -76,7 +76,8 @@ struct store {
 
     _Atomic uint64_t file_bytes; /* as last seen; the file never shrinks */
     _Atomic uint64_t synced_to;
-    _Atomic bool damaged; /* frames are missing before data that was synced: no more writing */
+    _Atomic bool damaged;  /* frames are missing before data that was synced: no more writing */
+    _Atomic bool replaced; /* other bytes came where accepted ones stood: no more writing */
 
     struct store_position end;
     struct frame_header last; /* newest accepted header; type 0 when there is none */
@@ -134,13 +135,22 @@ struct store_position store_first_position(const struct store *store);
  * exclusive. */
 edb_status store_cover(struct store *store);
 
-/* Whether there is something behind `end`: one load from the map. Needs the view lock, shared. */
+/* Whether there is something behind `end`, or what is before it is no longer there: two loads from
+ * the map. Needs the view lock, shared. */
 bool store_has_news(struct store *store);
 
+/* Whether what was walked still stands in the file: its newest header or, in an empty file, its
+ * identity, as the map shows them. Somebody who copies another file over this one changes them.
+ * Needs the view lock, shared. */
+bool store_stands(struct store *store);
+
+/* Notes that accepted bytes are gone, for ever: EDB_STALE with the sentence. */
+edb_status store_note_replaced(struct store *store);
+
 /* Accepts frames from `end` on as long as they verify. Groups that end behind `deep_from` have
- * every vector checked too. EDB_STALE: the last accepted frame is no longer what it was (begin
- * again from the slots). A failure of `visit` is returned and the frame not accepted. Needs the
- * view lock, exclusive. */
+ * every vector checked too. EDB_STALE: what was walked no longer stands there (begin again from the
+ * slots; nothing is written any more). A failure of `visit` is returned and the frame not accepted.
+ * Needs the view lock, exclusive. */
 edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg);
 
 /* Whether a frame's payload is what was written. The walk asks for GROUPs; a CATALOG's user asks
@@ -161,23 +171,25 @@ struct store_hint {
     uint64_t trusted_to;        /* frames before it need no deep check */
     uint64_t synced_to;
 };
-/* Returns how many of `hints` (up to 4) were filled. EDB_IO goes to *status_out. */
+/* Returns how many of `hints` (up to 4) were filled. To *status_out go EDB_IO, and EDB_STALE when
+ * another file's bytes were copied over this one. */
 size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *status_out);
 
 /* ---------------------------------------------------------------------------------------- write */
 
-/* Takes the file's lock within `wait_ms` and makes sure that the path still names it. EDB_BUSY,
- * EDB_STALE. */
+/* Takes the file's lock within `wait_ms` and makes sure that the path still names it and that it
+ * was not cut off. EDB_BUSY, EDB_STALE. */
 edb_status store_lock(struct store *store, uint32_t wait_ms);
 void store_unlock(struct store *store);
 
 /* After the lock and the walk, before the first append of a session: is the end of the walk the end
  * of the data, or is something missing before data that was synced? EDB_READ_ONLY when it is;
- * nothing may be written then. */
+ * nothing may be written then; nor when store_check_writable says so. */
 edb_status store_check_end(struct store *store);
 
-/* EDB_READ_ONLY: the file is damaged, or a write of this handle failed. */
-edb_status store_check_writable(const struct store *store);
+/* EDB_READ_ONLY: the file is damaged, or a write of this handle failed. EDB_STALE: other bytes were
+ * copied over it. */
+edb_status store_check_writable(struct store *store);
 
 /* Where behind `end` a header stands that was written when `end` was known to be on the device; 0
  * when there is none. */

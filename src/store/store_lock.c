@@ -32,17 +32,30 @@ static edb_status wait_for_lock(struct store *store, uint32_t wait_ms)
     }
 }
 
+/* The path still leads to the open file (18), and that is as long as it was (13): what was cut off
+ * must not be touched in the map. */
+static edb_status check_same(struct store *store)
+{
+    bool same = false;
+    uint64_t bytes = 0;
+    edb_status status = store->io->same_file(store->file, store->path, &same);
+    if (status == EDB_OK && !same)
+        return fail(EDB_STALE,
+                    "%s was replaced or removed since it was opened: close it and open it again",
+                    store->path);
+    if (status == EDB_OK)
+        status = store->io->size(store->file, &bytes);
+    if (status == EDB_OK && bytes < atomic_load(&store->file_bytes))
+        return store_note_replaced(store);
+    return status;
+}
+
 edb_status store_lock(struct store *store, uint32_t wait_ms)
 {
     edb_status status = wait_for_lock(store, wait_ms);
     if (status != EDB_OK)
         return status;
-    bool same = false;
-    status = store->io->same_file(store->file, store->path, &same);
-    if (status == EDB_OK && !same)
-        status = fail(EDB_STALE,
-                      "%s was replaced or removed since it was opened: close it and open it again",
-                      store->path);
+    status = check_same(store);
     if (status != EDB_OK)
         store->io->unlock(store->file);
     return status;

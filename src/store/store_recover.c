@@ -49,13 +49,14 @@ edb_status store_look_behind(struct store *store, uint64_t *proof_out)
 
 edb_status store_check_end(struct store *store)
 {
-    if (store->writer.damage_checked)
-        return EDB_OK;
+    edb_status status = store_check_writable(store);
+    if (status != EDB_OK || store->writer.damage_checked)
+        return status;
     uint64_t proof = 0;
     uint64_t synced = atomic_load(&store->synced_to);
     if (synced > store->end.offset)
         return damaged(store, synced);
-    edb_status status = store_look_behind(store, &proof);
+    status = store_look_behind(store, &proof);
     if (status != EDB_OK)
         return status;
     if (proof != 0)

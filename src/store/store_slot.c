@@ -66,10 +66,23 @@ static size_t add_hints(struct store *store, const struct slot *slot, struct sto
     return count;
 }
 
+/* Slots of another file would count as lost, and its frames as none: an empty file. */
+static edb_status check_identity(struct store *store)
+{
+    uint8_t bytes[GENESIS_FRAME_BYTES];
+    struct os_read read = {GENESIS_OFFSET, bytes, sizeof bytes, 0};
+    edb_status status = store->io->read_batch(store->file, &read, 1);
+    if (status == EDB_OK && (read.got < sizeof bytes || !genesis_is_of(bytes, &store->genesis)))
+        return store_note_replaced(store);
+    return status;
+}
+
 size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *status_out)
 {
     struct slot_pair pair;
-    *status_out = read_slots(store, &pair);
+    *status_out = check_identity(store);
+    if (*status_out == EDB_OK)
+        *status_out = read_slots(store, &pair);
     if (*status_out != EDB_OK)
         return 0;
     int newest = newest_slot(&pair);

@@ -50,6 +50,17 @@ static bool file_reaches(struct store *store, uint64_t limit)
     return limit <= bytes;
 }
 
+bool store_stands(struct store *store)
+{
+    const struct frame_header *last = &store->last;
+    if (last->type == 0) {
+        const uint8_t *genesis = store_at(store, GENESIS_OFFSET, GENESIS_FRAME_BYTES);
+        return genesis != NULL && genesis_is_of(genesis, &store->genesis);
+    }
+    const uint8_t *header = store_at(store, last->offset, FRAME_HEADER_BYTES);
+    return header != NULL && frame_header_checksum(header) == last->header_checksum;
+}
+
 /* The invariant of the tail (at least one zero page inside the file) makes this one load in a
  * healthy file. */
 bool store_has_news(struct store *store)
@@ -62,7 +73,7 @@ bool store_has_news(struct store *store)
                offset + FRAME_HEADER_BYTES <= bytes;
     }
     const uint8_t *at = store_at(store, offset, FRAME_HEADER_BYTES);
-    if (at == NULL) /* past the mapping: the walk will cover it */
+    if (at == NULL || !store_stands(store)) /* NULL: past the mapping; the walk will cover it */
         return true;
     if (__atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_ACQUIRE) == 0)
         return false;
@@ -142,20 +153,19 @@ static edb_status check_body(struct store *store, struct store_frame *frame, boo
     return EDB_OK;
 }
 
+edb_status store_note_replaced(struct store *store)
+{
+    atomic_store(&store->replaced, true);
+    return fail(EDB_STALE,
+                "%s was written over since it was opened, by a copy or by a program that is not "
+                "EmbedCache: close it and open it again",
+                store->path);
+}
+
 /* The header at `end` does not fit. Is that because what we stand on has changed? */
 static edb_status check_footing(struct store *store)
 {
-    if (store->last.type == 0)
-        return EDB_OK;
-    struct frame_header now;
-    bool whole;
-    edb_status status = read_header(store, store->last.offset, &now, &whole);
-    if (status != EDB_OK)
-        return status;
-    if (whole && now.header_checksum == store->last.header_checksum)
-        return EDB_OK;
-    return fail(EDB_STALE, "%s: the frame at %llu changed under this handle", store->path,
-                (unsigned long long)store->last.offset);
+    return store_stands(store) ? EDB_OK : store_note_replaced(store);
 }
 
 /* The next frame, if there is one that may be accepted. */
