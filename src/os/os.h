@@ -45,9 +45,14 @@ struct os_io {
     edb_status (*open)(const char *path, bool writable, struct os_file **file_out);
 
     /* Creates a file with a temporary name in the directory of `path` (EDB_NOT_FOUND when that is
-     * absent). `name_out` is freed with memory_free. */
+     * absent), and takes its writer lock: it says that the file is no leftover. `name_out` is freed
+     * with memory_free. */
     edb_status (*create_temporary)(const char *path, uint32_t mode, struct os_file **file_out,
                                    char **name_out);
+
+    /* Removes the temporary files of `path` that nobody has locked: their creators died. What
+     * cannot be removed stays. */
+    void (*remove_leftovers)(const char *path);
 
     /* Renames the temporary to `path`, atomically, only if nothing is there (EDB_EXISTS). Not
      * durable before sync_directory. A symbolic link that leads nowhere is EDB_IO. */

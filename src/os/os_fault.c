@@ -160,6 +160,11 @@ static edb_status create_temporary(const char *path, uint32_t mode, struct os_fi
     return status;
 }
 
+static void remove_leftovers(const char *path)
+{
+    inner()->remove_leftovers(path);
+}
+
 static edb_status publish(const char *temporary, const char *path)
 {
     edb_status status = count_call(OS_FAULT_PUBLISH);
@@ -314,6 +319,7 @@ const struct os_io os_fault = {
     .name = "fault",
     .open = open_file,
     .create_temporary = create_temporary,
+    .remove_leftovers = remove_leftovers,
     .publish = publish,
     .sync_directory = sync_directory,
     .remove = remove_file,

@@ -10,8 +10,8 @@
  * process's file size limit (EFBIG) also raises SIGXFSZ; the library touches no signals, so a
  * program with such a limit has to ignore that one itself.
  *
- * Called through struct os_io only. Paths are in os_posix_path.c, other processes in
- * os_posix_writers.c. */
+ * Called through struct os_io only. Paths are in os_posix_path.c, temporary files in
+ * os_posix_temporary.c, other processes in os_posix_writers.c. */
 #include "os/os_posix.h"
 
 #include <assert.h>
@@ -515,6 +515,7 @@ const struct os_io os_posix = {
     .name = "posix",
     .open = open_file,
     .create_temporary = os_posix_create_temporary,
+    .remove_leftovers = os_posix_remove_leftovers,
     .publish = os_posix_publish,
     .sync_directory = os_posix_sync_directory,
     .remove = os_posix_remove,

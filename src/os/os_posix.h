@@ -3,6 +3,7 @@
 #ifndef EDB_OS_OS_POSIX_H
 #define EDB_OS_OS_POSIX_H
 
+#include <string.h>
 #include <sys/types.h>
 
 #include "os/os.h"
@@ -39,9 +40,18 @@ edb_status os_posix_fail(int error, const char *doing, const char *name);
 int os_posix_open_file(const char *path, const char *name, int flags, uint32_t mode,
                        struct os_file **file_out);
 
-/* Entries of the table that live in os_posix_path.c, os_posix_writers.c and os_posix_machine.c. */
+/* The directory of `path` with its last slash, as a length: 0 = the current one. */
+static inline size_t os_posix_directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (size_t)(slash - path) + 1;
+}
+
+/* Entries of the table that live in os_posix_temporary.c, os_posix_path.c, os_posix_writers.c and
+ * os_posix_machine.c. */
 edb_status os_posix_create_temporary(const char *path, uint32_t mode, struct os_file **file_out,
                                      char **name_out);
+void os_posix_remove_leftovers(const char *path);
 edb_status os_posix_publish(const char *temporary, const char *path);
 edb_status os_posix_sync_directory(const char *path);
 edb_status os_posix_remove(const char *path);

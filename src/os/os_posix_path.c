@@ -1,9 +1,6 @@
-/* The real table's dealings with names: temporary files, publishing, directories, and what a path
- * leads to.
- *
- * A new file gets a name of its own first, `.<base>.<16 hex digits>.tmp` in the same directory,
- * and its real name only when it is complete; whoever finds such a name under the writer lock
- * may remove it. Called through struct os_io only; reads and writes no file content. */
+/* The real table's dealings with names: publishing, directories, and what a path leads to. Called
+ * through struct os_io only; reads and writes no file content. Temporary names are in
+ * os_posix_temporary.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,76 +16,10 @@
 #include "os/os_posix.h"
 
 enum {
-    BASE_BYTES_MAX = 200,   /* of the base name in a temporary one, which must stay under 255 */
-    TEMPORARY_TRIES = 16,   /* equal 64-bit random names: it is not chance after the second */
     MOUNT_BYTES_MAX = 1024, /* of one line of the mount table that we look at */
 };
 
-/* ---------------------------------------------------------------------- temporary and real name */
-
-/* The directory of `path` with its last slash, as a length: 0 = the current one. */
-static size_t directory_length(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? 0 : (size_t)(slash - path) + 1;
-}
-
-static edb_status name_temporary(const char *path, char **name_out)
-{
-    uint64_t salt;
-    edb_status status = os_posix_random(&salt, sizeof salt);
-    if (status != EDB_OK)
-        return status;
-    size_t directory = directory_length(path);
-    size_t base = strnlen(path + directory, BASE_BYTES_MAX);
-    size_t room = directory + base + sizeof "..0123456789abcdef.tmp";
-    *name_out = memory_resize(NULL, room, 1);
-    if (*name_out == NULL)
-        return memory_failed(room);
-    snprintf(*name_out, room, "%.*s.%.*s.%016llx.tmp", (int)directory, path, (int)base,
-             path + directory, (unsigned long long)salt);
-    return EDB_OK;
-}
-
-static edb_status create_failed(int error, const char *path)
-{
-    char text[OS_EXPLAIN_BYTES];
-    switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-        return fail(EDB_NOT_FOUND, "the directory of %s does not exist", path);
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return fail(EDB_READ_ONLY, "no permission to create a file beside %s: %s", path,
-                    os_posix_explain(error, text));
-    default:
-        return os_posix_fail(error, "create a file beside", path);
-    }
-}
-
-edb_status os_posix_create_temporary(const char *path, uint32_t mode, struct os_file **file_out,
-                                     char **name_out)
-{
-    *file_out = NULL;
-    *name_out = NULL;
-    if (path[directory_length(path)] == '\0')
-        return fail(EDB_FORMAT, "%s names no file: it ends in a slash or is empty", path);
-    int error = EEXIST;
-    for (int tries = 0; error == EEXIST && tries < TEMPORARY_TRIES; tries++) {
-        memory_free(*name_out);
-        *name_out = NULL;
-        edb_status status = name_temporary(path, name_out);
-        if (status != EDB_OK)
-            return status;
-        error = os_posix_open_file(*name_out, path, O_RDWR | O_CREAT | O_EXCL, mode, file_out);
-    }
-    if (error == 0)
-        return EDB_OK;
-    memory_free(*name_out);
-    *name_out = NULL;
-    return create_failed(error, path);
-}
+/* ------------------------------------------------------------------------ names and directories */
 
 /* Gives 0 or an errno. The second way is for filesystems that know no such rename: link never
  * replaces either. Should the unlink fail, the file is whole under its name and a stray
@@ -126,7 +57,7 @@ edb_status os_posix_publish(const char *temporary, const char *path)
 
 edb_status os_posix_sync_directory(const char *path)
 {
-    size_t length = directory_length(path);
+    size_t length = os_posix_directory_length(path);
     char *directory = length == 0 ? memory_copy_text(".", 1) : memory_copy_text(path, length);
     if (directory == NULL)
         return memory_failed(length + 1);

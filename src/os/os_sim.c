@@ -281,11 +281,17 @@ static edb_status open_file(const char *path, bool writable, struct os_file **fi
     return status;
 }
 
+/* With its last slash; 0 = none. */
+static size_t directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (size_t)(slash - path) + 1;
+}
+
 /* `.<base>.<16 hex digits>.tmp` in the same directory, as on a real machine. */
 static char *name_temporary(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    size_t directory = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    size_t directory = directory_length(path);
     size_t room = strlen(path) + sizeof "..0123456789abcdef.tmp";
     char *name = memory_resize(NULL, room, 1);
     if (name != NULL)
@@ -310,15 +316,41 @@ static edb_status create_temporary(const char *path, uint32_t mode, struct os_fi
         machine.open_files--;
         status = fail(EDB_FULL, "the simulated machine has no room for another file");
     }
-    if (status == EDB_OK)
+    if (status == EDB_OK) {
+        machine.files[machine.file_count - 1].locker = (const struct sim_handle *)*file_out;
         record(OS_SIM_CREATE, machine.file_count - 1, (struct sim_range){0, 0}, *name_out,
                strlen(*name_out) + 1);
-    else {
+    } else {
         memory_free(*name_out);
         *name_out = NULL;
     }
     leave();
     return status;
+}
+
+/* Whether `text` is `.<base>.<16 hex digits>.tmp` in the directory of `path`. */
+static bool is_temporary_of(const char *text, const char *path)
+{
+    char wanted[OS_SIM_NAME_BYTES];
+    size_t directory = directory_length(path);
+    int head = snprintf(wanted, sizeof wanted, "%.*s.%s.", (int)directory, path, path + directory);
+    return head > 0 && strncmp(text, wanted, (size_t)head) == 0 &&
+           strspn(text + head, "0123456789abcdef") == 16 && strcmp(text + head + 16, ".tmp") == 0;
+}
+
+static void remove_leftovers(const char *path)
+{
+    enter();
+    for (uint32_t i = 0; i < machine.file_count; i++) {
+        struct sim_name *name = &machine.names[i];
+        if (name->text[0] == '\0' || machine.files[name->file].locker != NULL ||
+            !is_temporary_of(name->text, path))
+            continue;
+        record(OS_SIM_REMOVE, name->file, (struct sim_range){0, 0}, name->text,
+               strlen(name->text) + 1);
+        name->text[0] = '\0';
+    }
+    leave();
 }
 
 static edb_status publish(const char *temporary, const char *path)
@@ -641,6 +673,7 @@ const struct os_io os_sim = {
     .name = "sim",
     .open = open_file,
     .create_temporary = create_temporary,
+    .remove_leftovers = remove_leftovers,
     .publish = publish,
     .sync_directory = sync_directory,
     .remove = remove_file,

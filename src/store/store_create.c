@@ -62,8 +62,10 @@ edb_status store_create(const char *path, uint32_t mode)
     if (image == NULL)
         return memory_failed(bytes);
     edb_status status = fill_identity(&genesis);
-    if (status == EDB_OK)
+    if (status == EDB_OK) {
+        io->remove_leftovers(path); /* (17) */
         status = io->create_temporary(path, mode, &file, &temporary);
+    }
     if (status != EDB_OK)
         goto out;
     fill_slots(&genesis, image);
@@ -73,9 +75,10 @@ edb_status store_create(const char *path, uint32_t mode)
         status = check_openable(path, file);
     if (status == EDB_OK)
         status = io->publish(temporary, path);
-    if (status == EDB_OK)
+    if (status == EDB_OK) {
+        io->unlock(file); /* under its name it is everybody's */
         status = io->sync_directory(path);
-    else
+    } else
         io->remove(temporary);
 out:
     if (file != NULL)

@@ -73,6 +73,19 @@ static struct os_file *make_old(void)
     return open_file("f");
 }
 
+static void test_leftovers(void **state)
+{
+    (void)state;
+    uint64_t size;
+    os_sim_load("d/.f.0123456789abcdef.tmp", "x", 1);
+    os_sim_load("d/.fg.0123456789abcdef.tmp", "x", 1);
+    os_sim_load(".f.0123456789abcdef.tmp", "x", 1);
+    os_sim.remove_leftovers("d/f");
+    assert_null(os_sim_file("d/.f.0123456789abcdef.tmp", &size));
+    assert_non_null(os_sim_file("d/.fg.0123456789abcdef.tmp", &size));
+    assert_non_null(os_sim_file(".f.0123456789abcdef.tmp", &size));
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -92,6 +105,7 @@ static void test_names(void **state)
     assert_true(same);
     memory_free(temporary);
     assert_int_equal(os_sim.create_temporary("d/f", 0644, &again, &temporary), EDB_OK);
+    os_sim.remove_leftovers("d/f"); /* this one is not left behind */
     assert_int_equal(os_sim.publish(temporary, "d/f"), EDB_EXISTS);
     assert_int_equal(os_sim.remove(temporary), EDB_OK);
     assert_int_equal(os_sim.remove(temporary), EDB_NOT_FOUND);
@@ -349,6 +363,7 @@ static void test_a_new_boot_is_another_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(test_leftovers),
         CASE(test_names),
         CASE(test_map_shows_growth_in_place),
         CASE(test_lock_excludes_other_handles),
