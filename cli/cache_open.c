@@ -7,7 +7,9 @@
 #include "report_error.h"
 #include "text_style.h"
 
-static edb_status open_file(struct cache *cache, uint32_t flags);
+static edb_status open_file(struct cache *cache, const struct arguments *arguments, uint32_t flags);
+static edb_status open_path(struct cache *cache, uint32_t flags);
+static int find_wish(struct cache *cache, const struct space_wish *wish);
 static int report_open(edb_status status);
 static int take_spec(struct cache *cache);
 static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish);
@@ -32,44 +34,29 @@ struct space_wish space_wish_take(const struct arguments *arguments)
     return wish;
 }
 
-int cache_open(struct cache *cache, const char *path, enum cache_access access)
+int cache_open(struct cache *cache, const struct arguments *arguments, enum cache_access access)
 {
-    memset(cache, 0, sizeof *cache);
-    cache->path = path;
-    if (path[0] == '\0')
-        return report_error(CODE_USAGE, "the name of the file is empty: give it as the first "
-                                        "operand, like cache.edb");
-    edb_status status =
-        open_file(cache, access == CACHE_READ ? EDB_OPEN_READ_ONLY : EDB_OPEN_EXISTING);
-    if (status == EDB_NOT_FOUND && access == CACHE_CREATE)
-        return CODE_OK;
-    return report_open(status);
+    return report_open(
+        open_file(cache, arguments, access == CACHE_READ ? EDB_OPEN_READ_ONLY : EDB_OPEN_EXISTING));
 }
 
-int cache_find_space(struct cache *cache, const char *name)
+int cache_open_space(struct cache *cache, const struct arguments *arguments,
+                     enum cache_access access)
 {
-    edb_status status = edb_space_find(cache->db, name, &cache->space);
+    int code = cache_open(cache, arguments, access);
+    if (code != CODE_OK)
+        return code;
+    edb_status status = edb_space_find(cache->db, option_text(arguments, "space"), &cache->space);
     return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
 }
 
-int cache_wish_space(struct cache *cache, const struct space_wish *wish)
+int cache_open_wish(struct cache *cache, const struct arguments *arguments,
+                    const struct space_wish *wish)
 {
-    edb_space_spec spec = EDB_SPACE_SPEC_INIT;
-    edb_status status = EDB_NOT_FOUND;
-    if (cache->db != NULL)
-        status = edb_space_find(cache->db, wish->name, &cache->space);
+    edb_status status = open_file(cache, arguments, EDB_OPEN_EXISTING);
     if (status != EDB_OK && status != EDB_NOT_FOUND)
-        return report_status(status, NULL);
-    if (status == EDB_OK)
-        status = edb_space_describe(cache->space, &spec);
-    spec.name = wish->name != NULL ? wish->name : "default";
-    prefer_wish(&spec, wish);
-    cache->spec = spec;
-    if (cache->space == NULL)
-        return check_names(&spec);
-    if (status == EDB_OK)
-        status = edb_space_open(cache->db, &spec, &cache->space);
-    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
+        return report_open(status);
+    return find_wish(cache, wish);
 }
 
 int cache_create(struct cache *cache)
@@ -78,7 +65,7 @@ int cache_create(struct cache *cache)
         return CODE_OK;
     edb_status status = EDB_OK;
     if (cache->db == NULL)
-        status = open_file(cache, 0);
+        status = open_path(cache, 0);
     if (status != EDB_OK)
         return report_open(status);
     status = edb_space_open(cache->db, &cache->spec, &cache->space);
@@ -113,7 +100,14 @@ int cache_close(struct cache *cache, int code)
     return code;
 }
 
-static edb_status open_file(struct cache *cache, uint32_t flags)
+static edb_status open_file(struct cache *cache, const struct arguments *arguments, uint32_t flags)
+{
+    memset(cache, 0, sizeof *cache);
+    cache->path = arguments->operands[0];
+    return open_path(cache, flags);
+}
+
+static edb_status open_path(struct cache *cache, uint32_t flags)
 {
     edb_open_options options = EDB_OPEN_OPTIONS_INIT;
     options.durability = EDB_DURABLE;
@@ -127,6 +121,26 @@ static int report_open(edb_status status)
     if (status == EDB_NOT_FOUND)
         return report_error(CODE_IO, "%s", edb_error_detail());
     return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+}
+
+static int find_wish(struct cache *cache, const struct space_wish *wish)
+{
+    edb_space_spec spec = EDB_SPACE_SPEC_INIT;
+    edb_status status = EDB_NOT_FOUND;
+    if (cache->db != NULL)
+        status = edb_space_find(cache->db, wish->name, &cache->space);
+    if (status != EDB_OK && status != EDB_NOT_FOUND)
+        return report_status(status, NULL);
+    if (status == EDB_OK)
+        status = edb_space_describe(cache->space, &spec);
+    spec.name = wish->name != NULL ? wish->name : "default";
+    prefer_wish(&spec, wish);
+    cache->spec = spec;
+    if (cache->space == NULL)
+        return check_names(&spec);
+    if (status == EDB_OK)
+        status = edb_space_open(cache->db, &spec, &cache->space);
+    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
 }
 
 static int take_spec(struct cache *cache)

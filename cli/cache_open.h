@@ -7,10 +7,10 @@
 
 #include "options.h"
 
+/* The file must exist either way. */
 enum cache_access {
-    CACHE_READ,   /* the file must exist; nothing is written */
-    CACHE_CHANGE, /* the file must exist */
-    CACHE_CREATE  /* it may be absent; cache_create makes it */
+    CACHE_READ, /* nothing is written */
+    CACHE_CHANGE
 };
 
 struct cache {
@@ -40,13 +40,17 @@ struct space_wish space_wish_none(const struct arguments *arguments);
 /* A wish as --space and OPTIONS_SPACE_SPEC say. */
 struct space_wish space_wish_take(const struct arguments *arguments);
 
-/* All return CODE_OK or a reported code. Commits are durable. After any code, cache_close. */
-int cache_open(struct cache *cache, const char *path, enum cache_access access);
-int cache_find_space(struct cache *cache, const char *name);
+/* The file is the first operand of the arguments, the space that of --space. All return CODE_OK or
+ * a reported code; commits are durable. After any code, cache_close. */
+int cache_open(struct cache *cache, const struct arguments *arguments, enum cache_access access);
+int cache_open_space(struct cache *cache, const struct arguments *arguments,
+                     enum cache_access access);
 
-/* Finds the wished space; one that is there and differs is refused. One that is absent is not made
- * yet: cache->spec says what it will be, and the caller may complete it. */
-int cache_wish_space(struct cache *cache, const struct space_wish *wish);
+/* Opens the file and the wished space where they are there; a space that differs is refused. What
+ * is absent is not made yet: cache->spec says what the space will be, and the caller may complete
+ * it. */
+int cache_open_wish(struct cache *cache, const struct arguments *arguments,
+                    const struct space_wish *wish);
 
 /* Makes the file and the space that are not there yet. Called when the first record is known to be
  * good: refused data leaves nothing behind. */

@@ -37,9 +37,7 @@ static int create(const struct arguments *arguments)
     if (!option_given(arguments, "dims"))
         return report_error(CODE_USAGE, "create needs the size of the vectors: --dims 1536");
     wish.dims = (int)option_count(arguments, "dims", 0);
-    int code = cache_open(&cache, arguments->operands[0], CACHE_CREATE);
-    if (code == CODE_OK)
-        code = cache_wish_space(&cache, &wish);
+    int code = cache_open_wish(&cache, arguments, &wish);
     int existed = cache.space != NULL;
     if (code == CODE_OK)
         code = cache_create(&cache);

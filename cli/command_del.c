@@ -55,9 +55,7 @@ static int del(const struct arguments *arguments)
     memset(&deletion, 0, sizeof deletion);
     if (arguments->operand_count < 2 && !option_given(arguments, "keys"))
         return report_error(CODE_USAGE, "del needs keys: embedcache del FILE KEY, or --keys FILE");
-    int code = cache_open(&deletion.cache, arguments->operands[0], CACHE_CHANGE);
-    if (code == CODE_OK)
-        code = cache_find_space(&deletion.cache, option_text(arguments, "space"));
+    int code = cache_open_space(&deletion.cache, arguments, CACHE_CHANGE);
     if (code == CODE_OK)
         code = batch_open(&deletion.batch, 0, BATCH_ROWS);
     if (code == CODE_OK)

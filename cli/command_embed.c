@@ -124,9 +124,7 @@ static int open_store(struct embedding *run)
     struct space_wish wish = space_wish_none(run->arguments);
     if (option_given(run->arguments, "dims"))
         wish.dims = (int)option_count(run->arguments, "dims", 0);
-    int code = cache_open(&run->cache, run->arguments->operands[0], CACHE_CREATE);
-    if (code == CODE_OK)
-        code = cache_wish_space(&run->cache, &wish);
+    int code = cache_open_wish(&run->cache, run->arguments, &wish);
     if (code != CODE_OK)
         return code;
     if (run->cache.space == NULL) {

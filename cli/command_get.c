@@ -42,9 +42,7 @@ static int get(const struct arguments *arguments)
     struct cache cache;
     if (option_given(arguments, "raw") && option_given(arguments, "json"))
         return report_error(CODE_USAGE, "give one of --raw and --json, not both");
-    int result = cache_open(&cache, arguments->operands[0], CACHE_READ);
-    if (result == CODE_OK)
-        result = cache_find_space(&cache, option_text(arguments, "space"));
+    int result = cache_open_space(&cache, arguments, CACHE_READ);
     if (result == CODE_OK) {
         for (size_t i = 1; i < arguments->operand_count; i++) {
             int code = show_key(&cache, arguments, i);

@@ -161,9 +161,7 @@ static int open_store(struct import *import)
 {
     struct space_wish wish = space_wish_take(import->arguments);
     wish.dims = (int)import->array.dims;
-    int code = cache_open(&import->cache, import->arguments->operands[0], CACHE_CREATE);
-    if (code == CODE_OK)
-        code = cache_wish_space(&import->cache, &wish);
+    int code = cache_open_wish(&import->cache, import->arguments, &wish);
     size_t rows_max = (size_t)option_count(import->arguments, "batch", BATCH_ROWS);
     if (code == CODE_OK)
         code = batch_open(&import->batch, import->array.dims, rows_max);

@@ -61,9 +61,7 @@ static int put(const struct arguments *arguments)
     if (code == CODE_OK)
         code = check_beside(arguments);
     if (code == CODE_OK)
-        code = cache_open(&cache, arguments->operands[0], CACHE_CREATE);
-    if (code == CODE_OK)
-        code = cache_wish_space(&cache, &wish);
+        code = cache_open_wish(&cache, arguments, &wish);
     if (code == CODE_OK)
         code = cache_create(&cache);
     if (code == CODE_OK)

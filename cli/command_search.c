@@ -72,9 +72,7 @@ static int search(const struct arguments *arguments)
     int code = take_options(&search);
     if (code != CODE_OK)
         return code;
-    code = cache_open(&search.cache, arguments->operands[0], CACHE_READ);
-    if (code == CODE_OK)
-        code = cache_find_space(&search.cache, option_text(arguments, "space"));
+    code = cache_open_space(&search.cache, arguments, CACHE_READ);
     int is_json = option_given(arguments, "json");
     if (code == CODE_OK && is_json)
         emit_begin(&search.json, '[');

@@ -39,7 +39,7 @@ static int verify(const struct arguments *arguments)
     struct emitter json = EMITTER(stdout);
     int is_json = option_given(arguments, "json");
     edb_verify_report report = {.struct_size = sizeof report};
-    int code = cache_open(&cache, arguments->operands[0], CACHE_READ);
+    int code = cache_open(&cache, arguments, CACHE_READ);
     if (code != CODE_OK)
         return cache_close(&cache, code);
     if (is_json) {

@@ -19,7 +19,7 @@ int figures_show(const struct arguments *arguments, const struct figures_view *v
     struct cache cache;
     struct emitter json = EMITTER(stdout);
     int is_json = option_given(arguments, "json");
-    int code = cache_open(&cache, arguments->operands[0], CACHE_READ);
+    int code = cache_open(&cache, arguments, CACHE_READ);
     if (code == CODE_OK)
         code = show_file(&cache, view, is_json ? &json : NULL);
     return cache_close(&cache, code);

@@ -219,6 +219,9 @@ static int check_operands(const struct arguments *arguments)
     if (arguments->operand_count < command->operands_min)
         return report_error(CODE_USAGE, "%s needs %s: see embedcache %s --help", command->name,
                             command->operands, command->name);
+    if (arguments->operand_count > 0 && arguments->operands[0][0] == '\0')
+        return report_error(CODE_USAGE, "the name of the file is empty: give it as the first "
+                                        "operand, like cache.edb");
     if (arguments->operand_count <= command->operands_max)
         return CODE_OK;
     const char *surplus = arguments->operands[command->operands_max];
