@@ -258,20 +258,13 @@ static void print_json(const struct embedding *run, double seconds)
 {
     struct emitter json = EMITTER(stdout);
     emit_begin(&json, '{');
-    emit_name(&json, "texts");
-    emit_count(&json, run->texts);
-    emit_name(&json, "hits");
-    emit_count(&json, run->hits);
-    emit_name(&json, "embedded");
-    emit_count(&json, run->stored);
-    emit_name(&json, "changed");
-    emit_count(&json, run->changed);
-    emit_name(&json, "wordless");
-    emit_count(&json, run->wordless);
-    emit_name(&json, "skipped");
-    emit_count(&json, run->skipped);
-    emit_name(&json, "refused");
-    emit_count(&json, run->input.lines.refused);
+    emit_named_count(&json, "texts", run->texts);
+    emit_named_count(&json, "hits", run->hits);
+    emit_named_count(&json, "embedded", run->stored);
+    emit_named_count(&json, "changed", run->changed);
+    emit_named_count(&json, "wordless", run->wordless);
+    emit_named_count(&json, "skipped", run->skipped);
+    emit_named_count(&json, "refused", run->input.lines.refused);
     emit_name(&json, "seconds");
     emit_real(&json, (float)seconds);
     emit_end(&json, '}');

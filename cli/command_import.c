@@ -304,12 +304,9 @@ static void print_json(const struct import *import, double seconds)
 {
     struct emitter json = EMITTER(stdout);
     emit_begin(&json, '{');
-    emit_name(&json, "rows");
-    emit_count(&json, import->stored - option_count(import->arguments, "start", 0));
-    emit_name(&json, "duplicates");
-    emit_count(&json, import->duplicates);
-    emit_name(&json, "replaced");
-    emit_count(&json, import->replaced);
+    emit_named_count(&json, "rows", import->stored - option_count(import->arguments, "start", 0));
+    emit_named_count(&json, "duplicates", import->duplicates);
+    emit_named_count(&json, "replaced", import->replaced);
     emit_name(&json, "seconds");
     emit_real(&json, (float)seconds);
     emit_end(&json, '}');

@@ -41,14 +41,10 @@ static void write_file(struct emitter *json, const char *path, const edb_stats *
     figures_uuid(stats, uuid);
     emit_name(json, "file");
     emit_bytes(json, path, strlen(path));
-    emit_name(json, "format_version");
-    emit_count(json, stats->format_version);
-    emit_name(json, "uuid");
-    emit_text(json, uuid);
-    emit_name(json, "file_bytes");
-    emit_count(json, stats->file_bytes);
-    emit_name(json, "live");
-    emit_count(json, stats->live);
+    emit_named_count(json, "format_version", stats->format_version);
+    emit_named_text(json, "uuid", uuid);
+    emit_named_count(json, "file_bytes", stats->file_bytes);
+    emit_named_count(json, "live", stats->live);
 }
 
 static void print_file(const char *path, const edb_stats *stats)

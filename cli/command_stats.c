@@ -69,8 +69,7 @@ static void write_file(struct emitter *json, const char *path, const edb_stats *
 {
     (void)path;
     for (size_t i = 0; i < FIGURES; i++) {
-        emit_name(json, figures[i].name);
-        emit_count(json, value_of(stats, &figures[i]));
+        emit_named_count(json, figures[i].name, value_of(stats, &figures[i]));
     }
 }
 

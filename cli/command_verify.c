@@ -70,12 +70,9 @@ static void write_problem(void *arg, uint64_t offset, uint64_t bytes, const char
 {
     struct emitter *json = arg;
     emit_begin(json, '{');
-    emit_name(json, "offset");
-    emit_count(json, offset);
-    emit_name(json, "bytes");
-    emit_count(json, bytes);
-    emit_name(json, "message");
-    emit_text(json, message);
+    emit_named_count(json, "offset", offset);
+    emit_named_count(json, "bytes", bytes);
+    emit_named_text(json, "message", message);
     emit_end(json, '}');
 }
 
@@ -84,18 +81,12 @@ static void write_report(struct emitter *json, const edb_verify_report *report, 
     emit_end(json, ']');
     emit_name(json, "ok");
     emit_bool(json, status == EDB_OK);
-    emit_name(json, "problems");
-    emit_count(json, report->problems);
-    emit_name(json, "frames");
-    emit_count(json, report->frames);
-    emit_name(json, "records");
-    emit_count(json, report->records);
-    emit_name(json, "vectors");
-    emit_count(json, report->vectors);
-    emit_name(json, "sections");
-    emit_count(json, report->sections);
-    emit_name(json, "bytes");
-    emit_count(json, report->bytes);
+    emit_named_count(json, "problems", report->problems);
+    emit_named_count(json, "frames", report->frames);
+    emit_named_count(json, "records", report->records);
+    emit_named_count(json, "vectors", report->vectors);
+    emit_named_count(json, "sections", report->sections);
+    emit_named_count(json, "bytes", report->bytes);
     emit_end(json, '}');
     putchar('\n');
 }

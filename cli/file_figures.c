@@ -103,25 +103,15 @@ static void write_space(struct emitter *json, const edb_space_spec *spec,
 {
     char word[16];
     emit_begin(json, '{');
-    emit_name(json, "name");
-    emit_text(json, spec->name);
-    emit_name(json, "model");
-    emit_text(json, spec->model);
-    emit_name(json, "revision");
-    emit_text(json, spec->revision);
-    emit_name(json, "dims");
-    emit_count(json, spec->dims);
-    emit_name(json, "metric");
-    emit_text(json, figures_word(METRIC_WORDS, spec->metric, word));
-    emit_name(json, "role");
-    emit_text(json, figures_word(ROLE_WORDS, spec->role, word));
-    emit_name(json, "element");
-    emit_text(json, figures_word("f32", spec->element, word));
-    emit_name(json, "key_form");
-    emit_text(json, figures_word(KEY_FORM_WORDS, spec->key_form, word));
-    emit_name(json, "rows");
-    emit_count(json, stats->rows);
-    emit_name(json, "live");
-    emit_count(json, stats->live);
+    emit_named_text(json, "name", spec->name);
+    emit_named_text(json, "model", spec->model);
+    emit_named_text(json, "revision", spec->revision);
+    emit_named_count(json, "dims", spec->dims);
+    emit_named_text(json, "metric", figures_word(METRIC_WORDS, spec->metric, word));
+    emit_named_text(json, "role", figures_word(ROLE_WORDS, spec->role, word));
+    emit_named_text(json, "element", figures_word("f32", spec->element, word));
+    emit_named_text(json, "key_form", figures_word(KEY_FORM_WORDS, spec->key_form, word));
+    emit_named_count(json, "rows", stats->rows);
+    emit_named_count(json, "live", stats->live);
     emit_end(json, '}');
 }

@@ -63,6 +63,18 @@ void emit_text(struct emitter *json, const char *text)
         emit_bytes(json, text, strlen(text));
 }
 
+void emit_named_count(struct emitter *json, const char *name, uint64_t value)
+{
+    emit_name(json, name);
+    emit_count(json, value);
+}
+
+void emit_named_text(struct emitter *json, const char *name, const char *text)
+{
+    emit_name(json, name);
+    emit_text(json, text);
+}
+
 void emit_ready(struct emitter *json, const char *text)
 {
     separate(json);

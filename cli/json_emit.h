@@ -32,6 +32,10 @@ void emit_count(struct emitter *json, uint64_t value);
 void emit_real(struct emitter *json, float value);
 void emit_text(struct emitter *json, const char *text);
 
+/* A member: name and value. */
+void emit_named_count(struct emitter *json, const char *name, uint64_t value);
+void emit_named_text(struct emitter *json, const char *name, const char *text);
+
 /* A value that is JSON already. */
 void emit_ready(struct emitter *json, const char *text);
 

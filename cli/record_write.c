@@ -26,14 +26,12 @@ void record_write_key(struct emitter *json, const edb_view *view, const char *as
         emit_text(json, hex);
         option_word(KEY_FORM_WORDS, view->key_form, word, sizeof word);
     }
-    emit_name(json, "key_form");
-    emit_text(json, word);
+    emit_named_text(json, "key_form", word);
 }
 
 void record_write_row(struct emitter *json, const edb_view *view)
 {
-    emit_name(json, "row");
-    emit_count(json, view->row);
+    emit_named_count(json, "row", view->row);
 }
 
 void record_write_vector(struct emitter *json, const edb_view *view, uint32_t dims)
@@ -58,8 +56,7 @@ int record_write_rest(struct emitter *json, const edb_view *view)
     if (!view->has_text)
         emit_null(json);
     else if (emit_bytes(json, view->text, view->text_bytes)) {
-        emit_name(json, "text_form");
-        emit_text(json, "base64");
+        emit_named_text(json, "text_form", "base64");
     }
     edb_status status = edb_view_metadata_json(view, &metadata);
     if (status != EDB_OK)
