@@ -20,10 +20,9 @@ const struct command command_create = {
     .name = "create",
     .operands = "FILE",
     .summary = "Creates a file, or one more space in a file",
-    .details =
-        "What a space is stays as it was created: vectors of another model, size or role are\n"
-        "refused there. Creating a space again as it is does nothing.\n\n"
-        "  embedcache create cache.edb --dims 1536 --model text-embedding-3-small",
+    .description = "What a space is stays as it was created: vectors of another model, size "
+                   "or role are refused there. Creating a space again as it is does nothing.",
+    .examples = "embedcache create cache.edb --dims 1536 --model text-embedding-3-small",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,

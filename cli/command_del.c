@@ -27,7 +27,7 @@ static int commit_batch(struct deletion *deletion);
 static int sum_up(const struct deletion *deletion);
 
 static const struct option options[] = {
-    TEXT_ROW("keys", "FILE", "delete these too: .txt with a key a line, or .jsonl (\"-\": stdin)"),
+    FILE_ROW("keys", "delete these too: .txt with a key a line, or .jsonl (\"-\": stdin)"),
     TEXT_ROW("key-field", "NAME", "the key's member in .jsonl (key)"),
     OPTION_SPACE,
     OPTIONS_COMMON,
@@ -37,12 +37,12 @@ const struct command command_del = {
     .name = "del",
     .operands = "FILE KEY...",
     .summary = "Deletes keys",
-    .details =
-        "Keys that are not there are named and make the exit code 1; the others are deleted.\n"
-        "Line ends, LF or CR LF, are no part of a key. Lines that are no text are named, passed\n"
-        "over, and make the exit code 3.\n\n"
-        "  embedcache del cache.edb hello\n"
-        "  embedcache del cache.edb --keys old-keys.txt",
+    .description = "Keys that are not there are named and make the exit code 1; the others "
+                   "are deleted.\n\n"
+                   "Line ends, LF or CR LF, are no part of a key. Lines that are no text are "
+                   "named, passed over, and make the exit code 3.",
+    .examples = "embedcache del cache.edb hello\n"
+                "embedcache del cache.edb --keys old-keys.txt",
     .options = options,
     .operands_min = 1,
     .operands_max = (size_t)-1,

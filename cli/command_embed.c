@@ -48,7 +48,7 @@ static void print_json(const struct embedding *run, double seconds);
 static void print_counts(const struct embedding *run, FILE *file);
 
 static const struct option options[] = {
-    TEXT_ROW("input", "FILE", "a text a line, or .jsonl (\"-\": stdin) (needed)"),
+    FILE_ROW("input", "a text a line, or .jsonl (\"-\": stdin) (needed)"),
     TEXT_ROW("text-field", "NAME", "the text's member in JSON lines (text)"),
     TEXT_ROW("key-field", "NAME", "the key's member (the text itself is the key)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
@@ -65,18 +65,19 @@ const struct command command_embed = {
     .operands = "FILE --input TEXTS",
     .surplus = "the file of texts goes behind --input",
     .summary = "Embeds texts that are not there yet, with the built-in embedder",
-    .details =
-        "Each line is a text; its key is the text itself. Empty lines are passed over.\n"
-        "A text without a word (\"!!!\") is kept with a vector of zeros: every score is 0.\n"
-        "A line end, LF or CR LF, is no part of a text. A line that is no text (not UTF-8, too\n"
-        "long, no valid JSON) is named and passed over, and makes the exit code 3.\n"
-        "Standard input is JSON lines when a member is named. Texts that are there are hits,\n"
-        "not computed again. With --key-field a hit needs the same text too: where another text,\n"
-        "or none, stands under the key, the record is embedded again and replaced. Metadata of a\n"
-        "hit stays as it was. The built-in embedder (" EMBEDDER_MODEL
-        ") needs no model and no network. It is\n"
-        "lexical: texts are near when they share words, not when they mean the same.\n\n"
-        "  embedcache embed notes.edb --input notes.txt",
+    .description = "Each line is a text; its key is the text itself. Standard input is JSON "
+                   "lines when a member is named. Texts that are there are hits, not computed "
+                   "again. With --key-field a hit needs the same text too: where another "
+                   "text, or none, stands under the key, the record is embedded again and "
+                   "replaced. Metadata of a hit stays as it was.\n\n"
+                   "Empty lines are passed over. A line end, LF or CR LF, is no part of a "
+                   "text. A line that is no text (not UTF-8, too long, no valid JSON) is "
+                   "named and passed over, and makes the exit code 3.\n\n"
+                   "The built-in embedder (" EMBEDDER_MODEL ") needs no model and no network. "
+                   "It is lexical: texts are near when they share words, not when they mean "
+                   "the same. Only A to Z have another case for it. A text without a word "
+                   "(\"!!!\") is kept with a vector of zeros: every score is 0.",
+    .examples = "embedcache embed notes.edb --input notes.txt",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,

@@ -18,8 +18,7 @@ static void print_vector(const edb_view *view, uint32_t dims);
 
 static const struct option options[] = {
     FLAG_ROW("json", 0, "one JSON object a line and key"),
-    FLAG_ROW("raw", 0,
-             "the vector's bytes (little-endian float32) or the value,\nand nothing else"),
+    FLAG_ROW("raw", 0, "the vector's bytes (little-endian float32) or the value, and nothing else"),
     OPTION_SPACE,
     OPTIONS_COMMON,
 };
@@ -28,9 +27,9 @@ const struct command command_get = {
     .name = "get",
     .operands = "FILE KEY...",
     .summary = "Shows what is stored under keys",
-    .details = "A key that is not there is named on stderr and makes the exit code 1; others are\n"
-               "shown.\n\n"
-               "  embedcache get cache.edb hello --json",
+    .description = "A key that is not there is named on stderr and makes the exit code 1; "
+                   "others are shown.",
+    .examples = "embedcache get cache.edb hello --json",
     .options = options,
     .operands_min = 2,
     .operands_max = (size_t)-1,

@@ -51,7 +51,7 @@ static void print_json(const struct import *import, double seconds);
 static void print_summary(const struct import *import, double seconds);
 
 static const struct option options[] = {
-    TEXT_ROW("keys", "FILE", "keys beside the rows: .txt with a key a line, or .jsonl"),
+    FILE_ROW("keys", "keys beside the rows: .txt with a key a line, or .jsonl"),
     TEXT_ROW("key-field", "NAME", "the key's member in .jsonl (key; '' = the row number)"),
     TEXT_ROW("text-field", "NAME", "the text's member (text; '' = none)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
@@ -68,12 +68,13 @@ const struct command command_import = {
     .name = "import",
     .operands = "FILE SOURCE.npy",
     .summary = "Stores the rows of a NumPy array",
-    .details =
-        "SOURCE (\"-\": standard input) is a two-dimensional array in C order of float32,\n"
-        "float16, float64 (rounded to float32), uint8 or int8. Without --keys a row's key is\n"
-        "its number. A space that is not there is created; in a new space row i of the array\n"
-        "is row i. Ctrl-C finishes the batch at hand; what is stored stays.\n\n"
-        "  embedcache import cache.edb base.npy --keys base.jsonl --model text-embedding-ada-002",
+    .description = "SOURCE (\"-\": standard input) is a two-dimensional array in C order of "
+                   "float32, float16, float64 (rounded to float32), uint8 or int8. Without "
+                   "--keys a row's key is its number. A space that is not there is created; "
+                   "in a new space row i of the array is row i. Ctrl-C finishes the batch at "
+                   "hand; what is stored stays.",
+    .examples =
+        "embedcache import cache.edb base.npy --keys base.jsonl --model text-embedding-ada-002",
     .options = options,
     .operands_min = 2,
     .operands_max = 2,

@@ -28,8 +28,8 @@ static int store(struct cache *cache, const struct arguments *arguments,
 
 static const struct option options[] = {
     TEXT_ROW("vector", "LIST", "the vector as a JSON list"),
-    TEXT_ROW("vector-file", "FILE", "the vector as a .npy file of one row"),
-    TEXT_ROW("value-file", "FILE", "any bytes, for a space of dims 0 (\"-\": stdin)"),
+    FILE_ROW("vector-file", "the vector as a .npy file of one row"),
+    FILE_ROW("value-file", "any bytes, for a space of dims 0 (\"-\": stdin)"),
     TEXT_ROW("text", "TEXT", "text to keep beside it"),
     TEXT_ROW("metadata", "JSON", "a JSON object to keep beside it"),
     OPTION_SPACE,
@@ -42,9 +42,9 @@ const struct command command_put = {
     .operands = "FILE KEY",
     .surplus = "a vector goes behind --vector",
     .summary = "Stores a vector under a key, replacing what was there",
-    .details = "Without --vector or --vector-file the vector is read from standard input. A space\n"
-               "that is not there is created with the vector's size.\n\n"
-               "  embedcache put cache.edb hello --vector '[0.1, 0.2, 0.3]' --text 'Hello, world'",
+    .description = "Without --vector or --vector-file the vector is read from standard input. "
+                   "A space that is not there is created with the vector's size.",
+    .examples = "embedcache put cache.edb hello --vector '[0.1, 0.2, 0.3]' --text 'Hello, world'",
     .options = options,
     .operands_min = 2,
     .operands_max = 2,

@@ -40,7 +40,7 @@ static void print_hit(const edb_hit *hit, size_t rank, const edb_view *view);
 static const struct option options[] = {
     TEXT_ROW("text", "TEXT", "find what is near this text"),
     TEXT_ROW("vector", "LIST", "find what is near this vector, a JSON list"),
-    TEXT_ROW("vectors", "FILE", "one query for each row of a .npy array (\"-\": stdin)"),
+    FILE_ROW("vectors", "one query for each row of a .npy array (\"-\": stdin)"),
     COUNT_ROW("k", 'k', "how many hits (10; with --threshold: all)", 1, UINT32_MAX),
     REAL_ROW("threshold", "SCORE", "only hits of at least this score (l2: at most)"),
     OPTION_SPACE,
@@ -53,12 +53,11 @@ const struct command command_search = {
     .operands = "FILE --text TEXT",
     .surplus = "a question goes behind --text, in quotes",
     .summary = "Finds the nearest rows: exact",
-    .details =
-        "A text is embedded with the built-in embedder, so it needs a space that was filled\n"
-        "by embedcache embed. The score is the cosine, the dot product, or (l2) the squared\n"
-        "distance.\n\n"
-        "  embedcache search notes.edb --text \"how do I undo a commit\"\n"
-        "  embedcache search cache.edb --vectors queries.npy -k 10 --json",
+    .description = "A text is embedded with the built-in embedder, so it needs a space that "
+                   "was filled by embedcache embed. The score is the cosine, the dot product, "
+                   "or (l2) the squared distance.",
+    .examples = "embedcache search notes.edb --text \"how do I undo a commit\"\n"
+                "embedcache search cache.edb --vectors queries.npy -k 10 --json",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,

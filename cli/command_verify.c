@@ -24,9 +24,9 @@ const struct command command_verify = {
     .name = "verify",
     .operands = "FILE",
     .summary = "Checks every byte of a file that is in use",
-    .details =
-        "Names each problem and its place; exit code 3 when there is one. Nothing is written.\n\n"
-        "  embedcache verify cache.edb",
+    .description = "Names each problem and its place; exit code 3 when there is one. Nothing "
+                   "is written.",
+    .examples = "embedcache verify cache.edb",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,

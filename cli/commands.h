@@ -1,4 +1,5 @@
-/* Every command of the command line, one file each: command_<name>.c. main.c lists them. */
+/* The table of all commands: main.c runs them, help lists them. Each is a file,
+ * command_<name>.c. */
 #ifndef EMBEDCACHE_CLI_COMMANDS_H
 #define EMBEDCACHE_CLI_COMMANDS_H
 
@@ -14,5 +15,15 @@ extern const struct command command_search;
 extern const struct command command_info;
 extern const struct command command_stats;
 extern const struct command command_verify;
+
+/* In the order of help; NULL ends it. */
+extern const struct command *const command_table[];
+
+/* NULL when there is none of that name. */
+const struct command *command_find(const char *name);
+
+/* The command that other programs call `name`, or the nearest in spelling; NULL where there is
+ * none. */
+const char *command_meant(const char *name);
 
 #endif

@@ -7,25 +7,14 @@
 #include <string.h>
 
 #include "commands.h"
+#include "help_print.h"
 #include "report_error.h"
-#include "spelling_suggest.h"
-#include "text_style.h"
-
-static const struct command *const commands[] = {
-    &command_create, &command_put,    &command_get,  &command_del,   &command_import,
-    &command_embed,  &command_search, &command_info, &command_stats, &command_verify,
-};
-
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static int run_command(const struct command *command, int count, char **words);
 static int answer_word(int count, char **words);
 static int show_help(int count, char **words);
-static const struct command *find_command(const char *name);
 static int refuse_command(const char *name);
-static const char *command_meant(const char *name);
 static void print_start(void);
-static void print_overview(void);
 static void hear_library(void *arg, edb_log_level level, const char *message);
 static int finish_output(int code);
 
@@ -38,7 +27,7 @@ int main(int argc, char **argv)
         print_start();
         return finish_output(CODE_OK);
     }
-    const struct command *command = find_command(argv[1]);
+    const struct command *command = command_find(argv[1]);
     if (command != NULL)
         return finish_output(run_command(command, argc - 2, argv + 2));
     return finish_output(answer_word(argc - 1, argv + 1));
@@ -51,7 +40,7 @@ static int run_command(const struct command *command, int count, char **words)
     if (code != CODE_OK)
         return code;
     if (option_given(&arguments, "help")) {
-        options_print_help(stdout, command);
+        help_print_command(stdout, command);
         return CODE_OK;
     }
     report_quietly(option_given(&arguments, "quiet"));
@@ -74,23 +63,14 @@ static int answer_word(int count, char **words)
 static int show_help(int count, char **words)
 {
     if (count == 0) {
-        print_overview();
+        help_print_overview(stdout);
         return CODE_OK;
     }
-    const struct command *command = find_command(words[0]);
+    const struct command *command = command_find(words[0]);
     if (command == NULL)
         return refuse_command(words[0]);
-    options_print_help(stdout, command);
+    help_print_command(stdout, command);
     return CODE_OK;
-}
-
-static const struct command *find_command(const char *name)
-{
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    }
-    return NULL;
 }
 
 static int refuse_command(const char *name)
@@ -104,32 +84,6 @@ static int refuse_command(const char *name)
     return report_error(CODE_USAGE, "unknown command \"%s\": embedcache help lists them", name);
 }
 
-/* The command that others call by this name, or the nearest in spelling; NULL where there is
- * none. */
-static const char *command_meant(const char *name)
-{
-    static const char *const others[][2] = {
-        {"add", "put"},     {"cat", "get"},     {"check", "verify"}, {"count", "stats"},
-        {"delete", "del"},  {"erase", "del"},   {"fetch", "get"},    {"find", "search"},
-        {"fsck", "verify"}, {"init", "create"}, {"insert", "put"},   {"list", "info"},
-        {"load", "import"}, {"ls", "info"},     {"new", "create"},   {"query", "search"},
-        {"read", "get"},    {"remove", "del"},  {"rm", "del"},       {"set", "put"},
-        {"show", "get"},    {"store", "put"},   {"upsert", "put"},   {"write", "put"},
-    };
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (strcmp(name, others[i][0]) == 0)
-            return others[i][1];
-    }
-    const char *nearest = NULL;
-    size_t fewest = SLIPS_MANY;
-    for (size_t i = 0; i < COMMANDS; i++) {
-        size_t slips = spelling_slips(name, commands[i]->name);
-        nearest = slips < fewest ? commands[i]->name : nearest;
-        fewest = slips < fewest ? slips : fewest;
-    }
-    return nearest;
-}
-
 static void print_start(void)
 {
     printf("EmbedCache %s: never compute the same embedding twice.\n", edb_version());
@@ -137,18 +91,6 @@ static void print_start(void)
     puts("  embedcache search notes.edb --text \"a question\"   find the nearest lines");
     puts("  embedcache import vectors.edb vectors.npy         keep the rows of a NumPy array");
     puts("  embedcache help                                   all commands");
-}
-
-static void print_overview(void)
-{
-    printf("%sembedcache COMMAND FILE [options]%s\n\n", style_begin(stdout, STYLE_BOLD),
-           style_end(stdout));
-    for (size_t i = 0; i < COMMANDS; i++)
-        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    puts("\nembedcache COMMAND --help tells more, embedcache --version the version.\n\n"
-         "Exit codes: 0 done, 1 not found, 2 wrong usage, 3 bad data, 4 busy (another writer),\n"
-         "5 I/O, 130 interrupted (what was stored before stays).\n"
-         "Commits are durable: what a command has counted survives kill -9 and power loss.");
 }
 
 static void hear_library(void *arg, edb_log_level level, const char *message)

@@ -1,5 +1,4 @@
-/* Parsing of the command line by the command's own table, and the help text printed from the same
- * table. Knows nothing of what commands do. */
+/* Parsing of the command line by the command's own table. Knows nothing of what commands do. */
 #include "options.h"
 
 #include <assert.h>
@@ -12,9 +11,8 @@
 
 #include "report_error.h"
 #include "spelling_suggest.h"
-#include "text_style.h"
 
-enum { WORD_BYTES = 64, HELP_COLUMN = 28 };
+enum { WORD_BYTES = 64 };
 
 /* The words that are still to be read. */
 struct words {
@@ -28,13 +26,11 @@ static int take_value(struct arguments *arguments, size_t index, const char *att
                       struct words *words);
 static int check_value(const struct command *command, const struct option *option,
                        const char *value);
-static const char *dashes(const struct option *option);
 static int check_operands(const struct arguments *arguments);
 static int refuse_unknown(const struct command *command, const char *name, size_t length);
 static size_t find_option(const struct command *command, const char *name, size_t length);
 static size_t index_of(const struct arguments *arguments, const char *name);
 static int parse_count(const char *text, uint64_t *count_out);
-static void print_option(FILE *file, const struct option *option);
 
 int options_parse(const struct command *command, int count, char **words,
                   struct arguments *arguments_out)
@@ -102,6 +98,11 @@ uint32_t option_choice(const struct arguments *arguments, const char *name, uint
     return fallback;
 }
 
+const char *option_dashes(const struct option *option)
+{
+    return option->name[1] == '\0' ? "-" : "--";
+}
+
 int option_word(const char *list, size_t index, char *out, size_t out_bytes)
 {
     while (index > 0 && list != NULL) {
@@ -114,18 +115,6 @@ int option_word(const char *list, size_t index, char *out, size_t out_bytes)
     size_t length = strcspn(list, "|");
     snprintf(out, out_bytes, "%.*s", (int)length, list);
     return 1;
-}
-
-void options_print_help(FILE *file, const struct command *command)
-{
-    fprintf(file, "%sembedcache %s%s %s [options]\n\n", style_begin(file, STYLE_BOLD),
-            command->name, style_end(file), command->operands);
-    fprintf(file, "%s.\n", command->summary);
-    if (command->details[0] != '\0')
-        fprintf(file, "\n%s\n", command->details);
-    fprintf(file, "\n%sOptions%s\n", style_begin(file, STYLE_BOLD), style_end(file));
-    for (const struct option *option = command->options; option->name != NULL; option++)
-        print_option(file, option);
 }
 
 /* "name", "name=value" or "name" and the next word. */
@@ -174,8 +163,8 @@ static int take_value(struct arguments *arguments, size_t index, const char *att
     int is_option = attached == NULL && value != NULL && strncmp(value, "--", 2) == 0 &&
                     find_option(command, value + 2, strlen(value + 2)) != OPTIONS_MAX;
     if (value == NULL || is_option)
-        return report_error(CODE_USAGE, "%s%s needs a value: %s%s %s", dashes(option), option->name,
-                            dashes(option), option->name, option->argument);
+        return report_error(CODE_USAGE, "%s%s needs a value: %s%s %s", option_dashes(option),
+                            option->name, option_dashes(option), option->name, option->argument);
     arguments->values[index] = value;
     return check_value(command, option, value);
 }
@@ -186,9 +175,9 @@ static int check_value(const struct command *command, const struct option *optio
     if (option->kind == OPTION_COUNT) {
         uint64_t count;
         if (!parse_count(value, &count) || count < option->low || count > option->high)
-            return report_error(CODE_USAGE,
-                                "%s%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
-                                dashes(option), option->name, value, option->low, option->high);
+            return report_error(
+                CODE_USAGE, "%s%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
+                option_dashes(option), option->name, value, option->low, option->high);
     } else if (option->kind == OPTION_REAL) {
         char *end;
         double real = strtod(value, &end);
@@ -205,12 +194,6 @@ static int check_value(const struct command *command, const struct option *optio
                             option->name, value, option->argument, command->name);
     }
     return CODE_OK;
-}
-
-/* An option of one letter is written with one. */
-static const char *dashes(const struct option *option)
-{
-    return option->name[1] == '\0' ? "-" : "--";
 }
 
 static int check_operands(const struct arguments *arguments)
@@ -283,23 +266,4 @@ static int parse_count(const char *text, uint64_t *count_out)
     }
     *count_out = count;
     return 1;
-}
-
-static void print_option(FILE *file, const struct option *option)
-{
-    int column = option->letter != 0 && option->name[1] != '\0'
-                     ? fprintf(file, "  -%c, --%s", option->letter, option->name)
-                     : fprintf(file, "  %s%s", dashes(option), option->name);
-    if (option->argument != NULL)
-        column += fprintf(file, " %s", option->argument);
-    if (column >= HELP_COLUMN) {
-        fputc('\n', file);
-        column = 0;
-    }
-    for (const char *line = option->help; *line != '\0'; column = 0) {
-        int length = (int)strcspn(line, "\n");
-        fprintf(file, "%*s%.*s\n", HELP_COLUMN - column, "", length, line);
-        line += length;
-        line += *line == '\n';
-    }
 }

@@ -1,6 +1,7 @@
-/* Commands and their options as tables: one table per command feeds parsing, --help and whatever
- * else is generated from it. A command reads its options by name; asking for one that its table
- * does not have is a bug and asserts. */
+/* Commands and their options as tables. One table feeds parsing and help, and is meant to feed
+ * whatever else is generated from it (a manual page, shell completion): texts flow, kinds say what
+ * a value is, examples stand apart. A command reads its options by name; asking for one that its
+ * table does not have is a bug and asserts. */
 #ifndef EMBEDCACHE_CLI_OPTIONS_H
 #define EMBEDCACHE_CLI_OPTIONS_H
 
@@ -11,6 +12,7 @@
 enum option_kind {
     OPTION_FLAG,
     OPTION_TEXT,
+    OPTION_FILE,  /* a path, or "-" where help says so */
     OPTION_COUNT, /* a whole number from `low` to `high` */
     OPTION_REAL,
     OPTION_CHOICE /* one of the words of `argument`, separated by '|' */
@@ -21,7 +23,7 @@ struct option {
     char letter;      /* short form, or 0 */
     enum option_kind kind;
     const char *argument; /* as help shows it; NULL for a flag */
-    const char *help;     /* further lines after '\n' */
+    const char *help;     /* flowing text */
     uint64_t low;
     uint64_t high;
 };
@@ -35,6 +37,7 @@ struct option {
 /* clang-format off */
 #define FLAG_ROW(name, letter, help) {name, letter, OPTION_FLAG, NULL, help, 0, 0}
 #define TEXT_ROW(name, argument, help) {name, 0, OPTION_TEXT, argument, help, 0, 0}
+#define FILE_ROW(name, help) {name, 0, OPTION_FILE, "FILE", help, 0, 0}
 #define REAL_ROW(name, argument, help) {name, 0, OPTION_REAL, argument, help, 0, 0}
 #define CHOICE_ROW(name, words, help) {name, 0, OPTION_CHOICE, words, help, 0, 0}
 #define COUNT_ROW(name, letter, help, low, high) {name, letter, OPTION_COUNT, "N", help, low, high}
@@ -62,10 +65,11 @@ struct arguments;
 
 struct command {
     const char *name;
-    const char *operands; /* as help shows them */
-    const char *surplus;  /* where a word belongs that is one operand too many; NULL = nowhere */
-    const char *summary;  /* one line */
-    const char *details;  /* paragraphs and examples below it */
+    const char *operands;    /* as help shows them */
+    const char *surplus;     /* where a word belongs that is one operand too many; NULL = nowhere */
+    const char *summary;     /* one line */
+    const char *description; /* flowing text, an empty line between paragraphs; NULL = none */
+    const char *examples;    /* one a line */
     const struct option *options;
     size_t operands_min;
     size_t operands_max;
@@ -97,9 +101,10 @@ double option_real(const struct arguments *arguments, const char *name, double f
 /* The position of the chosen word; `fallback` when not given. */
 uint32_t option_choice(const struct arguments *arguments, const char *name, uint32_t fallback);
 
+/* What stands before its name: an option of one letter is written with one dash. */
+const char *option_dashes(const struct option *option);
+
 /* The word number `index` of an option's '|' list into `out`; returns 0 past the last. */
 int option_word(const char *list, size_t index, char *out, size_t out_bytes);
-
-void options_print_help(FILE *file, const struct command *command);
 
 #endif

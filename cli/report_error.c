@@ -10,6 +10,17 @@
 /* A sentence with a path and a long key in it; a longer one is cut. */
 enum { SENTENCE_BYTES = 16384 };
 
+const struct exit_code exit_codes[] = {
+    {CODE_OK, "done"},
+    {CODE_NOT_FOUND, "a key or space is not there"},
+    {CODE_USAGE, "wrong usage"},
+    {CODE_BAD_DATA, "bad data, given or in the file"},
+    {CODE_BUSY, "busy: another writer holds the file"},
+    {CODE_IO, "I/O: a file is not there, the system or its memory failed"},
+    {CODE_INTERRUPTED, "interrupted; what was stored before stays"},
+    {0, NULL},
+};
+
 static int quiet_wanted;
 static int progress_drawn;
 

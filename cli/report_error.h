@@ -18,6 +18,14 @@ enum {
     CODE_REFUSED = -2 /* this line is refused and reported; the next one may be good */
 };
 
+struct exit_code {
+    int code;
+    const char *meaning;
+};
+
+/* All exit codes; a meaning of NULL ends them. */
+extern const struct exit_code exit_codes[];
+
 /* Prints "embedcache: <sentence>" on stderr and returns `code`. The sentence says what is wrong and
  * what to do. */
 int report_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

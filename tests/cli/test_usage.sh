@@ -12,6 +12,15 @@ expect 0 --version
 grep -qE '^embedcache [0-9]+\.[0-9]+\.[0-9]+$' out || fail 'the version has another form'
 
 expect 0 help
+for code in '0  done' '1  ' '2  wrong usage' '3  ' '4  busy' '5  I/O' '130  interrupted'; do
+    says "  $code"
+done
+expect 0 help put
+says '--vector-file FILE'
+says '--metric cosine|dot|l2'
+says "  embedcache put cache.edb hello --vector '[0.1, 0.2, 0.3]'"
+same 'words of help that were cut' "$(tr -s ' \n' ' ' <out | grep -cF 'A space that is not there is created with')" 1
+expect 0 help
 for name in create put get del import embed search info stats verify; do
     expect 0 help
     says "  $name"
