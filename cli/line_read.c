@@ -71,7 +71,7 @@ int line_sum_up(const struct line_reader *reader)
     char count[STYLE_COUNT_BYTES];
     if (reader->refused == 0)
         return CODE_OK;
-    return report_error(CODE_BAD_DATA, "%s %s of %s refused: the others are done, mend the rest",
+    return report_error(CODE_BAD_DATA, "%s %s of %s refused: mend them and give them again",
                         style_count(reader->refused, count),
                         reader->refused == 1 ? "line" : "lines", reader->name);
 }

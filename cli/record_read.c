@@ -17,6 +17,7 @@ static int take_line(struct record_reader *reader, const char *line, size_t byte
                      struct record *record);
 static int parse_object(struct record_reader *reader, const char *line, size_t bytes);
 static int take_key(struct record_reader *reader, struct record *record);
+static const char *main_member(const struct record_reader *reader);
 static int take_text(struct record_reader *reader, struct record *record);
 static int take_metadata(struct record_reader *reader, struct record *record);
 static json_t *rest_of_object(const struct record_reader *reader);
@@ -122,12 +123,23 @@ static int parse_object(struct record_reader *reader, const char *line, size_t b
     json_error_t error;
     reader->object = json_loadb(line, bytes, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
     if (reader->object == NULL)
-        return line_refuse(&reader->lines, "no valid JSON: %s at column %d", error.text,
-                           error.column);
+        return line_refuse(&reader->lines,
+                           "no valid JSON: %s at column %d: write one object, {\"%s\": ...}, on "
+                           "each line",
+                           error.text, error.column, main_member(reader));
     if (!json_is_object(reader->object))
         return line_refuse(&reader->lines, "not a JSON object: write {\"%s\": ...} on each line",
-                           reader->fields.key_needed ? "key" : "text");
+                           main_member(reader));
     return CODE_OK;
+}
+
+/* A member to show in an example: one that a line cannot do without, where there is such. */
+static const char *main_member(const struct record_reader *reader)
+{
+    const struct record_fields *fields = &reader->fields;
+    if (fields->key_needed && fields->key != NULL)
+        return fields->key;
+    return fields->text != NULL ? fields->text : "metadata";
 }
 
 static int take_text(struct record_reader *reader, struct record *record)
