@@ -2,11 +2,14 @@
  * and no space.
  *
  * WHO MAY TOUCH WHAT. A store belongs to one handle, whose db/ holds two locks:
- *   the view lock   guards what a reader sees: `end`, `last`, `pending`, the segments of the map.
- *                   Changed only by store_walk and store_rewind, under the lock held exclusively.
- *   the write lock  (a mutex of the handle, then the lock on the file) guards struct store_writer:
- *                   all that store_append, store_sync and store_slot_write need. Order: write lock,
- *                   file lock, view lock.
+ *   the view lock   guards what the walk finds: `end`, `last`, `pending`, `suspect`, the anchors of
+ *                   catalogs, the segments of the map. store_walk, store_rewind and db_apply change
+ *                   it with the lock held exclusively.
+ *   the write lock  (a mutex of the handle, then the lock on the file) guards struct store_writer.
+ *                   Order: write lock, file lock, view lock.
+ * Between its refresh and its next append the writer reads and changes the view without the view
+ * lock (store_append, store_sync, store_slot_write): nobody else appends, so no walk of another
+ * thread finds a frame to step over, and building the view anew needs the write lock.
  * An append does not move `end`: the walk finds the new frames, in the writer as in everybody else.
  * What was written is thus read back and checked before anything is built on it.
  *
@@ -53,12 +56,11 @@ struct store_pending {
     size_t capacity;
 };
 
+/* A session of writing. Guarded by the write lock. */
 struct store_writer {
-    uint64_t epoch; /* 0 before this session's first append */
-    bool poisoned;  /* a write or sync failed: what is on the device is not known */
-    bool damage_checked;
-    bool suspect;          /* frames of other sessions stand behind synced_to */
-    bool sealed;           /* the last frame has FRAME_SEALED */
+    bool poisoned;         /* a write or sync failed: what is on the device is not known */
+    bool damage_checked;   /* store_check_end has found the end of the walk to be that of the
+                              data */
     uint64_t reserve_step; /* bytes that the last reservation added */
     uint64_t written_to;   /* end of the last frame that this session wrote */
     uint64_t dirty_to;     /* bytes up to here may be left over from a group that was abandoned */
@@ -67,21 +69,27 @@ struct store_writer {
 };
 
 struct store {
+    /* Set by store_open, never changed. */
     const struct os_io *io;
     struct os_file *file;
     char *path;
     bool writable;
     struct genesis genesis;
-    struct store_map *map;
+    struct store_map *map; /* its segments: see store_map.c */
 
+    /* Changed and read without a lock. */
     _Atomic uint64_t file_bytes; /* as last seen; the file never shrinks */
     _Atomic uint64_t synced_to;
     _Atomic bool damaged;  /* frames are missing before data that was synced: no more writing */
     _Atomic bool replaced; /* other bytes came where accepted ones stood: no more writing */
 
+    _Atomic uint64_t epoch; /* of this session's frames; 0 before its first append */
+
+    /* The view: under the view lock, or by the writer while nothing is new. */
     struct store_position end;
     struct frame_header last; /* newest accepted header; type 0 when there is none */
     struct store_pending pending;
+    bool suspect;      /* frames of other sessions stand behind synced_to */
     uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0
                           none */
 
@@ -89,6 +97,7 @@ struct store {
                                      or not */
     struct anchor catalog;        /* newest CATALOG in use; position = end of its frame */
     struct anchor synced_catalog; /* newest CATALOG that lies before synced_to */
+
     struct store_writer writer;
 };
 

@@ -88,13 +88,15 @@ static edb_status reserve_space(struct store *store, uint64_t limit, bool durabl
 
 static edb_status begin_session(struct store *store)
 {
-    if (store->writer.epoch != 0)
+    if (atomic_load(&store->epoch) != 0)
         return EDB_OK;
-    uint64_t epoch = 0;
+    uint64_t epoch;
     edb_status status = store->io->random(&epoch, sizeof epoch);
-    store->writer.epoch = epoch | 1;
+    if (status != EDB_OK)
+        return status;
+    atomic_store(&store->epoch, epoch | 1);
     store->writer.dirty_to = atomic_load(&store->file_bytes);
-    return status;
+    return EDB_OK;
 }
 
 /* Spans on their way to one write. */
@@ -168,7 +170,7 @@ static edb_status append_frame(struct store *store, const struct frame_draft *dr
         .frame_bytes = draft->frame_bytes,
         .offset = position->offset,
         .sequence = position->sequence,
-        .epoch = store->writer.epoch,
+        .epoch = atomic_load(&store->epoch),
         .chain = position->chain,
         .synced_to = atomic_load(&store->synced_to),
         .payload_bytes = draft->payload_bytes,
@@ -238,7 +240,8 @@ edb_status store_append(struct store *store, struct frame_draft *drafts, size_t 
 edb_status store_seal(struct store *store, bool *appended_out)
 {
     *appended_out = false;
-    if (store->writer.sealed || store->end.offset == FIRST_FRAME_OFFSET)
+    bool sealed = store->last.flags & FRAME_SEALED;
+    if (sealed || store->end.offset == FIRST_FRAME_OFFSET)
         return EDB_OK;
     struct frame_draft pad = {.type = FRAME_PAD,
                               .offset = store->end.offset,

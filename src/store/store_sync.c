@@ -82,14 +82,14 @@ static edb_status recheck_device(struct store *store)
 
 edb_status store_sync(struct store *store)
 {
-    if (store->end.offset == atomic_load(&store->synced_to) && !store->writer.suspect)
+    if (store->end.offset == atomic_load(&store->synced_to) && !store->suspect)
         return EDB_OK;
     edb_status status = store_sync_file(store);
-    if (status == EDB_OK && store->writer.suspect)
+    if (status == EDB_OK && store->suspect)
         status = recheck_device(store);
     if (status != EDB_OK)
         return status;
-    store->writer.suspect = false;
+    store->suspect = false;
     atomic_store(&store->synced_to, store->end.offset);
     if (store->catalog.position <= store->end.offset)
         store->synced_catalog = store->catalog;

@@ -259,9 +259,9 @@ static void step_over(struct store *store, const struct frame_header *header)
     uint64_t synced = atomic_load(&store->synced_to);
     if (header->synced_to > synced && header->synced_to <= header->offset)
         atomic_store(&store->synced_to, header->synced_to);
-    if (header->epoch != store->writer.epoch && frame_end(header) > atomic_load(&store->synced_to))
-        store->writer.suspect = true;
-    store->writer.sealed = header->flags & FRAME_SEALED;
+    if (header->epoch != atomic_load(&store->epoch) &&
+        frame_end(header) > atomic_load(&store->synced_to))
+        store->suspect = true;
     if (store->catalog.position <= atomic_load(&store->synced_to))
         store->synced_catalog = store->catalog;
 }
