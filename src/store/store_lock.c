@@ -5,11 +5,12 @@
 enum {
     PAUSE_MS_MAX = 2,    /* longer, and a busy writer next door always comes first */
     LONG_WAIT_MS = 1000, /* worth a word in the log */
+    WRITERS_BYTES = 256, /* of a sentence that names them */
 };
 
 static edb_status busy(struct store *store, uint64_t waited_ms)
 {
-    char writers[256];
+    char writers[WRITERS_BYTES];
     store->io->describe_writers(store->file, writers, sizeof writers);
     const char *who = writers[0] != '\0' ? "; open for writing in " : "";
     return fail(EDB_BUSY, "%s: another writer held the file for the whole wait of %llu ms%s%s",
@@ -19,6 +20,7 @@ static edb_status busy(struct store *store, uint64_t waited_ms)
 static edb_status wait_for_lock(struct store *store, uint32_t wait_ms)
 {
     uint64_t begin = store->io->monotonic_ms();
+    bool told = false;
     for (uint32_t pause = 1;; pause = pause < PAUSE_MS_MAX ? pause * 2 : PAUSE_MS_MAX) {
         edb_status status = store->io->try_lock(store->file);
         if (status == EDB_OK || status != EDB_BUSY)
@@ -26,8 +28,11 @@ static edb_status wait_for_lock(struct store *store, uint32_t wait_ms)
         uint64_t waited = store->io->monotonic_ms() - begin;
         if (waited >= wait_ms)
             return busy(store, waited);
-        if (waited >= LONG_WAIT_MS && waited < LONG_WAIT_MS + PAUSE_MS_MAX)
-            log_event(EDB_LOG_INFO, "%s: waiting for another writer", store->path);
+        if (waited >= LONG_WAIT_MS && !told) {
+            log_event(EDB_LOG_INFO, "%s: waiting for another writer, for %llu ms by now",
+                      store->path, (unsigned long long)waited);
+            told = true;
+        }
         store->io->sleep_ms(pause);
     }
 }
