@@ -8,7 +8,8 @@
 #include "embedcache.h"
 
 /* Records the sentence for this thread and returns `status`: `return fail(EDB_CORRUPT, "frame at
- * %llu: …", off);` */
+ * %llu: …", off);`. The present sentence may be an argument: `fail(status, "%s: %s", path,
+ * edb_error_detail())` says more about the failure that it tells. */
 edb_status fail(edb_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Tells the application's log function, if there is one. Values in the sentence, as in fail(). */

@@ -1,5 +1,4 @@
 /* Opens an existing file: who it is, where its hints point. Called by db_open. Walks nothing. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -19,11 +18,7 @@ static edb_status read_identity(struct store *store)
     if (status != EDB_OK)
         return status;
     status = genesis_decode(genesis, read.got, &store->genesis);
-    if (status == EDB_OK)
-        return EDB_OK;
-    char reason[256];
-    snprintf(reason, sizeof reason, "%s", edb_error_detail());
-    return fail(status, "%s: %s", store->path, reason);
+    return status == EDB_OK ? EDB_OK : fail(status, "%s: %s", store->path, edb_error_detail());
 }
 
 /* A file that this library may read but not write says so when it is opened for writing. */
