@@ -44,6 +44,7 @@ PURE = set("""memcpy memmove memset memcmp memchr memrchr memmem strlen strnlen 
     __popcountdi2 __udivti3 __umodti3 __multi3""".split())
 ALLOWED = {
     "base/memory.c": set(HEAP),
+    "base/checksum.c": {"__cpu_model"},
     "kernel": {"__cpu_model", "__cpu_indicator_init", "__cpu_features2"},
     "codec": re.compile(r"json_|crypto_generichash|crypto_hash_sha256|sodium_init|sodium_memzero|ZSTD_|jansson_"),
 }

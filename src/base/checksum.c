@@ -1,9 +1,11 @@
 /* XXH3-64, inlined from the library's header so that the kernel is compiled with our flags.
  *
  * Over 240 bytes XXH3 derives 192 secret bytes from its seed, which costs as much as hashing a
- * kilobyte. A file has a handful of seeds: each thread keeps the secrets of the last few. The
- * result is the same. */
+ * kilobyte. A file has a handful of seeds: each thread keeps the secrets of the last few. Where the
+ * processor has AVX2, checksum_avx2.c hashes these lengths. The result is the same. */
 #include "base/checksum.h"
+
+#include "base/checksum_long.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -28,10 +30,18 @@ static const uint8_t *secret_of(uint64_t seed)
     return secret->bytes;
 }
 
+uint64_t checksum_long_plain(const void *bytes, size_t count, const uint8_t *secret, uint64_t seed)
+{
+    return XXH3_64bits_withSecretandSeed(bytes, count, secret, XXH_SECRET_DEFAULT_SIZE, seed);
+}
+
 uint64_t checksum(const void *bytes, size_t count, uint64_t seed)
 {
     if (count <= SHORT_BYTES)
         return XXH3_64bits_withSeed(bytes, count, seed);
-    return XXH3_64bits_withSecretandSeed(bytes, count, secret_of(seed), XXH_SECRET_DEFAULT_SIZE,
-                                         seed);
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return checksum_long_avx2(bytes, count, secret_of(seed), seed);
+#endif
+    return checksum_long_plain(bytes, count, secret_of(seed), seed);
 }
