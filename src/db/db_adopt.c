@@ -158,11 +158,20 @@ static edb_status adopt_space(edb *db, edb_space *space, const struct catalog *c
 
 static edb_status check_against_view(const edb *db, const struct catalog *catalog)
 {
-    bool fits = catalog->space_count <= db->space_count;
-    for (uint32_t i = 0; i < catalog->space_count && fits; i++)
-        fits = catalog->spaces[i].next_row <= db->spaces[i]->next_row &&
-               catalog->spaces[i].next_row >= db->spaces[i]->rows.tail_first;
-    return fits ? EDB_OK : fail(EDB_CORRUPT, "a catalog contradicts the groups before it");
+    if (catalog->space_count > db->space_count)
+        return fail(EDB_CORRUPT, "a catalog of %u spaces behind groups of %u", catalog->space_count,
+                    db->space_count);
+    for (uint32_t i = 0; i < catalog->space_count; i++) {
+        uint64_t rows = catalog->spaces[i].next_row;
+        uint64_t least = db->spaces[i]->rows.tail_first;
+        uint64_t most = db->spaces[i]->next_row;
+        if (rows < least || rows > most)
+            return fail(EDB_CORRUPT,
+                        "a catalog gives space %u %llu rows, where %llu to %llu are possible",
+                        i + 1, (unsigned long long)rows, (unsigned long long)least,
+                        (unsigned long long)most);
+    }
+    return EDB_OK;
 }
 
 edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin)

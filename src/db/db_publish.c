@@ -151,7 +151,9 @@ static edb_status lay_out_catalog(struct db_publication *publication, struct cat
     size_t bytes = catalog_bytes(catalog);
     if (bytes > FRAME_BYTES_MAX - FRAME_HEADER_BYTES ||
         catalog->section_count > CATALOG_SECTIONS_MAX)
-        return fail(EDB_FULL, "a catalog of %u sections is too large", catalog->section_count);
+        return fail(EDB_FULL, "a catalog of %u sections and %zu bytes is too large; %u and %u fit",
+                    catalog->section_count, bytes, CATALOG_SECTIONS_MAX,
+                    FRAME_BYTES_MAX - FRAME_HEADER_BYTES);
     publication->payload = memory_aligned(bytes);
     if (publication->payload == NULL)
         return memory_failed(bytes);

@@ -68,7 +68,11 @@ static edb_status decode_space(const uint8_t *at, uint32_t index, struct catalog
     out->live = load_u64(at + 16);
     if (out->id != index + 1 || out->next_row > ROWS_MAX || out->live > out->next_row ||
         spec_bytes > SPEC_BYTES_MAX)
-        return fail(EDB_CORRUPT, "a catalog describes a space that cannot be");
+        return fail(EDB_CORRUPT,
+                    "a catalog describes space %u as number %u with %llu of %llu rows live and a "
+                    "spec of %u bytes",
+                    out->id, index + 1, (unsigned long long)out->live,
+                    (unsigned long long)out->next_row, spec_bytes);
     return spec_decode(at + SPACE_HEAD_BYTES, spec_bytes, &out->spec);
 }
 
@@ -86,15 +90,22 @@ static edb_status decode_section(const uint8_t *at, const struct catalog *catalo
         out->last > catalog->spaces[out->space - 1].next_row || out->offset < FIRST_FRAME_OFFSET ||
         out->offset % FRAME_ALIGN != 0 ||
         !range_within(out->offset, out->frame_bytes, frame_offset))
-        return fail(EDB_CORRUPT, "a catalog names a section that cannot be");
+        return fail(EDB_CORRUPT,
+                    "a catalog names a section of space %u, rows %llu to %llu, with %llu bytes at "
+                    "%llu, that cannot be",
+                    out->space, (unsigned long long)out->first, (unsigned long long)out->last,
+                    (unsigned long long)out->frame_bytes, (unsigned long long)out->offset);
     return EDB_OK;
 }
 
 static edb_status decode_head(const uint8_t *bytes, size_t count, uint64_t frame_offset,
                               struct catalog *out)
 {
-    if (count < HEAD_BYTES || load_u32(bytes + AT_VERSION) != CATALOG_VERSION)
-        return fail(EDB_CORRUPT, "not a catalog of version %d", CATALOG_VERSION);
+    if (count < HEAD_BYTES)
+        return fail(EDB_CORRUPT, "a catalog of %zu bytes has no head", count);
+    if (load_u32(bytes + AT_VERSION) != CATALOG_VERSION)
+        return fail(EDB_CORRUPT, "a catalog of version %u, not %d", load_u32(bytes + AT_VERSION),
+                    CATALOG_VERSION);
     out->space_count = load_u32(bytes + AT_SPACES);
     out->section_count = load_u32(bytes + AT_SECTIONS);
     out->position = load_u64(bytes + AT_POSITION);
@@ -103,7 +114,11 @@ static edb_status decode_head(const uint8_t *bytes, size_t count, uint64_t frame
     if (out->space_count > EDB_SPACES_MAX || out->section_count > CATALOG_SECTIONS_MAX ||
         catalog_bytes(out) != count || out->position < FIRST_FRAME_OFFSET ||
         out->position > frame_offset || out->position % FRAME_ALIGN != 0)
-        return fail(EDB_CORRUPT, "a catalog's lengths contradict each other");
+        return fail(EDB_CORRUPT,
+                    "a catalog of %u spaces and %u sections as of %llu does not fit %zu bytes at "
+                    "%llu",
+                    out->space_count, out->section_count, (unsigned long long)out->position, count,
+                    (unsigned long long)frame_offset);
     return EDB_OK;
 }
 
@@ -121,7 +136,7 @@ static edb_status check_order(const struct catalog *catalog)
 {
     for (uint32_t i = 1; i < catalog->section_count; i++)
         if (!in_order(&catalog->sections[i - 1], &catalog->sections[i]))
-            return fail(EDB_CORRUPT, "a catalog's sections are not in order");
+            return fail(EDB_CORRUPT, "a catalog's sections %u and %u are not in order", i - 1, i);
     return EDB_OK;
 }
 

@@ -23,6 +23,9 @@
 #define FILE_BYTES_MAX (1ull << 46)
 #define BLOCK_ALIGNED_BYTES (64u << 10) /* vector blocks and bodies this large start on a page */
 
+/* 2^64 divided by the golden ratio: spreads neighbouring row numbers over all bits of a seed. */
+#define GOLDEN 0x9e3779b97f4a7c15u
+
 #define ROW_NONE UINT64_MAX
 #define ROWS_MAX (1ull << 48)
 

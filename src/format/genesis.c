@@ -22,7 +22,6 @@ enum {
 };
 
 static const uint8_t magic[8] = {'E', 'm', 'b', 'C', 'a', 'c', 'h', 'e'};
-static const uint64_t genesis_seed = 0x9e3779b97f4a7c15u;
 
 void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_FRAME_BYTES])
 {
@@ -37,7 +36,7 @@ void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_FRAME_B
     store_u64(bytes + AT_HASH_SEED, genesis->hash_seed);
     store_u64(bytes + AT_CHAIN_SEED, genesis->chain_seed);
     memcpy(bytes + AT_SET, genesis->set, 16);
-    store_u64(bytes + AT_CHECKSUM, checksum(bytes, AT_CHECKSUM, genesis_seed));
+    store_u64(bytes + AT_CHECKSUM, checksum(bytes, AT_CHECKSUM, GOLDEN));
 }
 
 edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *out)
@@ -48,7 +47,7 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
     if (count < GENESIS_FRAME_BYTES)
         return fail(EDB_CORRUPT, "an .edb file cut off in its first %u bytes",
                     GENESIS_OFFSET + GENESIS_FRAME_BYTES);
-    if (load_u64(bytes + AT_CHECKSUM) != checksum(bytes, AT_CHECKSUM, genesis_seed))
+    if (load_u64(bytes + AT_CHECKSUM) != checksum(bytes, AT_CHECKSUM, GOLDEN))
         return fail(EDB_CORRUPT, "the identity of the .edb file (at byte %u) is damaged",
                     GENESIS_OFFSET);
     out->version = load_u32(bytes + AT_VERSION);

@@ -75,7 +75,12 @@ edb_status group_decode(const uint8_t *payload, uint64_t payload_bytes, uint64_t
         fits = fits && out->block_offset >= FRAME_HEADER_BYTES + payload_bytes &&
                range_within(out->block_offset, out->block_bytes, frame_bytes);
     if (!fits)
-        return fail(EDB_CORRUPT, "a group's lengths contradict each other");
+        return fail(EDB_CORRUPT,
+                    "a group of %u records of %u bytes, a heap of %u and a block of %u at %u does "
+                    "not fit a payload of %llu in a frame of %llu",
+                    out->count, out->entry_bytes, out->heap_bytes, out->block_bytes,
+                    out->block_offset, (unsigned long long)payload_bytes,
+                    (unsigned long long)frame_bytes);
     if (out->codec != 0)
         return fail(EDB_FORMAT,
                     "vectors are stored by codec %u, which this library does not know: "
@@ -198,7 +203,7 @@ uint64_t record_heap_bytes(const struct record *record)
 
 uint64_t record_vector_checksum(const void *vector, size_t bytes, uint64_t row, uint64_t chain_seed)
 {
-    return checksum(vector, bytes, chain_seed) ^ (row * 0x9e3779b97f4a7c15u);
+    return checksum(vector, bytes, chain_seed) ^ (row * GOLDEN);
 }
 
 uint64_t record_key_hash(const void *key, size_t bytes, uint8_t key_form, uint64_t hash_seed)

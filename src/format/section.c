@@ -58,7 +58,12 @@ edb_status section_decode(const uint8_t *bytes, uint64_t payload_bytes, uint64_t
         out->body_offset % FRAME_ALIGN != 0 ||
         !range_within(out->body_offset, out->body_bytes, frame_bytes) || out->first > out->last ||
         out->last > ROWS_MAX)
-        return fail(EDB_CORRUPT, "a section's lengths contradict each other");
+        return fail(EDB_CORRUPT,
+                    "a section of rows %llu to %llu with %llu bytes at %u does not fit a frame of "
+                    "%llu",
+                    (unsigned long long)out->first, (unsigned long long)out->last,
+                    (unsigned long long)out->body_bytes, out->body_offset,
+                    (unsigned long long)frame_bytes);
     return EDB_OK;
 }
 
@@ -83,7 +88,6 @@ uint64_t section_block_checksum(const struct section_descriptor *descriptor, uin
                                 const uint8_t *block, size_t bytes, uint64_t chain_seed)
 {
     uint64_t seed = chain_seed ^ ((uint64_t)descriptor->kind << 56) ^
-                    ((uint64_t)descriptor->space << 32) ^
-                    (descriptor->first * 0x9e3779b97f4a7c15u) ^ index;
+                    ((uint64_t)descriptor->space << 32) ^ (descriptor->first * GOLDEN) ^ index;
     return checksum(block, bytes, seed);
 }

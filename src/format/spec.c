@@ -42,12 +42,12 @@ size_t spec_encode(const struct spec *spec, uint8_t *bytes)
 }
 
 /* Bytes taken, or 0 when the string does not fit or holds a NUL. */
-static size_t decode_string(const uint8_t *at, size_t left, char out[256])
+static size_t decode_string(const uint8_t *at, size_t left, char out[EDB_NAME_BYTES_MAX + 1])
 {
     if (left < 2)
         return 0;
     size_t bytes = load_u16(at);
-    if (bytes > 255 || bytes > left - 2 || memchr(at + 2, 0, bytes) != NULL)
+    if (bytes > EDB_NAME_BYTES_MAX || bytes > left - 2 || memchr(at + 2, 0, bytes) != NULL)
         return 0;
     memcpy(out, at + 2, bytes);
     out[bytes] = '\0';
@@ -61,7 +61,8 @@ static edb_status decode_strings(const uint8_t *bytes, size_t count, struct spec
     for (int i = 0; i < 3; i++) {
         size_t taken = decode_string(bytes + used, count - used, fields[i]);
         if (taken == 0)
-            return fail(EDB_CORRUPT, "the description of a space is cut off");
+            return fail(EDB_CORRUPT, "the description of a space, of %zu bytes, is cut off at %zu",
+                        count, used);
         used += taken;
     }
     return EDB_OK;
@@ -81,6 +82,9 @@ edb_status spec_decode(const uint8_t *bytes, size_t count, struct spec *out)
         out->role > EDB_ROLE_DOCUMENT || out->element != EDB_F32 ||
         out->key_form > EDB_KEY_SHA256 || out->dims > EDB_DIMS_MAX)
         return fail(EDB_FORMAT,
-                    "a space is of a kind that this library does not know: update EmbedCache");
+                    "a space of version %u, metric %u, role %u, element %u, key form %u and %u "
+                    "dimensions is not known to this library: update EmbedCache",
+                    bytes[AT_VERSION], out->metric, out->role, out->element, out->key_form,
+                    out->dims);
     return decode_strings(bytes, count, out);
 }

@@ -6,12 +6,12 @@
 #include "base/status.h"
 #include "format/format.h"
 
-#define SPEC_BYTES_MAX (24u + 3u * 256u)
+#define SPEC_BYTES_MAX 792u /* 16 and three strings with their lengths, rounded up */
 
 struct spec {
-    char name[256]; /* all three NUL-terminated UTF-8 */
-    char model[256];
-    char revision[256];
+    char name[EDB_NAME_BYTES_MAX + 1]; /* all three NUL-terminated UTF-8 */
+    char model[EDB_NAME_BYTES_MAX + 1];
+    char revision[EDB_NAME_BYTES_MAX + 1];
     uint32_t dims;
     uint8_t metric;
     uint8_t role;

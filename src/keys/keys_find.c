@@ -54,7 +54,7 @@ static edb_status next_in_section(struct section *section, struct keys_probe *pr
     while (probe->buckets_left > 0) {
         const uint8_t *bucket = keys_section_bucket(section, probe->bucket);
         if (bucket == NULL)
-            return fail(EDB_CORRUPT, "a key index section is damaged");
+            return keys_section_damaged(section);
         int used = keys_bucket_used(bucket);
         while (probe->entry < used) {
             int entry = probe->entry++;

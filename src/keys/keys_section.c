@@ -86,7 +86,7 @@ static edb_status take_section(struct intake *intake, struct section *section)
     for (uint32_t i = 0; i < buckets; i++) {
         const uint8_t *bucket = keys_section_bucket(section, i);
         if (bucket == NULL)
-            return fail(EDB_CORRUPT, "a key index section is damaged");
+            return keys_section_damaged(section);
         for (int e = 0; e < keys_bucket_used(bucket); e++)
             take(intake, load_u32(bucket + 4 * e),
                  section->descriptor.first + load_u32(bucket + KEYS_AT_ROWS + 4 * e));
@@ -116,6 +116,12 @@ edb_status keys_build(const struct keys *keys, size_t from, struct section_draft
         return status;
     intake.buckets = keys_buckets_of(draft->descriptor.body_bytes);
     return take_all(&intake, keys, from);
+}
+
+edb_status keys_section_damaged(const struct section *section)
+{
+    return fail(EDB_CORRUPT, "the key index section at %llu is damaged",
+                (unsigned long long)section->entry.offset);
 }
 
 bool keys_section_valid(struct section *section)

@@ -45,6 +45,9 @@ static inline const uint8_t *keys_section_bucket(struct section *section, uint32
                       KEYS_BUCKET_BYTES);
 }
 
+/* EDB_CORRUPT with the sentence. */
+edb_status keys_section_damaged(const struct section *section);
+
 static inline int keys_bucket_used(const uint8_t *bucket)
 {
     return bucket[KEYS_AT_USED] <= KEYS_BUCKET_ENTRIES ? bucket[KEYS_AT_USED] : KEYS_BUCKET_ENTRIES;

@@ -359,11 +359,10 @@ static edb_status reserve(struct os_file *file, uint64_t offset, uint64_t bytes)
  * file's own. */
 static int open_unlocked(const struct posix_file *posix)
 {
-    char self[48];
+    char self[OS_SELF_BYTES];
     if (!posix->writable)
         return posix->entry.descriptor;
-    snprintf(self, sizeof self, "/proc/self/fd/%d", posix->entry.descriptor);
-    int descriptor = open_descriptor(self, O_RDONLY, 0);
+    int descriptor = open_descriptor(os_posix_self_path(posix, self), O_RDONLY, 0);
     return descriptor < 0 ? posix->entry.descriptor : descriptor;
 }
 
@@ -485,17 +484,15 @@ static edb_status read_past_cache(struct posix_file *posix, int descriptor, stru
     return EDB_OK;
 }
 
-/* Opening /proc/self/fd/N reaches this very file, whatever its path names by now. Dirty pages in
- * the range are written to the device by the system first, so what differs from the cache after
- * this is what a failed sync has lost. */
+/* Dirty pages in the range are written to the device by the system first, so what differs from the
+ * cache after this is what a failed sync has lost. */
 static edb_status read_device(struct os_file *file, uint64_t offset, void *buffer, size_t bytes)
 {
     struct posix_file *posix = posix_of(file);
     if (!range_is_addressable(offset, bytes))
         return fail_at(EOVERFLOW, "read the device under", posix, offset);
-    char self[48];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", posix->entry.descriptor);
-    int descriptor = open_descriptor(self, O_RDONLY | O_DIRECT, 0);
+    char self[OS_SELF_BYTES];
+    int descriptor = open_descriptor(os_posix_self_path(posix, self), O_RDONLY | O_DIRECT, 0);
     if (descriptor < 0)
         return fail(EDB_NOT_FOUND, "%s cannot be read past the page cache", posix->name);
     size_t room = DEVICE_AT_ONCE + DEVICE_UNIT;

@@ -3,14 +3,17 @@
 #ifndef EDB_OS_OS_POSIX_H
 #define EDB_OS_OS_POSIX_H
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 
 #include "os/os.h"
 #include "os/os_thread.h"
 
-/* Room for one errno in words. */
-enum { OS_EXPLAIN_BYTES = 96 };
+enum {
+    OS_EXPLAIN_BYTES = 96, /* room for one errno in words */
+    OS_SELF_BYTES = 48,    /* room for a path of os_posix_self_path */
+};
 
 struct posix_file {
     struct os_file file;
@@ -25,6 +28,14 @@ struct posix_file {
 static inline struct posix_file *posix_of(struct os_file *file)
 {
     return (struct posix_file *)file;
+}
+
+/* A path that leads to the open file itself, whatever its own path names by now. */
+static inline const char *os_posix_self_path(const struct posix_file *posix,
+                                             char path[OS_SELF_BYTES])
+{
+    snprintf(path, OS_SELF_BYTES, "/proc/self/fd/%d", posix->entry.descriptor);
+    return path;
 }
 
 /* The errno in words, in `text` or in static storage. */

@@ -71,9 +71,8 @@ void os_posix_describe_writers(struct os_file *file, char *text, size_t bytes)
     if (bytes == 0)
         return;
     text[0] = '\0';
-    char self[48];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", search.wanted->entry.descriptor);
-    read_link(self, search.link);
+    char self[OS_SELF_BYTES];
+    read_link(os_posix_self_path(search.wanted, self), search.link);
     DIR *processes = search.link[0] == '\0' ? NULL : opendir("/proc");
     if (processes == NULL)
         return;

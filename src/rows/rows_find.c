@@ -20,9 +20,11 @@ static struct section *covering_section(const struct rows *rows, uint64_t row)
     return rows->sections[low];
 }
 
-static edb_status damaged(const struct section *section)
+edb_status rows_section_damaged(const struct section *section)
 {
-    return fail(EDB_CORRUPT, "the row directory section at %llu is damaged",
+    return fail(EDB_CORRUPT, "the %s at %llu is damaged",
+                section->entry.kind == SECTION_DEAD ? "section of deleted rows"
+                                                    : "row directory section",
                 (unsigned long long)section->entry.offset);
 }
 
@@ -33,7 +35,7 @@ static edb_status entry_offset(struct section *section, uint64_t row, uint64_t *
     uint64_t pages = rows_pages_of(section->descriptor.last - section->descriptor.first);
     const uint8_t *slot = section_at(section, ROWS_HEAD_BYTES + 4 * (index / ROWS_PAGE_ROWS), 4);
     if (slot == NULL)
-        return damaged(section);
+        return rows_section_damaged(section);
     uint32_t stored = load_u32(slot);
     *offset_out = 0;
     if (stored != 0)
@@ -56,7 +58,7 @@ static edb_status find_in_section(const struct rows *rows, uint64_t row,
         return EDB_NOT_FOUND;
     const uint8_t *entry = section_at(section, offset, ROWS_ENTRY_BYTES);
     if (entry == NULL)
-        return damaged(section);
+        return rows_section_damaged(section);
     rows_decode_place(entry, place_out);
     return EDB_OK;
 }
@@ -96,7 +98,7 @@ edb_status rows_dead(const struct rows *rows, uint64_t row, bool *dead_out)
     else if (chunk->section != NULL && row < chunk->section->descriptor.last) {
         byte = section_at(chunk->section, ROWS_HEAD_BYTES + bit / 8, 1);
         if (byte == NULL)
-            return damaged(chunk->section);
+            return rows_section_damaged(chunk->section);
     }
     *dead_out = byte != NULL && (*byte >> (bit % 8) & 1);
     return EDB_OK;

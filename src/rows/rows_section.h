@@ -50,6 +50,9 @@ static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
     out->vector_bytes = load_u32(at + 24);
 }
 
+/* EDB_CORRUPT with the sentence. */
+edb_status rows_section_damaged(const struct section *section);
+
 static inline uint64_t rows_pages_of(uint64_t rows)
 {
     return (rows + ROWS_PAGE_ROWS - 1) / ROWS_PAGE_ROWS;

@@ -66,7 +66,7 @@ static edb_status copy_bits(struct rows_chunk *chunk)
             const uint8_t *byte = section_at(chunk->section, ROWS_HEAD_BYTES + at, 1);
             if (byte == NULL) {
                 memory_free(bits);
-                return fail(EDB_CORRUPT, "a section of deleted rows is damaged");
+                return rows_section_damaged(chunk->section);
             }
             bits[at] = *byte;
         }

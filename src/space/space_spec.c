@@ -5,7 +5,7 @@
 #include "codec/codec_utf8.h"
 #include "space/space.h"
 
-static edb_status copy_name(const char *field, const char *given, char out[256])
+static edb_status copy_name(const char *field, const char *given, char out[EDB_NAME_BYTES_MAX + 1])
 {
     size_t bytes = given != NULL ? strlen(given) : 0;
     if (bytes > EDB_NAME_BYTES_MAX)
@@ -13,7 +13,7 @@ static edb_status copy_name(const char *field, const char *given, char out[256])
                     bytes, EDB_NAME_BYTES_MAX);
     if (codec_utf8_first_bad(given, bytes) != bytes)
         return fail(EDB_INVALID, "the %s of a space is not UTF-8", field);
-    memset(out, 0, 256);
+    memset(out, 0, EDB_NAME_BYTES_MAX + 1);
     if (bytes > 0)
         memcpy(out, given, bytes);
     return EDB_OK;

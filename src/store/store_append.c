@@ -70,8 +70,8 @@ static edb_status reserve_space(struct store *store, uint64_t limit, bool durabl
         return EDB_OK;
     }
     if (needed > FILE_BYTES_MAX)
-        return fail(EDB_FULL, "%s would be larger than the format allows (%llu bytes)", store->path,
-                    FILE_BYTES_MAX);
+        return fail(EDB_FULL, "%s would have %llu bytes, more than the format allows (%llu)",
+                    store->path, (unsigned long long)needed, FILE_BYTES_MAX);
     uint64_t step = reserve_step(store, known);
     uint64_t size = needed + step;
     status = store->io->reserve(store->file, known, size - known);
