@@ -125,10 +125,10 @@ static bool take_small(struct merging *merging)
     return true;
 }
 
-static size_t merged_from(struct section *const *sections, size_t count, uint64_t tail_rows,
+static size_t merged_from(const struct store_section_list *sections, uint64_t tail_rows,
                           uint16_t kind, bool closing)
 {
-    struct merging merging = {sections, count, tail_rows, merged_rows_max[kind]};
+    struct merging merging = {sections->items, sections->count, tail_rows, merged_rows_max[kind]};
     while (closing ? take_small(&merging) : take_class(&merging))
         continue;
     return merging.from;
@@ -146,8 +146,7 @@ static edb_status gather_rows(edb_space *space, struct db_publication *publicati
 {
     struct section_draft *draft;
     const struct rows *rows = &space->rows;
-    size_t from =
-        merged_from(rows->sections, rows->section_count, rows->tail_count, SECTION_ROWS, closing);
+    size_t from = merged_from(&rows->sections, rows->tail_count, SECTION_ROWS, closing);
     edb_status status = db_publication_add(publication, space, &draft);
     return status == EDB_OK ? rows_build(rows, from, space->next_row, draft) : status;
 }
@@ -156,13 +155,12 @@ static edb_status gather_keys(edb_space *space, struct db_publication *publicati
 {
     struct section_draft *draft;
     const struct keys *keys = &space->keys;
-    size_t from = merged_from(keys->sections, keys->section_count, space->rows.tail_count,
-                              SECTION_KEYS, closing);
+    size_t from = merged_from(&keys->sections, space->rows.tail_count, SECTION_KEYS, closing);
     edb_status status = db_publication_add(publication, space, &draft);
     if (status != EDB_OK)
         return status;
-    draft->descriptor.first = from < keys->section_count ? keys->sections[from]->descriptor.first
-                                                         : space->rows.tail_first;
+    draft->descriptor.first = from < keys->sections.count ? keys->sections.items[from]->entry.first
+                                                          : space->rows.tail_first;
     draft->descriptor.last = space->next_row;
     return keys_build(keys, from, draft, keep_live, space);
 }

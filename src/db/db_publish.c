@@ -72,10 +72,10 @@ static void keep_entries(const struct db_publication *publication, struct catalo
     const edb *db = publication->db;
     for (uint32_t i = 0; i < db->space_count; i++) {
         const edb_space *space = db->spaces[i];
-        for (size_t j = 0; j < space->keys.section_count; j++)
-            keep_entry(publication, catalog, space->keys.sections[j]);
-        for (size_t j = 0; j < space->rows.section_count; j++)
-            keep_entry(publication, catalog, space->rows.sections[j]);
+        for (size_t j = 0; j < space->keys.sections.count; j++)
+            keep_entry(publication, catalog, space->keys.sections.items[j]);
+        for (size_t j = 0; j < space->rows.sections.count; j++)
+            keep_entry(publication, catalog, space->rows.sections.items[j]);
         for (size_t j = 0; j < space->rows.chunk_count; j++)
             keep_entry(publication, catalog, space->rows.chunks[j].section);
     }
@@ -86,7 +86,7 @@ static size_t entries_max(const struct db_publication *publication)
     const edb *db = publication->db;
     size_t count = publication->count;
     for (uint32_t i = 0; i < db->space_count; i++)
-        count += db->spaces[i]->keys.section_count + db->spaces[i]->rows.section_count +
+        count += db->spaces[i]->keys.sections.count + db->spaces[i]->rows.sections.count +
                  db->spaces[i]->rows.chunk_count;
     return count;
 }

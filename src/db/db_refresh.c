@@ -174,12 +174,9 @@ static bool any_section_lost(const edb *db)
 {
     for (uint32_t i = 0; i < db->space_count; i++) {
         const edb_space *space = db->spaces[i];
-        for (size_t j = 0; j < space->keys.section_count; j++)
-            if (atomic_load(&space->keys.sections[j]->lost))
-                return true;
-        for (size_t j = 0; j < space->rows.section_count; j++)
-            if (atomic_load(&space->rows.sections[j]->lost))
-                return true;
+        if (store_section_list_lost(&space->keys.sections) ||
+            store_section_list_lost(&space->rows.sections))
+            return true;
         for (size_t j = 0; j < space->rows.chunk_count; j++)
             if (space->rows.chunks[j].section != NULL &&
                 atomic_load(&space->rows.chunks[j].section->lost))

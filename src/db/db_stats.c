@@ -17,10 +17,10 @@ static void add_space(edb_stats *stats, const edb_space *space)
     stats->rows += space->next_row;
     stats->live += space->live;
     stats->tail_rows += space->rows.tail_count;
-    for (size_t i = 0; i < space->keys.section_count; i++)
-        add_section(stats, space->keys.sections[i]);
-    for (size_t i = 0; i < space->rows.section_count; i++)
-        add_section(stats, space->rows.sections[i]);
+    for (size_t i = 0; i < space->keys.sections.count; i++)
+        add_section(stats, space->keys.sections.items[i]);
+    for (size_t i = 0; i < space->rows.sections.count; i++)
+        add_section(stats, space->rows.sections.items[i]);
     for (size_t i = 0; i < space->rows.chunk_count; i++)
         add_section(stats, space->rows.chunks[i].section);
 }

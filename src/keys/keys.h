@@ -7,7 +7,7 @@
 #ifndef EDB_KEYS_KEYS_H
 #define EDB_KEYS_KEYS_H
 
-#include "store/store_section.h"
+#include "store/store_section_list.h"
 
 struct keys_slot {
     uint64_t hash;
@@ -22,8 +22,7 @@ struct keys_tail {
 
 struct keys {
     struct keys_tail tail;
-    struct section **sections; /* by rows, oldest first */
-    size_t section_count;
+    struct store_section_list sections; /* oldest first */
 };
 
 void keys_close(struct keys *keys);
@@ -59,9 +58,8 @@ void keys_insert(struct keys *keys, uint64_t hash, uint64_t row, uint64_t prior)
 /* Takes a row out of the tail, if it is there. */
 void keys_remove(struct keys *keys, uint64_t hash, uint64_t row);
 
-/* Uses these sections from now on; rows below `covered` leave the tail. The array and its sections
- * become the index's; the old ones are closed unless they are among the new. */
-void keys_adopt(struct keys *keys, struct section **sections, size_t count, uint64_t covered);
+/* Uses these sections from now on and empties the list; rows below `covered` leave the tail. */
+void keys_adopt(struct keys *keys, struct store_section_list *sections, uint64_t covered);
 
 /* ------------------------------------------------------------------------------------- building */
 

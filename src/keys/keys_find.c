@@ -10,8 +10,8 @@ void keys_probe_begin(const struct keys *keys, uint64_t hash, struct keys_probe 
     *probe = (struct keys_probe){.hash = hash};
     if (keys->tail.capacity > 0)
         __builtin_prefetch(&keys->tail.slots[hash & (keys->tail.capacity - 1)]);
-    for (size_t i = 0; i < keys->section_count; i++) {
-        const struct section *section = keys->sections[i];
+    for (size_t i = 0; i < keys->sections.count; i++) {
+        const struct section *section = keys->sections.items[i];
         uint32_t bucket = keys_bucket_of(keys_tag_of(hash), keys_section_buckets(section));
         __builtin_prefetch(section->body + KEYS_HEAD_BYTES + (uint64_t)bucket * KEYS_BUCKET_BYTES);
     }
@@ -75,8 +75,8 @@ edb_status keys_probe_next(const struct keys *keys, struct keys_probe *probe, ui
 {
     if (next_in_tail(&keys->tail, probe, row_out))
         return EDB_OK;
-    while (probe->section < keys->section_count) {
-        struct section *section = keys->sections[keys->section_count - 1 - probe->section];
+    while (probe->section < keys->sections.count) {
+        struct section *section = keys->sections.items[keys->sections.count - 1 - probe->section];
         if (!probe->in_section)
             enter_section(section, probe);
         edb_status status = next_in_section(section, probe, row_out);

@@ -97,8 +97,8 @@ static edb_status take_section(struct intake *intake, struct section *section)
 static edb_status take_all(struct intake *intake, const struct keys *keys, size_t from)
 {
     edb_status status = EDB_OK;
-    for (size_t i = from; i < keys->section_count && status == EDB_OK; i++)
-        status = take_section(intake, keys->sections[i]);
+    for (size_t i = from; i < keys->sections.count && status == EDB_OK; i++)
+        status = take_section(intake, keys->sections.items[i]);
     for (size_t i = 0; i < keys->tail.capacity && status == EDB_OK; i++)
         if (keys->tail.slots[i].row_plus_1 != 0)
             take(intake, keys_tag_of(keys->tail.slots[i].hash), keys->tail.slots[i].row_plus_1 - 1);

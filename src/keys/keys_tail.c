@@ -108,31 +108,16 @@ static void forget_covered(struct keys_tail *tail, uint64_t covered)
     }
 }
 
-static bool contains(struct section *const *sections, size_t count, const struct section *section)
+void keys_adopt(struct keys *keys, struct store_section_list *sections, uint64_t covered)
 {
-    for (size_t i = 0; i < count; i++)
-        if (sections[i] == section)
-            return true;
-    return false;
-}
-
-void keys_adopt(struct keys *keys, struct section **sections, size_t count, uint64_t covered)
-{
-    for (size_t i = 0; i < keys->section_count; i++)
-        if (!contains(sections, count, keys->sections[i]))
-            section_close(keys->sections[i]);
-    memory_free(keys->sections);
-    keys->sections = sections;
-    keys->section_count = count;
+    store_section_list_replace(&keys->sections, sections);
     if (keys->tail.count > 0)
         forget_covered(&keys->tail, covered);
 }
 
 void keys_close(struct keys *keys)
 {
-    for (size_t i = 0; i < keys->section_count; i++)
-        section_close(keys->sections[i]);
-    memory_free(keys->sections);
+    store_section_list_close(&keys->sections);
     memory_free(keys->tail.slots);
     memset(keys, 0, sizeof *keys);
 }

@@ -7,7 +7,7 @@
 #define EDB_ROWS_ROWS_H
 
 #include "format/record.h"
-#include "store/store_section.h"
+#include "store/store_section_list.h"
 
 #define ROWS_ENTRY_BYTES 32u
 #define ROWS_CHUNK_ROWS (1u << 20) /* rows that one DEAD section speaks of */
@@ -41,8 +41,7 @@ struct rows {
     uint8_t *tail;
     size_t tail_count;
     size_t tail_capacity;
-    struct section **sections; /* by rows, oldest first, without gaps from row 0 to tail_first */
-    size_t section_count;
+    struct store_section_list sections; /* without gaps from row 0 to tail_first */
     struct rows_chunk *chunks;
     size_t chunk_count;
     struct rows_checked checked;
@@ -86,12 +85,13 @@ void rows_add(struct rows *rows, const struct row_place *place);
 /* Marks a row as gone. False if it already was. */
 bool rows_kill(struct rows *rows, uint64_t row);
 
-/* Uses these ROWS sections from now on; they cover the rows below `covered`, which leave the
- * tail. */
-void rows_adopt(struct rows *rows, struct section **sections, size_t count, uint64_t covered);
+/* Uses these ROWS sections from now on and empties the list; they cover the rows below `covered`,
+ * which leave the tail. */
+void rows_adopt(struct rows *rows, struct store_section_list *sections, uint64_t covered);
 
-/* Uses this DEAD section for its chunk. A chunk that changed in memory since keeps its copy. */
-edb_status rows_adopt_dead(struct rows *rows, struct section *section);
+/* Uses these DEAD sections for their chunks. A chunk that changed in memory since keeps its copy.
+ * EDB_NO_MEMORY: nothing has changed. */
+edb_status rows_adopt_dead(struct rows *rows, const struct store_section_list *sections);
 
 /* ------------------------------------------------------------------------------------- building */
 

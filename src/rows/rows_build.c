@@ -48,8 +48,8 @@ static edb_status copy_page(const struct rows *rows, uint64_t first, uint64_t la
 edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
                       struct section_draft *draft)
 {
-    uint64_t first =
-        from < rows->section_count ? rows->sections[from]->descriptor.first : rows->tail_first;
+    uint64_t first = from < rows->sections.count ? rows->sections.items[from]->descriptor.first
+                                                 : rows->tail_first;
     uint64_t pages = rows_pages_of(last - first);
     uint64_t start = rows_pages_offset(pages);
     draft->descriptor.first = first;

@@ -7,17 +7,17 @@
 static struct section *covering_section(const struct rows *rows, uint64_t row)
 {
     size_t low = 0;
-    size_t high = rows->section_count;
+    size_t high = rows->sections.count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (rows->sections[middle]->descriptor.last <= row)
+        if (rows->sections.items[middle]->descriptor.last <= row)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == rows->section_count || rows->sections[low]->descriptor.first > row)
+    if (low == rows->sections.count || rows->sections.items[low]->descriptor.first > row)
         return NULL;
-    return rows->sections[low];
+    return rows->sections.items[low];
 }
 
 edb_status rows_section_damaged(const struct section *section)

@@ -104,22 +104,9 @@ bool rows_kill(struct rows *rows, uint64_t row)
     return true;
 }
 
-static bool contains(struct section *const *sections, size_t count, const struct section *section)
+void rows_adopt(struct rows *rows, struct store_section_list *sections, uint64_t covered)
 {
-    for (size_t i = 0; i < count; i++)
-        if (sections[i] == section)
-            return true;
-    return false;
-}
-
-void rows_adopt(struct rows *rows, struct section **sections, size_t count, uint64_t covered)
-{
-    for (size_t i = 0; i < rows->section_count; i++)
-        if (!contains(sections, count, rows->sections[i]))
-            section_close(rows->sections[i]);
-    memory_free(rows->sections);
-    rows->sections = sections;
-    rows->section_count = count;
+    store_section_list_replace(&rows->sections, sections);
     if (covered <= rows->tail_first)
         return;
     uint64_t gone = covered - rows->tail_first;
@@ -154,37 +141,45 @@ static bool section_equals(struct section *section, const uint8_t *bits)
     return true;
 }
 
-edb_status rows_adopt_dead(struct rows *rows, struct section *section)
+static void adopt_chunk(struct rows_chunk *chunk, struct section *section)
 {
-    size_t number = (size_t)(section->descriptor.first / ROWS_CHUNK_ROWS);
-    edb_status status =
-        grow_array((void **)&rows->chunks, &rows->chunk_count, number + 1, sizeof *rows->chunks);
-    if (status != EDB_OK)
-        return status;
-    if (rows->chunks[number].section != section)
-        section_close(rows->chunks[number].section);
-    struct rows_chunk *chunk = &rows->chunks[number];
-    chunk->section = section;
+    section_close(chunk->section);
+    chunk->section = section_share(section);
     if (chunk->bits != NULL && section_equals(section, chunk->bits)) {
         memory_free(chunk->bits);
         chunk->bits = NULL;
         chunk->changed = false;
     }
-    return EDB_OK;
+}
+
+static size_t chunk_of(const struct section *section)
+{
+    return (size_t)(section->entry.first / ROWS_CHUNK_ROWS);
+}
+
+edb_status rows_adopt_dead(struct rows *rows, const struct store_section_list *sections)
+{
+    if (sections->count == 0)
+        return EDB_OK;
+    size_t wanted = chunk_of(sections->items[sections->count - 1]) + 1;
+    edb_status status =
+        grow_array((void **)&rows->chunks, &rows->chunk_count, wanted, sizeof *rows->chunks);
+    for (size_t i = 0; i < sections->count && status == EDB_OK; i++)
+        adopt_chunk(&rows->chunks[chunk_of(sections->items[i])], sections->items[i]);
+    return status;
 }
 
 edb_status rows_keep(const struct rows *rows, struct rows *kept_out)
 {
     memset(kept_out, 0, sizeof *kept_out);
-    kept_out->sections = memory_zeroed(rows->section_count, sizeof(struct section *));
     kept_out->tail = memory_zeroed(rows->tail_count, ROWS_ENTRY_BYTES);
-    if (kept_out->sections == NULL || kept_out->tail == NULL) {
-        rows_close(kept_out);
+    if (kept_out->tail == NULL)
         return memory_failed(rows->tail_count * ROWS_ENTRY_BYTES);
+    edb_status status = store_section_list_share(&rows->sections, &kept_out->sections);
+    if (status != EDB_OK) {
+        rows_close(kept_out);
+        return status;
     }
-    for (size_t i = 0; i < rows->section_count; i++)
-        kept_out->sections[i] = section_share(rows->sections[i]);
-    kept_out->section_count = rows->section_count;
     kept_out->tail_first = rows->tail_first;
     kept_out->tail_count = rows->tail_count;
     if (rows->tail_count > 0)
@@ -194,8 +189,7 @@ edb_status rows_keep(const struct rows *rows, struct rows *kept_out)
 
 void rows_close(struct rows *rows)
 {
-    for (size_t i = 0; i < rows->section_count; i++)
-        section_close(rows->sections[i]);
+    store_section_list_close(&rows->sections);
     for (size_t i = 0; i < rows->chunk_count; i++) {
         section_close(rows->chunks[i].section);
         memory_free(rows->chunks[i].bits);
@@ -203,7 +197,6 @@ void rows_close(struct rows *rows)
     for (size_t i = 0; i < rows->checked.count; i++)
         memory_free((void *)rows->checked.chunks[i]);
     memory_free((void *)rows->checked.chunks);
-    memory_free(rows->sections);
     memory_free(rows->chunks);
     memory_free(rows->tail);
     memset(rows, 0, sizeof *rows);
