@@ -75,6 +75,10 @@ struct os_io {
     edb_status (*write)(struct os_file *file, uint64_t offset, const struct os_span *spans,
                         size_t count);
 
+    /* Says that [offset, offset + bytes) was written and will be synced soon, so that the device
+     * may begin. Waits for nothing and promises nothing: a failure is told by the sync. */
+    void (*will_sync)(struct os_file *file, uint64_t offset, uint64_t bytes);
+
     /* One fdatasync. EDB_IO whatever the reason, a full device included: nobody knows then what is
      * on the device. */
     edb_status (*sync)(struct os_file *file);

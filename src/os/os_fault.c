@@ -250,6 +250,11 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
     return status == EDB_OK ? inner()->map(inner_of(file), offset, bytes, address_out) : status;
 }
 
+static void will_sync(struct os_file *file, uint64_t offset, uint64_t bytes)
+{
+    inner()->will_sync(inner_of(file), offset, bytes);
+}
+
 static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)
 {
     inner()->will_need(inner_of(file), offset, bytes);
@@ -330,6 +335,7 @@ const struct os_io os_fault = {
     .sync = sync_file,
     .reserve = reserve,
     .map = map,
+    .will_sync = will_sync,
     .will_need = will_need,
     .unmap = unmap,
     .try_lock = try_lock,

@@ -308,6 +308,18 @@ static edb_status write_spans(struct os_file *file, uint64_t offset, const struc
     }
 }
 
+/* Linux only; it neither waits nor takes a failure away from the fdatasync that follows. */
+static void will_sync(struct os_file *file, uint64_t offset, uint64_t bytes)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+    if (range_is_addressable(offset, bytes))
+        (void)sync_file_range(posix_of(file)->entry.descriptor, (off_t)offset, (off_t)bytes,
+                              SYNC_FILE_RANGE_WRITE);
+#else
+    (void)file, (void)offset, (void)bytes;
+#endif
+}
+
 static edb_status sync_file(struct os_file *file)
 {
     struct posix_file *posix = posix_of(file);
@@ -520,6 +532,7 @@ const struct os_io os_posix = {
     .size = file_size,
     .read_batch = read_batch,
     .write = write_spans,
+    .will_sync = will_sync,
     .sync = sync_file,
     .reserve = reserve,
     .map = map,

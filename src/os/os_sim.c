@@ -562,6 +562,13 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
     return status;
 }
 
+static void will_sync(struct os_file *file, uint64_t offset, uint64_t bytes)
+{
+    (void)file;
+    (void)offset;
+    (void)bytes;
+}
+
 static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)
 {
     (void)file;
@@ -684,6 +691,7 @@ const struct os_io os_sim = {
     .sync = sync_file,
     .reserve = reserve,
     .map = map,
+    .will_sync = will_sync,
     .will_need = will_need,
     .unmap = unmap,
     .try_lock = try_lock,

@@ -119,6 +119,13 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
     return EDB_OK;
 }
 
+static void will_sync(struct os_file *file, uint64_t offset, uint64_t bytes)
+{
+    (void)file;
+    (void)offset;
+    (void)bytes;
+}
+
 static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)
 {
     (void)file;
@@ -167,6 +174,7 @@ const struct os_io memory_file = {
     .read_batch = read_batch,
     .map = map,
     .unmap = unmap,
+    .will_sync = will_sync,
     .will_need = will_need,
     .same_file = same_file,
     .is_network = is_network,
