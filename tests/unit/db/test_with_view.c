@@ -30,7 +30,7 @@ static edb_status ask(void *arg)
     if (question->replaced)
         db->generation++;
     if (question->loses_section)
-        atomic_store(&space->keys.sections[0]->lost, true);
+        atomic_store(&space->keys.sections.items[0]->lost, true);
     return question->first;
 }
 
@@ -91,13 +91,13 @@ static void test_replaced_by_others(void **state)
 static void test_damaged_section(void **state)
 {
     (void)state;
-    assert_true(space->keys.section_count > 0);
+    assert_true(space->keys.sections.count > 0);
     uint64_t before = db->generation;
     struct question question = {.first = EDB_CORRUPT, .loses_section = true};
     assert_int_equal(db_with_view(db, ask, &question), EDB_OK);
     assert_int_equal(question.times, 2);
     assert_int_equal(db->generation, before + 1);
-    assert_int_equal(space->keys.section_count, 0);
+    assert_int_equal(space->keys.sections.count, 0);
     for (int i = 0; i < ROWS; i++) {
         float vector;
         assert_int_equal(edb_get(space, &i, sizeof i, &vector), EDB_OK);
