@@ -44,16 +44,13 @@ struct edb {
     struct os_rwlock view_lock;
     edb_space **spaces; /* in order of their ids; the handles live as long as `db` */
     uint32_t space_count;
-    uint32_t space_known;   /* handles made, of which the first space_count are in the view */
-    uint64_t deep_from;     /* frames that end behind it have every vector checked by the walk */
-    uint64_t snapshot_end;  /* EDB_OPEN_SNAPSHOT: number of the first frame that is not seen; else
-                               0 */
-    uint64_t sequence;      /* of the last frame applied */
-    bool lost;              /* the view must be built again */
-    uint64_t generation;    /* how often the view was built */
-    uint64_t flush_rows;    /* a flush failed: the next one waits for so many rows */
-    uint64_t sections_from; /* catalogs before it name a damaged section: they are not used */
-    bool wrote;             /* this handle has appended something */
+    uint32_t space_known;       /* handles made, of which the first space_count are in the view */
+    struct store_limits limits; /* of the walk; a snapshot stops where it was taken */
+    bool lost;                  /* the view must be built again */
+    uint64_t generation;        /* how often the view was built */
+    uint64_t flush_rows;        /* a flush failed: the next one waits for so many rows */
+    uint64_t sections_from;     /* catalogs before it name a damaged section: they are not used */
+    bool wrote;                 /* this handle has appended something */
 };
 
 /* ----------------------------------------------------------------------- db_refresh.c: the view */

@@ -156,7 +156,7 @@ static edb_status apply_group(edb *db, const struct store_frame *frame)
 static bool sections_written(const edb *db, const struct store_frame *frame,
                              const struct catalog *catalog)
 {
-    if (frame->header.offset + frame->header.frame_bytes <= db->deep_from)
+    if (frame->header.offset + frame->header.frame_bytes <= db->limits.deep_from)
         return true;
     for (uint32_t i = 0; i < catalog->section_count; i++)
         if (catalog->sections[i].offset + catalog->sections[i].frame_bytes >
@@ -203,13 +203,9 @@ edb_status db_apply(void *arg, const struct store_frame *frame)
 {
     edb *db = arg;
     edb_status status = EDB_OK;
-    if (db->snapshot_end != 0 && frame->header.sequence >= db->snapshot_end)
-        return EDB_NOT_FOUND; /* the walk ends here */
     if (frame->header.type == FRAME_GROUP)
         status = apply_group(db, frame);
     else if (frame->header.type == FRAME_CATALOG)
         status = apply_catalog(db, frame);
-    if (status == EDB_OK)
-        db->sequence = frame->header.sequence;
     return status == EDB_FORMAT ? name_file(db, frame) : status;
 }

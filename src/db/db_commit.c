@@ -78,9 +78,13 @@ static edb_status current_row(const struct db_change *change, const struct db_ch
         return EDB_OK;
     }
     edb_status status = db_locate(change->space, &change->key, &found);
+    if (status == EDB_NOT_FOUND)
+        return EDB_OK;
+    if (status == EDB_OK)
+        status = rows_check_kill(&change->space->rows, found.row);
     if (status == EDB_OK)
         *row_out = found.row;
-    return status == EDB_NOT_FOUND ? EDB_OK : status;
+    return status;
 }
 
 static edb_status plan_change(struct plan *plan, size_t index)

@@ -24,7 +24,6 @@ static void clear_view(edb *db)
         space->live = 0;
     }
     db->space_count = 0;
-    db->sequence = 0;
 }
 
 /* Puts the view to where a catalog says that the file stood. */
@@ -37,8 +36,7 @@ static edb_status begin_at_catalog(edb *db, const struct anchor *anchor)
         return status;
     struct store_position position = {catalog.position, catalog.chain, catalog.sequence};
     store_rewind(db->store, &position);
-    db->sequence = catalog.sequence - 1;
-    if (db->snapshot_end != 0 && db->sequence >= db->snapshot_end)
+    if (db->limits.stop_at != 0 && catalog.sequence > db->limits.stop_at)
         status = fail(EDB_CORRUPT, "it is newer than the snapshot");
     else
         status = db_adopt(db, &catalog, true);
@@ -78,33 +76,69 @@ static void note_damage(edb *db)
               db->store->path, (unsigned long long)db->store->end.offset);
 }
 
+/* Whether any section of the view is known to be damaged. */
+static bool any_section_lost(const edb *db)
+{
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        const edb_space *space = db->spaces[i];
+        if (store_section_list_lost(&space->keys.sections) ||
+            store_section_list_lost(&space->rows.sections))
+            return true;
+        for (size_t j = 0; j < space->rows.chunk_count; j++)
+            if (space->rows.chunks[j].section != NULL &&
+                atomic_load(&space->rows.chunks[j].section->lost))
+                return true;
+    }
+    return false;
+}
+
+static edb_status begin_and_walk(edb *db, const struct store_hint *hints, size_t count)
+{
+    edb_status status = begin_view(db, hints, count);
+    return status == EDB_OK ? store_walk(db->store, &db->limits, db_apply, db) : status;
+}
+
+/* A frame could not be applied. Where the cause is a damaged section, it may be without; where a
+ * part of a transaction was applied already, the view ends before it. False: nothing would
+ * change. */
+static bool may_begin_again(edb *db)
+{
+    const struct store *store = db->store;
+    if (any_section_lost(db)) {
+        db->sections_from = store->end.offset;
+        return true;
+    }
+    if (store->pending.count == 0)
+        return false;
+    db->limits.stop_at = store->pending.sequence;
+    return true;
+}
+
 edb_status db_load(edb *db)
 {
     struct store_hint hints[4];
     edb_status status;
+    uint64_t stop_at = db->limits.stop_at;
     size_t count = store_hints(db->store, hints, &status);
     if (status != EDB_OK)
         return status;
-    db->deep_from = count > 0 ? hints[0].trusted_to : FIRST_FRAME_OFFSET;
+    db->limits.deep_from = count > 0 ? hints[0].trusted_to : FIRST_FRAME_OFFSET;
     atomic_store(&db->store->synced_to, count > 0 ? hints[0].synced_to : FIRST_FRAME_OFFSET);
     status = store_cover(db->store);
     if (status == EDB_OK)
-        status = begin_view(db, hints, count);
-    if (status == EDB_OK)
-        status = store_walk(db->store, db->deep_from, db_apply, db);
-    bool stopped = status == EDB_NOT_FOUND; /* where the snapshot ends */
-    if (stopped)
-        status = EDB_OK;
-    bool missing = db->store->end.offset < atomic_load(&db->store->synced_to);
-    bool damaged = status == EDB_CORRUPT || (missing && !stopped);
+        status = begin_and_walk(db, hints, count);
+    while (status == EDB_CORRUPT && may_begin_again(db))
+        status = begin_and_walk(db, hints, count);
     if (status != EDB_OK && status != EDB_CORRUPT)
         return status;
-    if (damaged)
+    bool missing = db->store->end.offset < atomic_load(&db->store->synced_to) &&
+                   !store_walk_stopped(db->store, &db->limits);
+    if (status == EDB_CORRUPT || missing || db->limits.stop_at != stop_at)
         note_damage(db);
-    db->deep_from = UINT64_MAX; /* what comes now is written in this boot, by writers that are
-                                   alive */
+    db->limits.deep_from = UINT64_MAX; /* what comes now is written in this boot, by writers that
+                                          are alive */
     if (db->flags & EDB_OPEN_SNAPSHOT)
-        db->snapshot_end = db->sequence + 1;
+        db->limits.stop_at = db->store->end.sequence;
     db->lost = false;
     db->generation++;
     return EDB_OK;
@@ -115,7 +149,7 @@ static edb_status move_forward(edb *db)
 {
     if (db->lost)
         return EDB_STALE;
-    edb_status status = store_walk(db->store, db->deep_from, db_apply, db);
+    edb_status status = store_walk(db->store, &db->limits, db_apply, db);
     if (status == EDB_OK)
         return EDB_OK;
     log_event(EDB_LOG_WARNING, "%s: the view is built anew: %s", db->store->path,
@@ -167,22 +201,6 @@ edb_status db_enter(edb *db)
 void db_leave(edb *db)
 {
     os_rwlock_unlock(&db->view_lock);
-}
-
-/* Whether any section of the view is known to be damaged. */
-static bool any_section_lost(const edb *db)
-{
-    for (uint32_t i = 0; i < db->space_count; i++) {
-        const edb_space *space = db->spaces[i];
-        if (store_section_list_lost(&space->keys.sections) ||
-            store_section_list_lost(&space->rows.sections))
-            return true;
-        for (size_t j = 0; j < space->rows.chunk_count; j++)
-            if (space->rows.chunks[j].section != NULL &&
-                atomic_load(&space->rows.chunks[j].section->lost))
-                return true;
-    }
-    return false;
 }
 
 /* After a step that met damage in the view of `generation`: EDB_OK when the view has been built

@@ -49,11 +49,18 @@ struct store_frame {
     const uint8_t *bytes;
 };
 
-/* The frames of a transaction whose last one has not come yet. */
+/* The frames of a transaction whose last one has not come yet, or was not accepted. */
 struct store_pending {
     uint64_t *offsets;
     size_t count;
     size_t capacity;
+    uint64_t sequence; /* of the first */
+};
+
+/* How far a walk goes, and how closely it looks. */
+struct store_limits {
+    uint64_t deep_from; /* GROUPs that end behind it have every vector checked, too */
+    uint64_t stop_at;   /* sequence of the first frame that is not accepted; 0: there is none */
 };
 
 /* A session of writing. Guarded by the write lock. */
@@ -156,11 +163,15 @@ bool store_stands(struct store *store);
 /* Notes that accepted bytes are gone, for ever: EDB_STALE with the sentence. */
 edb_status store_note_replaced(struct store *store);
 
-/* Accepts frames from `end` on as long as they verify. Groups that end behind `deep_from` have
- * every vector checked too. EDB_STALE: what was walked no longer stands there (begin again from the
- * slots; nothing is written any more). A failure of `visit` is returned and the frame not accepted.
- * Needs the view lock, exclusive. */
-edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg);
+/* Accepts frames from `end` on as long as they verify, within the limits. EDB_STALE: what was
+ * walked no longer stands there (begin again from the slots; nothing is written any more). A
+ * failure of `visit` is returned and the frame not accepted; when earlier frames of its transaction
+ * were visited already, they are still pending. Needs the view lock, exclusive. */
+edb_status store_walk(struct store *store, const struct store_limits *limits, store_visit *visit,
+                      void *arg);
+
+/* Whether the walk has come to where its limits stop it. */
+bool store_walk_stopped(const struct store *store, const struct store_limits *limits);
 
 /* Whether a frame's payload is what was written. The walk asks for GROUPs; a CATALOG's user asks
  * himself. */

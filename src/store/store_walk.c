@@ -183,15 +183,15 @@ static edb_status check_footing(struct store *store)
 }
 
 /* The next frame, if there is one that may be accepted. */
-static edb_status next_frame(struct store *store, uint64_t deep_from, struct store_frame *frame,
-                             bool *found_out)
+static edb_status next_frame(struct store *store, const struct store_limits *limits,
+                             struct store_frame *frame, bool *found_out)
 {
     const struct store_position *end = &store->end;
     *found_out = false;
     if (!file_reaches(store, end->offset + FRAME_HEADER_BYTES))
         return EDB_OK;
     bool whole;
-    if (!store_has_news(store))
+    if (store_walk_stopped(store, limits) || !store_has_news(store))
         return EDB_OK;
     edb_status status = peek_header(store, &frame->header, &whole);
     if (status != EDB_OK)
@@ -199,14 +199,14 @@ static edb_status next_frame(struct store *store, uint64_t deep_from, struct sto
     const struct frame_header *header = &frame->header;
     if (!whole || header->chain != end->chain || header->sequence != end->sequence)
         return check_footing(store);
-    bool deep = frame_end(header) > deep_from;
+    bool deep = frame_end(header) > limits->deep_from;
     status = check_body(store, frame, deep, found_out);
     if (status == EDB_OK && !*found_out && deep)
         store->rejected = header->header_checksum;
     return status;
 }
 
-static edb_status remember_pending(struct store_pending *pending, uint64_t offset)
+static edb_status remember_pending(struct store_pending *pending, const struct frame_header *header)
 {
     if (pending->count == pending->capacity) {
         size_t capacity = pending->capacity ? 2 * pending->capacity : 16;
@@ -216,7 +216,9 @@ static edb_status remember_pending(struct store_pending *pending, uint64_t offse
         pending->offsets = grown;
         pending->capacity = capacity;
     }
-    pending->offsets[pending->count++] = offset;
+    if (pending->count == 0)
+        pending->sequence = header->sequence;
+    pending->offsets[pending->count++] = header->offset;
     return EDB_OK;
 }
 
@@ -232,8 +234,10 @@ static edb_status visit_transaction(struct store *store, const struct store_fram
         if (status != EDB_OK)
             return status;
     }
-    store->pending.count = 0;
-    return visit(arg, frame);
+    edb_status status = visit(arg, frame);
+    if (status == EDB_OK)
+        store->pending.count = 0;
+    return status;
 }
 
 static edb_status accept_group(struct store *store, const struct store_frame *frame,
@@ -246,7 +250,7 @@ static edb_status accept_group(struct store *store, const struct store_frame *fr
         return EDB_OK; /* goes on with nothing: part of an abandoned one */
     if (flags & FRAME_COMMIT)
         return visit_transaction(store, frame, visit, arg);
-    return remember_pending(&store->pending, frame->header.offset);
+    return remember_pending(&store->pending, &frame->header);
 }
 
 static edb_status accept_frame(struct store *store, const struct store_frame *frame,
@@ -285,12 +289,18 @@ struct anchor store_anchor_of(const struct frame_header *header)
     return (struct anchor){frame_end(header), header->offset, header->header_checksum};
 }
 
-edb_status store_walk(struct store *store, uint64_t deep_from, store_visit *visit, void *arg)
+bool store_walk_stopped(const struct store *store, const struct store_limits *limits)
+{
+    return limits->stop_at != 0 && store->end.sequence >= limits->stop_at;
+}
+
+edb_status store_walk(struct store *store, const struct store_limits *limits, store_visit *visit,
+                      void *arg)
 {
     for (;;) {
         struct store_frame frame;
         bool found;
-        edb_status status = next_frame(store, deep_from, &frame, &found);
+        edb_status status = next_frame(store, limits, &frame, &found);
         if (status != EDB_OK || !found)
             return status;
         status = accept_frame(store, &frame, visit, arg);
