@@ -89,20 +89,39 @@ static const char *anchored(const struct posix_file *posix, const char *path, ch
     return bytes > 0 && bytes < PATH_MAX ? room : path;
 }
 
+/* Which file a path names; 0 or an errno. Not by stat, which asks for the times as well: Linux from
+ * 6.13 on then gives the next write a finer time, and on ext4 the sync of that write pays for a
+ * turn of the journal, 120 us instead of 80. */
+static int find_identity(const char *path, dev_t *device_out, uint64_t *inode_out)
+{
+#ifdef STATX_INO
+    struct statx found;
+    if (statx(AT_FDCWD, path, 0, STATX_INO, &found) != 0)
+        return errno;
+    *device_out = makedev(found.stx_dev_major, found.stx_dev_minor);
+    *inode_out = found.stx_ino;
+#else
+    struct stat found;
+    if (stat(path, &found) != 0)
+        return errno;
+    *device_out = found.st_dev;
+    *inode_out = found.st_ino;
+#endif
+    return 0;
+}
+
 edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out)
 {
     struct posix_file *posix = posix_of(file);
-    struct stat found;
     char room[PATH_MAX];
-    *same_out = false;
-    if (stat(anchored(posix, path, room), &found) == 0) {
-        *same_out = found.st_dev == posix->device && found.st_ino == posix->inode;
-        return EDB_OK;
-    }
-    if (errno == ENOENT || errno == ENOTDIR)
+    dev_t device = 0;
+    uint64_t inode = 0;
+    int error = find_identity(anchored(posix, path, room), &device, &inode);
+    *same_out = error == 0 && device == posix->device && inode == posix->inode;
+    if (error == 0 || error == ENOENT || error == ENOTDIR)
         return EDB_OK;
     char text[OS_EXPLAIN_BYTES];
-    return fail(EDB_IO, "cannot look at %s: %s", path, os_posix_explain(errno, text));
+    return fail(EDB_IO, "cannot look at %s: %s", path, os_posix_explain(error, text));
 }
 
 /* -------------------------------------------------------------------------- network filesystems */
