@@ -57,15 +57,17 @@ def writing(rows, singles):
     durable["sqlite"] = ["insert", "sqlite", "--rows", tenth, "--durability", "durable"]
     one = ["--batch", "1", "--rows", str(singles)]
     return [
-        Line("insert", "insert, 1,000 a commit, not synced", "per_second", lazy, against="lmdb", goal=4.0),
+        Line("insert", "insert, 1,000 a commit, not synced", "per_second", lazy, against="lmdb", goal=4.0,
+             rounds=2),
         Line("insert_safe", "the same, SQLite at NORMAL: the file stays whole", "per_second",
              same("insert", ("edb", "sqlite"), "--rows", tenth, "--durability", "safe"), against="sqlite"),
         Line("insert_single", "insert, 1 a commit, not synced", "per_second",
-             same("insert", PEERS, "--batch", "1", "--rows", tenth), against="lmdb"),
-        Line("insert_durable", "insert, 1,000 a durable commit", "per_second", durable, against="lmdb", goal=3.0),
+             same("insert", PEERS, "--batch", "1", "--rows", tenth), against="lmdb", rounds=3),
+        Line("insert_durable", "insert, 1,000 a durable commit", "per_second", durable, against="lmdb", goal=3.0,
+             rounds=2),
         Line("put_durable", "one durable put (the floor: pwrite + fdatasync)", "us_median",
              same("insert", ("edb", "bare", "lmdb", "sqlite"), *one, "--durability", "durable"), more=False,
-             against="bare", goal=1.2, unit="us", rounds=2),
+             against="bare", goal=1.2, unit="us", rounds=6),
     ]
 
 
