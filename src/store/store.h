@@ -92,6 +92,11 @@ struct store {
 
     _Atomic uint64_t epoch; /* of this session's frames; 0 before its first append */
 
+    /* Headers that this handle wrote: counted before each is written, loaded before one is read. A
+     * thread may meet in the map what another has just written to the file; this orders what they
+     * did in memory, of which the file tells the processor's rules nothing. */
+    _Atomic uint64_t headers;
+
     /* The view: under the view lock, or by the writer while nothing is new. */
     struct store_position end;
     struct frame_header last; /* newest accepted header; type 0 when there is none */

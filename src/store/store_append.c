@@ -216,6 +216,7 @@ static edb_status append_frame(struct store *store, const struct frame_draft *dr
     edb_status status = write_pieces(store, draft, durable);
     if (status == EDB_OK)
         status = clear_next(store, frame_next(&header));
+    atomic_fetch_add(&store->headers, 1);
     if (status == EDB_OK)
         status = write_bytes(store, header.offset, bytes, sizeof bytes); /* <- THE COMMIT POINT */
     if (status != EDB_OK) {

@@ -98,6 +98,7 @@ static edb_status peek_header(struct store *store, struct frame_header *out, boo
     uint8_t bytes[FRAME_HEADER_BYTES];
     uint64_t offset = store->end.offset;
     const uint8_t *at = store_at(store, offset, sizeof bytes);
+    (void)atomic_load(&store->headers);
     if (at == NULL) /* past the mapping */
         return read_header(store, offset, out, whole_out);
     memcpy(bytes, at, sizeof bytes);

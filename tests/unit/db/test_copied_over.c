@@ -72,7 +72,7 @@ static size_t count_found(edb *db)
     edb_result *result = NULL;
     float query[DIMS] = {1, 1, 1, 1};
     assert_int_equal(edb_space_find(db, NULL, &space), EDB_OK);
-    assert_int_equal(edb_search(space, query, 10, NULL, &result), EDB_OK);
+    assert_int_equal(edb_search(space, query, 1, NULL, &result), EDB_OK);
     size_t count = result->count;
     edb_free(result);
     return count;
