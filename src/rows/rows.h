@@ -30,9 +30,11 @@ struct rows_chunk {
     bool changed;
 };
 
-/* One bit a row: has its vector been verified in this process? Grows with the rows. */
+/* One bit a row: has its vector been verified in this process? A chunk's bits come with the first
+ * one that is set, by whichever thread that is. */
+typedef _Atomic uint64_t rows_checked_word;
 struct rows_checked {
-    _Atomic(uint64_t) **chunks;
+    _Atomic(rows_checked_word *) *chunks; /* room for all rows; changed like the rest of the view */
     size_t count;
 };
 

@@ -1,5 +1,6 @@
 /* Looking up a row: tail, or the one section that covers it. Called by every read. */
 
+#include "base/memory.h"
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
@@ -107,20 +108,35 @@ edb_status rows_dead(const struct rows *rows, uint64_t row, bool *dead_out)
 bool rows_is_checked(const struct rows *rows, uint64_t row)
 {
     uint64_t number = row / ROWS_CHUNK_ROWS;
-    if (number >= rows->checked.count || rows->checked.chunks[number] == NULL)
+    if (number >= rows->checked.count)
         return false;
+    rows_checked_word *chunk =
+        atomic_load_explicit(&rows->checked.chunks[number], memory_order_acquire);
     uint64_t bit = row % ROWS_CHUNK_ROWS;
-    uint64_t word =
-        atomic_load_explicit(&rows->checked.chunks[number][bit / 64], memory_order_relaxed);
-    return word >> (bit % 64) & 1;
+    return chunk != NULL &&
+           (atomic_load_explicit(&chunk[bit / 64], memory_order_relaxed) >> (bit % 64) & 1);
+}
+
+/* The bits of a chunk, made when they are not there; NULL for want of memory. */
+static rows_checked_word *checked_chunk(_Atomic(rows_checked_word *) *place)
+{
+    rows_checked_word *there = atomic_load_explicit(place, memory_order_acquire);
+    if (there != NULL)
+        return there;
+    rows_checked_word *made = memory_zeroed(ROWS_CHUNK_ROWS / 64, sizeof *made);
+    if (made == NULL || atomic_compare_exchange_strong(place, &there, made))
+        return made;
+    memory_free((void *)made); /* another thread was first */
+    return there;
 }
 
 void rows_set_checked(struct rows *rows, uint64_t row)
 {
     uint64_t number = row / ROWS_CHUNK_ROWS;
-    if (number >= rows->checked.count || rows->checked.chunks[number] == NULL)
+    if (number >= rows->checked.count)
         return;
+    rows_checked_word *chunk = checked_chunk(&rows->checked.chunks[number]);
     uint64_t bit = row % ROWS_CHUNK_ROWS;
-    atomic_fetch_or_explicit(&rows->checked.chunks[number][bit / 64], 1ull << (bit % 64),
-                             memory_order_relaxed);
+    if (chunk != NULL) /* else it is verified again next time */
+        atomic_fetch_or_explicit(&chunk[bit / 64], 1ull << (bit % 64), memory_order_relaxed);
 }

@@ -26,16 +26,7 @@ static edb_status grow_array(void **array, size_t *count, size_t wanted, size_t 
 static edb_status reserve_checked(struct rows_checked *checked, uint64_t limit)
 {
     size_t wanted = (size_t)((limit + ROWS_CHUNK_ROWS - 1) / ROWS_CHUNK_ROWS);
-    edb_status status =
-        grow_array((void **)&checked->chunks, &checked->count, wanted, sizeof *checked->chunks);
-    for (size_t i = 0; i < wanted && status == EDB_OK; i++) {
-        if (checked->chunks[i] != NULL)
-            continue;
-        checked->chunks[i] = memory_zeroed(ROWS_CHUNK_ROWS / 64, sizeof(uint64_t));
-        if (checked->chunks[i] == NULL)
-            status = memory_failed(ROWS_CHUNK_ROWS / 8);
-    }
-    return status;
+    return grow_array((void **)&checked->chunks, &checked->count, wanted, sizeof *checked->chunks);
 }
 
 edb_status rows_reserve(struct rows *rows, size_t count)
@@ -209,7 +200,7 @@ void rows_close(struct rows *rows)
         memory_free(rows->chunks[i].bits);
     }
     for (size_t i = 0; i < rows->checked.count; i++)
-        memory_free((void *)rows->checked.chunks[i]);
+        memory_free((void *)atomic_load(&rows->checked.chunks[i]));
     memory_free((void *)rows->checked.chunks);
     memory_free(rows->chunks);
     memory_free(rows->tail);

@@ -46,19 +46,19 @@ static int newest_slot(const struct slot_pair *pair)
     return pair->valid[0] ? 0 : pair->valid[1] ? 1 : -1;
 }
 
-static bool same_boot(struct store *store, const struct slot *slot)
+/* Whether the slot was written in the boot `now`. An unknown one is no boot. */
+static bool same_boot(const struct slot *slot, const uint8_t now[16])
 {
     static const uint8_t unknown[16];
-    uint8_t now[16];
-    store->io->boot_id(now);
-    return memcmp(now, unknown, sizeof now) != 0 && memcmp(now, slot->boot_id, sizeof now) == 0;
+    return memcmp(now, unknown, sizeof unknown) != 0 &&
+           memcmp(now, slot->boot_id, sizeof slot->boot_id) == 0;
 }
 
-static size_t add_hints(struct store *store, const struct slot *slot, struct store_hint *hints)
+static size_t add_hints(const struct slot *slot, const uint8_t now[16], struct store_hint *hints)
 {
     size_t count = 0;
     uint64_t trusted = slot->synced.position;
-    if (same_boot(store, slot) && slot->live.position > trusted) {
+    if (same_boot(slot, now) && slot->live.position > trusted) {
         trusted = slot->live.position;
         hints[count++] = (struct store_hint){slot->live, trusted, slot->synced.position};
     }
@@ -90,9 +90,11 @@ size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *
         log_event(EDB_LOG_WARNING, "%s: both slots are lost; every frame is read", store->path);
         return 0;
     }
-    size_t count = add_hints(store, &pair.slots[newest], hints);
+    uint8_t now[16];
+    store->io->boot_id(now);
+    size_t count = add_hints(&pair.slots[newest], now, hints);
     if (pair.valid[!newest])
-        count += add_hints(store, &pair.slots[!newest], hints + count);
+        count += add_hints(&pair.slots[!newest], now, hints + count);
     return count;
 }
 
