@@ -169,8 +169,6 @@ static bool sections_written(const edb *db, const struct store_frame *frame,
 static edb_status apply_catalog(edb *db, const struct store_frame *frame)
 {
     struct catalog catalog;
-    if (frame->header.offset < db->sections_from)
-        return EDB_OK;
     edb_status status = EDB_OK;
     memset(&catalog, 0, sizeof catalog);
     if (!store_payload_verifies(db->store, frame))
@@ -179,9 +177,11 @@ static edb_status apply_catalog(edb *db, const struct store_frame *frame)
         status = catalog_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
                                 frame->header.offset, &catalog);
     if (status == EDB_OK && sections_written(db, frame, &catalog)) {
+        bool used = frame->header.offset >= db->sections_from;
         db->store->newest_catalog = store_anchor_of(&frame->header);
-        status = db_adopt(db, &catalog, false);
-        if (status == EDB_OK) /* the anchors never lead to one that cannot be used */
+        if (used)
+            status = db_adopt(db, &catalog, false);
+        if (used && status == EDB_OK) /* the anchors never lead to one that cannot be used */
             db->store->catalog = db->store->newest_catalog;
     }
     catalog_close(&catalog);

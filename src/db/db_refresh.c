@@ -92,6 +92,17 @@ static bool any_section_lost(const edb *db)
     return false;
 }
 
+/* Whether a damaged section stands in the way. Then no catalog so far is used any more. */
+static bool forget_lost_sections(edb *db)
+{
+    if (!any_section_lost(db) || db->sections_from >= db->store->end.offset)
+        return false;
+    log_event(EDB_LOG_WARNING, "%s: a damaged index section; the index is rebuilt from the records",
+              db->store->path);
+    db->sections_from = db->store->end.offset;
+    return true;
+}
+
 static edb_status begin_and_walk(edb *db, const struct store_hint *hints, size_t count)
 {
     edb_status status = begin_view(db, hints, count);
@@ -104,10 +115,8 @@ static edb_status begin_and_walk(edb *db, const struct store_hint *hints, size_t
 static bool may_begin_again(edb *db)
 {
     const struct store *store = db->store;
-    if (any_section_lost(db)) {
-        db->sections_from = store->end.offset;
+    if (forget_lost_sections(db))
         return true;
-    }
     if (store->pending.count == 0)
         return false;
     db->limits.stop_at = store->pending.sequence;
@@ -210,14 +219,9 @@ static edb_status mend_view(edb *db, uint64_t generation)
 {
     os_rwlock_write(&db->view_lock);
     bool mended = db->generation != generation;
-    bool lost = !mended && any_section_lost(db);
-    if (lost) {
-        log_event(EDB_LOG_WARNING,
-                  "%s: a damaged index section; the index is rebuilt from the records",
-                  db->store->path);
-        db->sections_from = db->store->end.offset;
+    bool lost = !mended && forget_lost_sections(db);
+    if (lost)
         db->lost = true;
-    }
     os_rwlock_unlock(&db->view_lock);
     if (lost)
         return build_anew(db);
