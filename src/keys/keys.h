@@ -71,7 +71,7 @@ typedef bool keys_keep(void *arg, uint64_t row);
 edb_status keys_build(const struct keys *keys, size_t from, struct section_draft *draft,
                       keys_keep *keep, void *arg);
 
-/* Whether the body of a section is one that this version can read. */
-bool keys_section_valid(struct section *section);
+/* Whether the body of a section is one that this version can read, by its descriptor. */
+bool keys_section_valid(const struct section *section);
 
 #endif

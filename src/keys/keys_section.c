@@ -124,15 +124,12 @@ edb_status keys_section_damaged(const struct section *section)
                 (unsigned long long)section->entry.offset);
 }
 
-bool keys_section_valid(struct section *section)
+bool keys_section_valid(const struct section *section)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
-    const uint8_t *head = section_at(section, 0, KEYS_HEAD_BYTES);
-    if (head == NULL || descriptor->kind != SECTION_KEYS ||
-        descriptor->version != KEYS_SECTION_VERSION)
-        return false;
-    uint64_t buckets = load_u64(head);
-    return buckets > 0 && buckets <= section_bytes_max / KEYS_BUCKET_BYTES &&
-           KEYS_HEAD_BYTES + buckets * KEYS_BUCKET_BYTES == descriptor->body_bytes &&
+    return descriptor->kind == SECTION_KEYS && descriptor->version == KEYS_SECTION_VERSION &&
+           descriptor->body_bytes >= KEYS_HEAD_BYTES + KEYS_BUCKET_BYTES &&
+           descriptor->body_bytes <= section_bytes_max &&
+           (descriptor->body_bytes - KEYS_HEAD_BYTES) % KEYS_BUCKET_BYTES == 0 &&
            descriptor->last - descriptor->first <= UINT32_MAX;
 }

@@ -110,7 +110,8 @@ edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
 edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
                            struct section_draft *draft);
 
-/* Whether the body of a ROWS or DEAD section is one that this version can read. */
-bool rows_section_valid(struct section *section);
+/* Whether the body of a ROWS or DEAD section is one that this version can read, by its
+ * descriptor. */
+bool rows_section_valid(const struct section *section);
 
 #endif

@@ -93,23 +93,21 @@ edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
     return EDB_OK;
 }
 
-static bool dead_section_valid(struct section *section, uint64_t rows)
+static bool dead_section_valid(const struct section *section, uint64_t rows)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
     return descriptor->first % ROWS_CHUNK_ROWS == 0 && rows <= ROWS_CHUNK_ROWS &&
            descriptor->body_bytes == ROWS_HEAD_BYTES + (rows + 7) / 8;
 }
 
-bool rows_section_valid(struct section *section)
+bool rows_section_valid(const struct section *section)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
     uint64_t rows = descriptor->last - descriptor->first;
-    const uint8_t *head = section_at(section, 0, ROWS_HEAD_BYTES);
-    if (head == NULL || descriptor->version != ROWS_SECTION_VERSION || load_u64(head) != rows ||
-        rows == 0)
+    if (descriptor->version != ROWS_SECTION_VERSION || rows == 0)
         return false;
     if (descriptor->kind == SECTION_DEAD)
         return dead_section_valid(section, rows);
-    return descriptor->kind == SECTION_ROWS && load_u64(head + 8) == rows_pages_of(rows) &&
+    return descriptor->kind == SECTION_ROWS &&
            descriptor->body_bytes >= rows_pages_offset(rows_pages_of(rows));
 }

@@ -19,7 +19,8 @@ struct section {
     _Atomic uint32_t users;
 };
 
-/* EDB_CORRUPT: the frame at entry->offset is not the section that `entry` means. */
+/* Checks the header and the descriptor; touches no other byte. EDB_CORRUPT: the frame at
+ * entry->offset is not the section that `entry` means. EDB_IO, EDB_NO_MEMORY. */
 edb_status section_open(struct store *store, const struct catalog_section *entry,
                         struct section **section_out);
 
