@@ -23,11 +23,6 @@ void buffer_close(struct buffer *buffer)
     buffer_open(buffer, buffer->limit);
 }
 
-void buffer_clear(struct buffer *buffer)
-{
-    buffer->count = 0;
-}
-
 uint8_t *buffer_reserve(struct buffer *buffer, size_t count)
 {
     assert(buffer->count <= buffer->limit);
@@ -66,15 +61,6 @@ edb_status buffer_append(struct buffer *buffer, const void *bytes, size_t count)
         return EDB_NO_MEMORY;
     if (count > 0)
         memcpy(at, bytes, count);
-    return EDB_OK;
-}
-
-edb_status buffer_append_zeros(struct buffer *buffer, size_t count)
-{
-    uint8_t *at = buffer_reserve(buffer, count);
-    if (at == NULL)
-        return EDB_NO_MEMORY;
-    memset(at, 0, count);
     return EDB_OK;
 }
 

@@ -24,9 +24,6 @@ void buffer_open(struct buffer *buffer, size_t limit);
  * are allowed. */
 void buffer_close(struct buffer *buffer);
 
-/* Forgets the contents and keeps the memory. */
-void buffer_clear(struct buffer *buffer);
-
 /* Lengthens the contents by `count` bytes of undefined value and returns where they begin, for the
  * caller to fill now. NULL when memory or the limit does not allow it: the buffer is as it was, the
  * sentence is recorded, and the caller returns EDB_NO_MEMORY. */
@@ -37,9 +34,6 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t count);
  *
  * EDB_NO_MEMORY  memory or the limit does not allow it; the buffer is as it was. */
 edb_status buffer_append(struct buffer *buffer, const void *bytes, size_t count);
-
-/* Appends `count` zero bytes. As buffer_append. */
-edb_status buffer_append_zeros(struct buffer *buffer, size_t count);
 
 /* Hands the memory over (free with memory_free; NULL when nothing was ever appended) and leaves the
  * buffer empty. */

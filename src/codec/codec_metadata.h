@@ -66,10 +66,4 @@ edb_status codec_metadata_encode(const char *json, size_t bytes, struct buffer *
  * EDB_CORRUPT, EDB_NO_MEMORY. */
 edb_status codec_metadata_decode(const void *encoded, size_t bytes, char **json_out);
 
-/* Whether the bytes are one whole, well-formed encoding, without making a text of it. Duplicate
- * keys, which the encoder never writes, are not looked for.
- *
- * EDB_CORRUPT  they are not; the detail names the offset. */
-edb_status codec_metadata_check(const void *encoded, size_t bytes);
-
 #endif

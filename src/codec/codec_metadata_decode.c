@@ -1,6 +1,6 @@
-/* The typed encoding to JSON text, and the check of an encoding: one walk, with or without a text.
- * The bytes come from a file and may be anything; no length is believed before it is compared with
- * what is left. Called by the view and verify paths; the layout is in codec_metadata.h. */
+/* The typed encoding to JSON text. The bytes come from a file and may be anything; no length is
+ * believed before it is compared with what is left. Called by the view paths; the layout is in
+ * codec_metadata.h. */
 #include "codec/codec_metadata.h"
 
 #include <inttypes.h>
@@ -15,17 +15,12 @@
 struct reader {
     const uint8_t *bytes;
     size_t at;
-    size_t end;          /* of the container that is being read */
-    struct buffer *text; /* NULL: only check */
+    size_t end; /* of the container that is being read */
+    struct buffer *text;
 };
 
 static edb_status read_encoding(const void *encoded, size_t bytes, struct buffer *text);
 static edb_status read_value(struct reader *reader, unsigned depth);
-
-edb_status codec_metadata_check(const void *encoded, size_t bytes)
-{
-    return read_encoding(encoded, bytes, NULL);
-}
 
 edb_status codec_metadata_decode(const void *encoded, size_t bytes, char **json_out)
 {
@@ -69,7 +64,7 @@ static edb_status read_encoding(const void *encoded, size_t bytes, struct buffer
 
 static edb_status put(struct reader *reader, const char *text)
 {
-    return reader->text == NULL ? EDB_OK : buffer_append(reader->text, text, strlen(text));
+    return buffer_append(reader->text, text, strlen(text));
 }
 
 /* Takes the next `count` bytes; NULL when there are not so many, and the sentence is recorded. */
@@ -97,7 +92,7 @@ static edb_status read_string(struct reader *reader, bool is_key)
         return damaged(reader, "a string ends here that is not UTF-8");
     if (is_key && bytes > 0 && memchr(from, 0, bytes) != NULL)
         return damaged(reader, "a key ends here that has a NUL in it");
-    return reader->text == NULL ? EDB_OK : codec_json_write_string(reader->text, from, bytes);
+    return codec_json_write_string(reader->text, from, bytes);
 }
 
 static edb_status read_integer(struct reader *reader)
@@ -108,7 +103,7 @@ static edb_status read_integer(struct reader *reader)
     uint64_t bits = load_u64(from);
     int64_t value;
     memcpy(&value, &bits, sizeof value);
-    return reader->text == NULL ? EDB_OK : codec_json_write_integer(reader->text, value);
+    return codec_json_write_integer(reader->text, value);
 }
 
 static edb_status read_number(struct reader *reader)
@@ -121,7 +116,7 @@ static edb_status read_number(struct reader *reader)
     memcpy(&value, &bits, sizeof value);
     if (!isfinite(value))
         return damaged(reader, "a number ends here that is not finite");
-    return reader->text == NULL ? EDB_OK : codec_json_write_number(reader->text, value);
+    return codec_json_write_number(reader->text, value);
 }
 
 /* One item of an array or one member of an object. */

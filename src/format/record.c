@@ -188,13 +188,6 @@ const uint8_t *record_text(const uint8_t *frame, const struct group *group,
     return record_key(frame, group, record) + record->key_bytes;
 }
 
-const uint8_t *record_metadata(const uint8_t *frame, const struct group *group,
-                               const struct record *record)
-{
-    uint64_t text = record->flags & RECORD_TEXT ? (uint64_t)record->text_bytes + 1 : 0;
-    return record_key(frame, group, record) + record->key_bytes + text;
-}
-
 uint64_t record_heap_bytes(const struct record *record)
 {
     uint64_t text = record->flags & RECORD_TEXT ? (uint64_t)record->text_bytes + 1 : 0;

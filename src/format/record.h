@@ -87,8 +87,6 @@ const uint8_t *record_key(const uint8_t *frame, const struct group *group,
                           const struct record *record);
 const uint8_t *record_text(const uint8_t *frame, const struct group *group,
                            const struct record *record);
-const uint8_t *record_metadata(const uint8_t *frame, const struct group *group,
-                               const struct record *record);
 
 /* Heap bytes that a record takes. */
 uint64_t record_heap_bytes(const struct record *record);

@@ -38,8 +38,6 @@ struct os_span {
 };
 
 struct os_io {
-    const char *name;
-
     /* Opens an existing file. EDB_NOT_FOUND absent, EDB_READ_ONLY no permission for `writable`,
      * EDB_FORMAT when it is no regular file, EDB_IO. A symbolic link is followed once, here. */
     edb_status (*open)(const char *path, bool writable, struct os_file **file_out);

@@ -321,7 +321,6 @@ static void sleep_ms(uint32_t ms)
 }
 
 const struct os_io os_fault = {
-    .name = "fault",
     .open = open_file,
     .create_temporary = create_temporary,
     .remove_leftovers = remove_leftovers,

@@ -521,7 +521,6 @@ static edb_status read_device(struct os_file *file, uint64_t offset, void *buffe
 }
 
 const struct os_io os_posix = {
-    .name = "posix",
     .open = open_file,
     .create_temporary = os_posix_create_temporary,
     .remove_leftovers = os_posix_remove_leftovers,

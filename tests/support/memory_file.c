@@ -167,7 +167,6 @@ static uint64_t monotonic_ms(void)
 
 /* Whatever writes, locks or draws lots is missing: a reader that calls it crashes the test. */
 const struct os_io memory_file = {
-    .name = "memory file",
     .open = open_file,
     .close = close_file,
     .size = file_size,

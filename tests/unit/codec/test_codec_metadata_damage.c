@@ -1,6 +1,6 @@
 /* No bytes whatever make the decoder crash or read beyond them: an encoding cut anywhere is found,
- * a changed one is found or is JSON, and checking agrees with decoding. Meant for AddressSanitizer;
- * every encoding lies in memory of exactly its size. */
+ * a changed one is found or is JSON. Meant for AddressSanitizer; every encoding lies in memory of
+ * exactly its size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,6 @@ static edb_status probe(const uint8_t *bytes, size_t count)
     memcpy(exact, bytes, count);
     char *text;
     edb_status status = codec_metadata_decode(exact, count, &text);
-    assert_int_equal(codec_metadata_check(exact, count), status);
     if (status == EDB_OK) {
         json_t *back = json_loads(text, JSON_ALLOW_NUL, NULL);
         assert_true(json_is_object(back));
@@ -40,7 +39,7 @@ static void encode(struct random_source *random, struct buffer *encoded)
 {
     json_t *value = random_json_object(random, 4);
     char *json = json_dumps(value, 0);
-    buffer_clear(encoded);
+    encoded->count = 0;
     assert_int_equal(codec_metadata_encode(json, strlen(json), encoded), EDB_OK);
     free(json);
     json_decref(value);
@@ -65,7 +64,7 @@ static void test_every_cut_and_every_bit(void **state)
             encoded.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
         assert_int_equal(probe(encoded.bytes, encoded.count), EDB_OK);
-        assert_int_equal(buffer_append_zeros(&encoded, 1), EDB_OK);
+        assert_int_equal(buffer_append(&encoded, "", 1), EDB_OK);
         assert_int_equal(probe(encoded.bytes, encoded.count), EDB_CORRUPT);
         tried += 9 * encoded.count;
     }
@@ -95,7 +94,7 @@ static void test_random_damage(void **state)
 /* `depth` arrays in an object, each the only item of the one around it, with right lengths. */
 static void nest(struct buffer *encoded, size_t depth)
 {
-    buffer_clear(encoded);
+    encoded->count = 0;
     uint8_t *at = buffer_reserve(encoded, 14 + 9 * depth);
     assert_non_null(at);
     at[0] = CODEC_METADATA_VERSION;
@@ -167,7 +166,6 @@ static void test_over_the_maximum(void **state)
     assert_non_null(bytes);
     memcpy(bytes, "\1\10", 2);
     assert_int_equal(codec_metadata_decode(bytes, count, &text), EDB_CORRUPT);
-    assert_int_equal(codec_metadata_check(bytes, count), EDB_CORRUPT);
     free(bytes);
 }
 
