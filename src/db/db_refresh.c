@@ -128,6 +128,8 @@ edb_status db_load(edb *db)
     struct store_hint hints[4];
     edb_status status;
     uint64_t stop_at = db->limits.stop_at;
+    if (stop_at != 0 && atomic_load(&db->store->replaced))
+        return store_note_replaced(db->store); /* what a snapshot showed is gone */
     size_t count = store_hints(db->store, hints, &status);
     if (status != EDB_OK)
         return status;
@@ -198,7 +200,7 @@ edb_status db_enter(edb *db)
         os_rwlock_read(&db->view_lock);
         bool frozen =
             refreshed || (db->flags & EDB_OPEN_SNAPSHOT) || atomic_load(&db->store->damaged);
-        if (!db->lost && (frozen || !store_has_news(db->store)))
+        if (!db->lost && (frozen ? store_stands(db->store) : !store_has_news(db->store)))
             return EDB_OK;
         os_rwlock_unlock(&db->view_lock);
         status = db_refresh(db);

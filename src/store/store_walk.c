@@ -298,6 +298,9 @@ bool store_walk_stopped(const struct store *store, const struct store_limits *li
 edb_status store_walk(struct store *store, const struct store_limits *limits, store_visit *visit,
                       void *arg)
 {
+    edb_status footing = check_footing(store);
+    if (footing != EDB_OK)
+        return footing;
     for (;;) {
         struct store_frame frame;
         bool found;

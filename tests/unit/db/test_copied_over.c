@@ -263,6 +263,24 @@ static void test_reader_is_not_given_another_file(void **state)
     assert_int_equal(edb_close(db), EDB_OK);
 }
 
+/* A snapshot is what the file was, or nothing. */
+static void test_snapshot_is_not_moved(void **state)
+{
+    (void)state;
+    make_file(live, "ab");
+    copy_over(live, copy, true);
+    make_file(live, "cd");
+    edb *db = open_handle(live, EDB_OPEN_SNAPSHOT);
+    assert_int_equal(get(db, "d"), EDB_OK);
+    copy_over(copy, live, false);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(get(db, "d"), EDB_STALE);
+        assert_int_equal(get(db, "a"), EDB_STALE);
+    }
+    assert_non_null(strstr(edb_error_detail(), "close it and open it again"));
+    assert_int_equal(edb_close(db), EDB_OK);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -274,6 +292,7 @@ int main(void)
         CASE(test_another_file_under_an_empty_one),
         CASE(test_reader_gives_out_nothing_that_is_gone),
         CASE(test_reader_is_not_given_another_file),
+        CASE(test_snapshot_is_not_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
