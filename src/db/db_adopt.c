@@ -27,7 +27,7 @@ struct adoption {
     struct store_section_list dead;
 };
 
-static bool is_valid(const struct section *section)
+static bool is_valid(const struct store_section *section)
 {
     return section->entry.kind == SECTION_KEYS ? keys_section_valid(section)
                                                : rows_section_valid(section);

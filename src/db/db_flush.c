@@ -65,7 +65,7 @@ static bool worth_flushing(const edb *db, bool closing)
            (closing ? closing_rows : clamp_u64(given_rows(db) / 256, tail_rows_min, tail_rows_max));
 }
 
-static uint64_t rows_of(const struct section *section)
+static uint64_t rows_of(const struct store_section *section)
 {
     return section->descriptor.last - section->descriptor.first;
 }
@@ -81,7 +81,7 @@ static int size_class(uint64_t rows)
 
 /* The sections of a space and kind, and what is to become of the newest of them. */
 struct merging {
-    struct section *const *sections;
+    struct store_section *const *sections;
     size_t from;   /* sections from here on are merged with the tail */
     uint64_t rows; /* of them and the tail */
     uint64_t rows_max;
@@ -144,7 +144,7 @@ static bool keep_live(void *arg, uint64_t row)
 
 static edb_status gather_rows(edb_space *space, struct db_publication *publication, bool closing)
 {
-    struct section_draft *draft;
+    struct store_section_draft *draft;
     const struct rows *rows = &space->rows;
     size_t from = merged_from(&rows->sections, rows->tail_count, SECTION_ROWS, closing);
     edb_status status = db_publication_add(publication, space, &draft);
@@ -153,7 +153,7 @@ static edb_status gather_rows(edb_space *space, struct db_publication *publicati
 
 static edb_status gather_keys(edb_space *space, struct db_publication *publication, bool closing)
 {
-    struct section_draft *draft;
+    struct store_section_draft *draft;
     const struct keys *keys = &space->keys;
     size_t from = merged_from(&keys->sections, space->rows.tail_count, SECTION_KEYS, closing);
     edb_status status = db_publication_add(publication, space, &draft);
@@ -169,7 +169,7 @@ static edb_status gather_dead(edb_space *space, struct db_publication *publicati
 {
     edb_status status = EDB_OK;
     for (size_t i = 0; i < space->rows.chunk_count && status == EDB_OK; i++) {
-        struct section_draft *draft;
+        struct store_section_draft *draft;
         if (!space->rows.chunks[i].changed)
             continue;
         status = db_publication_add(publication, space, &draft);

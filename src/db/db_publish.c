@@ -16,7 +16,7 @@ void db_publication_open(struct db_publication *publication, edb *db)
 void db_publication_close(struct db_publication *publication)
 {
     for (size_t i = 0; i < publication->count; i++) {
-        section_draft_close(publication->drafts[i]);
+        store_section_draft_close(publication->drafts[i]);
         memory_free(publication->drafts[i]);
     }
     memory_free(publication->drafts);
@@ -26,17 +26,18 @@ void db_publication_close(struct db_publication *publication)
 }
 
 edb_status db_publication_add(struct db_publication *publication, const edb_space *space,
-                              struct section_draft **draft_out)
+                              struct store_section_draft **draft_out)
 {
     if (publication->count == publication->capacity) {
         size_t capacity = publication->capacity ? 2 * publication->capacity : 8;
-        struct section_draft **grown = memory_resize(publication->drafts, capacity, sizeof *grown);
+        struct store_section_draft **grown =
+            memory_resize(publication->drafts, capacity, sizeof *grown);
         if (grown == NULL)
             return memory_failed(capacity * sizeof *grown);
         publication->drafts = grown;
         publication->capacity = capacity;
     }
-    struct section_draft *draft = memory_zeroed(1, sizeof *draft);
+    struct store_section_draft *draft = memory_zeroed(1, sizeof *draft);
     if (draft == NULL)
         return memory_failed(sizeof *draft);
     draft->descriptor.space = space->id;
@@ -60,7 +61,7 @@ static bool superseded(const struct db_publication *publication, const struct ca
 }
 
 static void keep_entry(const struct db_publication *publication, struct catalog *catalog,
-                       const struct section *section)
+                       const struct store_section *section)
 {
     if (section != NULL && !superseded(publication, &section->entry))
         catalog->sections[catalog->section_count++] = section->entry;
@@ -134,7 +135,7 @@ static edb_status lay_out_sections(struct db_publication *publication, struct ca
     const struct store *store = publication->db->store;
     for (size_t i = 0; i < publication->count; i++) {
         struct catalog_section *entry = &catalog->sections[catalog->section_count];
-        edb_status status = section_draft_lay_out(
+        edb_status status = store_section_draft_lay_out(
             publication->drafts[i], *at, store->genesis.chain_seed, &publication->frames[i], entry);
         if (status != EDB_OK)
             return status;

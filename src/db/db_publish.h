@@ -6,7 +6,7 @@
 
 struct db_publication {
     edb *db;
-    struct section_draft **drafts;
+    struct store_section_draft **drafts;
     size_t count;
     size_t capacity;
     struct frame_draft *frames; /* `count` sections, then the catalog */
@@ -20,7 +20,7 @@ void db_publication_close(struct db_publication *publication);
 /* A new draft for a section of `space`; the caller fills descriptor (first, last, kind) and
  * body. */
 edb_status db_publication_add(struct db_publication *publication, const edb_space *space,
-                              struct section_draft **draft_out);
+                              struct store_section_draft **draft_out);
 
 /* Lays out all frames from the end of the file on, and writes the catalog: the sections there are,
  * less those whose rows a new one of the same kind covers, and the new ones. Needs the view lock,

@@ -3,7 +3,7 @@
 
 #include "db/db.h"
 
-static void add_section(edb_stats *stats, const struct section *section)
+static void add_section(edb_stats *stats, const struct store_section *section)
 {
     if (section == NULL)
         return;

@@ -169,13 +169,13 @@ static edb_status verify_next(struct verification *v)
     return EDB_OK;
 }
 
-static void verify_blocks(struct verification *v, struct section *section)
+static void verify_blocks(struct verification *v, struct store_section *section)
 {
     uint64_t body_bytes = section->descriptor.body_bytes;
     for (uint64_t at = 0; at < body_bytes; at += SECTION_BLOCK_BYTES) {
         uint64_t left = body_bytes - at;
         size_t count = left < SECTION_BLOCK_BYTES ? (size_t)left : SECTION_BLOCK_BYTES;
-        if (!section_verify(section, at, count))
+        if (!store_section_verify(section, at, count))
             report(v, section->entry.offset + section->descriptor.body_offset + at, count,
                    "a block of an index section is damaged; it will be rebuilt");
     }
@@ -184,15 +184,15 @@ static void verify_blocks(struct verification *v, struct section *section)
 /* With the view held still. */
 static edb_status verify_section(struct verification *v, const struct catalog_section *entry)
 {
-    struct section *section;
-    edb_status status = section_open(v->db->store, entry, &section);
+    struct store_section *section;
+    edb_status status = store_section_open(v->db->store, entry, &section);
     v->report.sections++;
     if (status == EDB_OK)
         verify_blocks(v, section);
     else if (is_damage(status))
         report(v, entry->offset, entry->frame_bytes,
                "an index section is damaged; it will be rebuilt");
-    section_close(section);
+    store_section_close(section);
     return is_damage(status) ? EDB_OK : status;
 }
 

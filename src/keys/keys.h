@@ -68,10 +68,10 @@ typedef bool keys_keep(void *arg, uint64_t row);
 
 /* Builds the body of a section for the rows [first, last) of its descriptor, out of the sections
  * from number `from` on and the tail. EDB_CORRUPT: a section is damaged. EDB_NO_MEMORY. */
-edb_status keys_build(const struct keys *keys, size_t from, struct section_draft *draft,
+edb_status keys_build(const struct keys *keys, size_t from, struct store_section_draft *draft,
                       keys_keep *keep, void *arg);
 
 /* Whether the body of a section is one that this version can read, by its descriptor. */
-bool keys_section_valid(const struct section *section);
+bool keys_section_valid(const struct store_section *section);
 
 #endif

@@ -11,7 +11,7 @@ void keys_probe_begin(const struct keys *keys, uint64_t hash, struct keys_probe 
     if (keys->tail.capacity > 0)
         __builtin_prefetch(&keys->tail.slots[hash & (keys->tail.capacity - 1)]);
     for (size_t i = 0; i < keys->sections.count; i++) {
-        const struct section *section = keys->sections.items[i];
+        const struct store_section *section = keys->sections.items[i];
         uint32_t bucket = keys_bucket_of(keys_tag_of(hash), keys_section_buckets(section));
         __builtin_prefetch(section->body + KEYS_HEAD_BYTES + (uint64_t)bucket * KEYS_BUCKET_BYTES);
     }
@@ -36,7 +36,7 @@ static bool next_in_tail(const struct keys_tail *tail, struct keys_probe *probe,
     return false;
 }
 
-static void enter_section(struct section *section, struct keys_probe *probe)
+static void enter_section(struct store_section *section, struct keys_probe *probe)
 {
     uint32_t buckets = keys_section_buckets(section);
     probe->bucket = keys_bucket_of(keys_tag_of(probe->hash), buckets);
@@ -46,7 +46,7 @@ static void enter_section(struct section *section, struct keys_probe *probe)
 }
 
 /* The next candidate of the section that the probe is in; EDB_NOT_FOUND leaves it. */
-static edb_status next_in_section(struct section *section, struct keys_probe *probe,
+static edb_status next_in_section(struct store_section *section, struct keys_probe *probe,
                                   uint64_t *row_out)
 {
     uint32_t tag = keys_tag_of(probe->hash);
@@ -76,7 +76,8 @@ edb_status keys_probe_next(const struct keys *keys, struct keys_probe *probe, ui
     if (next_in_tail(&keys->tail, probe, row_out))
         return EDB_OK;
     while (probe->section < keys->sections.count) {
-        struct section *section = keys->sections.items[keys->sections.count - 1 - probe->section];
+        struct store_section *section =
+            keys->sections.items[keys->sections.count - 1 - probe->section];
         if (!probe->in_section)
             enter_section(section, probe);
         edb_status status = next_in_section(section, probe, row_out);

@@ -43,7 +43,7 @@ static void add_entry(uint8_t *body, uint32_t buckets, uint32_t tag, uint32_t ro
 }
 
 /* A body with no entries yet, large enough for `entries`. */
-static edb_status begin_body(struct section_draft *draft, size_t entries)
+static edb_status begin_body(struct store_section_draft *draft, size_t entries)
 {
     size_t buckets = entries / KEYS_BUCKET_LOAD + 1;
     size_t bytes = KEYS_HEAD_BYTES + buckets * KEYS_BUCKET_BYTES;
@@ -63,7 +63,7 @@ static edb_status begin_body(struct section_draft *draft, size_t entries)
 
 /* Takes entries into a body; as long as there is none, only counts them. */
 struct intake {
-    struct section_draft *draft;
+    struct store_section_draft *draft;
     uint32_t buckets;
     size_t entries;
     keys_keep *keep;
@@ -80,7 +80,7 @@ static void take(struct intake *intake, uint32_t tag, uint64_t row)
         add_entry(intake->draft->body, intake->buckets, tag, (uint32_t)(row - descriptor->first));
 }
 
-static edb_status take_section(struct intake *intake, struct section *section)
+static edb_status take_section(struct intake *intake, struct store_section *section)
 {
     uint32_t buckets = keys_section_buckets(section);
     for (uint32_t i = 0; i < buckets; i++) {
@@ -105,7 +105,7 @@ static edb_status take_all(struct intake *intake, const struct keys *keys, size_
     return status;
 }
 
-edb_status keys_build(const struct keys *keys, size_t from, struct section_draft *draft,
+edb_status keys_build(const struct keys *keys, size_t from, struct store_section_draft *draft,
                       keys_keep *keep, void *arg)
 {
     struct intake intake = {.draft = draft, .keep = keep, .arg = arg};
@@ -118,13 +118,13 @@ edb_status keys_build(const struct keys *keys, size_t from, struct section_draft
     return take_all(&intake, keys, from);
 }
 
-edb_status keys_section_damaged(const struct section *section)
+edb_status keys_section_damaged(const struct store_section *section)
 {
     return fail(EDB_CORRUPT, "the key index section at %llu is damaged",
                 (unsigned long long)section->entry.offset);
 }
 
-bool keys_section_valid(const struct section *section)
+bool keys_section_valid(const struct store_section *section)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
     return descriptor->kind == SECTION_KEYS && descriptor->version == KEYS_SECTION_VERSION &&

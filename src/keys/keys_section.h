@@ -33,20 +33,20 @@ static inline uint32_t keys_buckets_of(uint64_t body_bytes)
 }
 
 /* From the body's length, which is checked when the section is opened. */
-static inline uint32_t keys_section_buckets(const struct section *section)
+static inline uint32_t keys_section_buckets(const struct store_section *section)
 {
     return keys_buckets_of(section->descriptor.body_bytes);
 }
 
 /* NULL when the block is damaged. */
-static inline const uint8_t *keys_section_bucket(struct section *section, uint32_t index)
+static inline const uint8_t *keys_section_bucket(struct store_section *section, uint32_t index)
 {
-    return section_at(section, KEYS_HEAD_BYTES + (uint64_t)index * KEYS_BUCKET_BYTES,
-                      KEYS_BUCKET_BYTES);
+    return store_section_at(section, KEYS_HEAD_BYTES + (uint64_t)index * KEYS_BUCKET_BYTES,
+                            KEYS_BUCKET_BYTES);
 }
 
 /* EDB_CORRUPT with the sentence. */
-edb_status keys_section_damaged(const struct section *section);
+edb_status keys_section_damaged(const struct store_section *section);
 
 static inline int keys_bucket_used(const uint8_t *bucket)
 {

@@ -25,8 +25,8 @@ struct row_place {
 };
 
 struct rows_chunk {
-    struct section *section; /* DEAD section, or NULL */
-    uint8_t *bits;           /* copy that has changed since, or NULL: then the section counts */
+    struct store_section *section; /* DEAD section, or NULL */
+    uint8_t *bits; /* copy that has changed since, or NULL: then the section counts */
     bool changed;
 };
 
@@ -104,14 +104,14 @@ edb_status rows_adopt_dead(struct rows *rows, const struct store_section_list *s
  * `from` on and the tail. Pages whose rows are all gone take no space. EDB_CORRUPT: a section is
  * damaged. EDB_NO_MEMORY. */
 edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
-                      struct section_draft *draft);
+                      struct store_section_draft *draft);
 
 /* Builds the body of the DEAD section of chunk `index` for rows below `last`. */
 edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
-                           struct section_draft *draft);
+                           struct store_section_draft *draft);
 
 /* Whether the body of a ROWS or DEAD section is one that this version can read, by its
  * descriptor. */
-bool rows_section_valid(const struct section *section);
+bool rows_section_valid(const struct store_section *section);
 
 #endif

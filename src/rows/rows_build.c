@@ -5,7 +5,7 @@
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
-static edb_status open_body(struct section_draft *draft, uint16_t kind, uint64_t bytes)
+static edb_status open_body(struct store_section_draft *draft, uint16_t kind, uint64_t bytes)
 {
     draft->body = memory_aligned((size_t)bytes);
     if (draft->body == NULL)
@@ -46,7 +46,7 @@ static edb_status copy_page(const struct rows *rows, uint64_t first, uint64_t la
 }
 
 edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
-                      struct section_draft *draft)
+                      struct store_section_draft *draft)
 {
     uint64_t first = from < rows->sections.count ? rows->sections.items[from]->descriptor.first
                                                  : rows->tail_first;
@@ -79,7 +79,7 @@ edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
 }
 
 edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
-                           struct section_draft *draft)
+                           struct store_section_draft *draft)
 {
     uint64_t first = (uint64_t)index * ROWS_CHUNK_ROWS;
     uint64_t count = last - first < ROWS_CHUNK_ROWS ? last - first : ROWS_CHUNK_ROWS;
@@ -93,14 +93,14 @@ edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
     return EDB_OK;
 }
 
-static bool dead_section_valid(const struct section *section, uint64_t rows)
+static bool dead_section_valid(const struct store_section *section, uint64_t rows)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
     return descriptor->first % ROWS_CHUNK_ROWS == 0 && rows <= ROWS_CHUNK_ROWS &&
            descriptor->body_bytes == ROWS_HEAD_BYTES + (rows + 7) / 8;
 }
 
-bool rows_section_valid(const struct section *section)
+bool rows_section_valid(const struct store_section *section)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
     uint64_t rows = descriptor->last - descriptor->first;

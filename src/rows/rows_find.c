@@ -5,7 +5,7 @@
 #include "rows/rows_section.h"
 
 /* The section that covers `row`, which is below tail_first. */
-static struct section *covering_section(const struct rows *rows, uint64_t row)
+static struct store_section *covering_section(const struct rows *rows, uint64_t row)
 {
     size_t low = 0;
     size_t high = rows->sections.count;
@@ -21,7 +21,7 @@ static struct section *covering_section(const struct rows *rows, uint64_t row)
     return rows->sections.items[low];
 }
 
-edb_status rows_section_damaged(const struct section *section)
+edb_status rows_section_damaged(const struct store_section *section)
 {
     return fail(EDB_CORRUPT, "the %s at %llu is damaged",
                 section->entry.kind == SECTION_DEAD ? "section of deleted rows"
@@ -30,11 +30,12 @@ edb_status rows_section_damaged(const struct section *section)
 }
 
 /* Where the entry stands in the section's body; *offset_out is 0 when its page is dead. */
-static edb_status entry_offset(struct section *section, uint64_t row, uint64_t *offset_out)
+static edb_status entry_offset(struct store_section *section, uint64_t row, uint64_t *offset_out)
 {
     uint64_t index = row - section->descriptor.first;
     uint64_t pages = rows_pages_of(section->descriptor.last - section->descriptor.first);
-    const uint8_t *slot = section_at(section, ROWS_HEAD_BYTES + 4 * (index / ROWS_PAGE_ROWS), 4);
+    const uint8_t *slot =
+        store_section_at(section, ROWS_HEAD_BYTES + 4 * (index / ROWS_PAGE_ROWS), 4);
     if (slot == NULL)
         return rows_section_damaged(section);
     uint32_t stored = load_u32(slot);
@@ -48,7 +49,7 @@ static edb_status entry_offset(struct section *section, uint64_t row, uint64_t *
 static edb_status find_in_section(const struct rows *rows, uint64_t row,
                                   struct row_place *place_out)
 {
-    struct section *section = covering_section(rows, row);
+    struct store_section *section = covering_section(rows, row);
     if (section == NULL)
         return EDB_NOT_FOUND;
     uint64_t offset = 0;
@@ -57,7 +58,7 @@ static edb_status find_in_section(const struct rows *rows, uint64_t row,
         return status;
     if (offset == 0)
         return EDB_NOT_FOUND;
-    const uint8_t *entry = section_at(section, offset, ROWS_ENTRY_BYTES);
+    const uint8_t *entry = store_section_at(section, offset, ROWS_ENTRY_BYTES);
     if (entry == NULL)
         return rows_section_damaged(section);
     rows_decode_place(entry, place_out);
@@ -77,7 +78,8 @@ edb_status rows_place(const struct rows *rows, uint64_t row, struct row_place *p
 /* Guesses that no page before it is dead: a wrong guess costs nothing but the guess. */
 void rows_prefetch(const struct rows *rows, uint64_t row)
 {
-    const struct section *section = row < rows->tail_first ? covering_section(rows, row) : NULL;
+    const struct store_section *section =
+        row < rows->tail_first ? covering_section(rows, row) : NULL;
     if (section == NULL)
         return;
     uint64_t index = row - section->descriptor.first;
@@ -97,7 +99,7 @@ edb_status rows_dead(const struct rows *rows, uint64_t row, bool *dead_out)
     if (chunk->bits != NULL)
         byte = chunk->bits + bit / 8;
     else if (chunk->section != NULL && row < chunk->section->descriptor.last) {
-        byte = section_at(chunk->section, ROWS_HEAD_BYTES + bit / 8, 1);
+        byte = store_section_at(chunk->section, ROWS_HEAD_BYTES + bit / 8, 1);
         if (byte == NULL)
             return rows_section_damaged(chunk->section);
     }

@@ -51,7 +51,7 @@ static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
 }
 
 /* EDB_CORRUPT with the sentence. */
-edb_status rows_section_damaged(const struct section *section);
+edb_status rows_section_damaged(const struct store_section *section);
 
 static inline uint64_t rows_pages_of(uint64_t rows)
 {

@@ -54,7 +54,7 @@ static edb_status copy_bits(struct rows_chunk *chunk)
     if (chunk->section != NULL) {
         uint64_t bytes = chunk->section->descriptor.body_bytes - ROWS_HEAD_BYTES;
         for (uint64_t at = 0; at < bytes; at++) {
-            const uint8_t *byte = section_at(chunk->section, ROWS_HEAD_BYTES + at, 1);
+            const uint8_t *byte = store_section_at(chunk->section, ROWS_HEAD_BYTES + at, 1);
             if (byte == NULL) {
                 memory_free(bits);
                 return rows_section_damaged(chunk->section);
@@ -72,10 +72,10 @@ edb_status rows_check_kill(const struct rows *rows, uint64_t victim)
     const struct rows_chunk *chunk = number < rows->chunk_count ? &rows->chunks[number] : NULL;
     if (chunk == NULL || chunk->bits != NULL || chunk->section == NULL)
         return EDB_OK;
-    struct section *section = chunk->section;
+    struct store_section *section = chunk->section;
     uint64_t bytes = section->descriptor.body_bytes;
     for (uint64_t at = 0; at < bytes; at += SECTION_BLOCK_BYTES)
-        if (section_at(section, at, 1) == NULL)
+        if (store_section_at(section, at, 1) == NULL)
             return rows_section_damaged(section);
     return EDB_OK;
 }
@@ -130,13 +130,13 @@ void rows_adopt(struct rows *rows, struct store_section_list *sections, uint64_t
 }
 
 /* Whether a section says what the copy in memory says: then the copy is not needed. */
-static bool section_equals(struct section *section, const uint8_t *bits)
+static bool section_equals(struct store_section *section, const uint8_t *bits)
 {
     uint64_t bytes = section->descriptor.body_bytes - ROWS_HEAD_BYTES;
     for (uint64_t at = 0; at < bytes; at += SECTION_BLOCK_BYTES / 2) {
         size_t count =
             bytes - at < SECTION_BLOCK_BYTES / 2 ? (size_t)(bytes - at) : SECTION_BLOCK_BYTES / 2;
-        const uint8_t *part = section_at(section, ROWS_HEAD_BYTES + at, count);
+        const uint8_t *part = store_section_at(section, ROWS_HEAD_BYTES + at, count);
         if (part == NULL || memcmp(part, bits + at, count) != 0)
             return false;
     }
@@ -146,10 +146,10 @@ static bool section_equals(struct section *section, const uint8_t *bits)
     return true;
 }
 
-static void adopt_chunk(struct rows_chunk *chunk, struct section *section)
+static void adopt_chunk(struct rows_chunk *chunk, struct store_section *section)
 {
-    section_close(chunk->section);
-    chunk->section = section_share(section);
+    store_section_close(chunk->section);
+    chunk->section = store_section_share(section);
     if (chunk->bits != NULL && section_equals(section, chunk->bits)) {
         memory_free(chunk->bits);
         chunk->bits = NULL;
@@ -157,7 +157,7 @@ static void adopt_chunk(struct rows_chunk *chunk, struct section *section)
     }
 }
 
-static size_t chunk_of(const struct section *section)
+static size_t chunk_of(const struct store_section *section)
 {
     return (size_t)(section->entry.first / ROWS_CHUNK_ROWS);
 }
@@ -196,7 +196,7 @@ void rows_close(struct rows *rows)
 {
     store_section_list_close(&rows->sections);
     for (size_t i = 0; i < rows->chunk_count; i++) {
-        section_close(rows->chunks[i].section);
+        store_section_close(rows->chunks[i].section);
         memory_free(rows->chunks[i].bits);
     }
     for (size_t i = 0; i < rows->checked.count; i++)

@@ -22,7 +22,7 @@ static bool is_meant(const struct catalog_section *entry, const struct frame_hea
 /* By a call, not through the map: it costs less than the page fault of a page that may not be
  * needed again. */
 static edb_status read_head(struct store *store, const struct catalog_section *entry,
-                            struct section *section)
+                            struct store_section *section)
 {
     uint8_t head[HEAD_BYTES];
     struct os_read read = {entry->offset, head, sizeof head, 0};
@@ -48,7 +48,7 @@ static edb_status read_head(struct store *store, const struct catalog_section *e
 }
 
 /* Where the checked parts stand in the map. */
-static edb_status find_parts(struct store *store, struct section *section)
+static edb_status find_parts(struct store *store, struct store_section *section)
 {
     const uint8_t *frame = store_at(store, section->entry.offset, section->entry.frame_bytes);
     if (frame == NULL)
@@ -58,11 +58,11 @@ static edb_status find_parts(struct store *store, struct section *section)
     return EDB_OK;
 }
 
-edb_status section_open(struct store *store, const struct catalog_section *entry,
-                        struct section **section_out)
+edb_status store_section_open(struct store *store, const struct catalog_section *entry,
+                              struct store_section **section_out)
 {
     *section_out = NULL;
-    struct section *section = memory_zeroed(1, sizeof *section);
+    struct store_section *section = memory_zeroed(1, sizeof *section);
     if (section == NULL)
         return memory_failed(sizeof *section);
     atomic_store(&section->users, 1);
@@ -78,20 +78,20 @@ edb_status section_open(struct store *store, const struct catalog_section *entry
             status = memory_failed(bits / 8 + 1);
     }
     if (status != EDB_OK) {
-        section_close(section);
+        store_section_close(section);
         return status;
     }
     *section_out = section;
     return EDB_OK;
 }
 
-struct section *section_share(struct section *section)
+struct store_section *store_section_share(struct store_section *section)
 {
     atomic_fetch_add(&section->users, 1);
     return section;
 }
 
-void section_close(struct section *section)
+void store_section_close(struct store_section *section)
 {
     if (section == NULL || atomic_fetch_sub(&section->users, 1) != 1)
         return;
@@ -105,7 +105,7 @@ static size_t block_bytes(const struct section_descriptor *descriptor, uint64_t 
     return left < SECTION_BLOCK_BYTES ? (size_t)left : SECTION_BLOCK_BYTES;
 }
 
-bool section_verify(struct section *section, uint64_t offset, size_t count)
+bool store_section_verify(struct store_section *section, uint64_t offset, size_t count)
 {
     uint64_t last = (offset + count - 1) / SECTION_BLOCK_BYTES;
     for (uint64_t index = offset / SECTION_BLOCK_BYTES; index <= last; index++) {
@@ -123,8 +123,9 @@ bool section_verify(struct section *section, uint64_t offset, size_t count)
     return true;
 }
 
-edb_status section_draft_lay_out(struct section_draft *draft, uint64_t offset, uint64_t chain_seed,
-                                 struct frame_draft *frame_out, struct catalog_section *entry_out)
+edb_status store_section_draft_lay_out(struct store_section_draft *draft, uint64_t offset,
+                                       uint64_t chain_seed, struct frame_draft *frame_out,
+                                       struct catalog_section *entry_out)
 {
     struct section_descriptor *descriptor = &draft->descriptor;
     uint64_t frame_bytes = section_layout(descriptor, offset);
@@ -158,7 +159,7 @@ edb_status section_draft_lay_out(struct section_draft *draft, uint64_t offset, u
     return EDB_OK;
 }
 
-void section_draft_close(struct section_draft *draft)
+void store_section_draft_close(struct store_section_draft *draft)
 {
     memory_free(draft->body);
     memory_free(draft->table);

@@ -8,7 +8,7 @@
 #include "format/section.h"
 #include "store/store.h"
 
-struct section {
+struct store_section {
     struct section_descriptor descriptor;
     struct catalog_section entry; /* as the catalog names it */
     const uint8_t *body;
@@ -21,21 +21,22 @@ struct section {
 
 /* Checks the header and the descriptor; touches no other byte. EDB_CORRUPT: the frame at
  * entry->offset is not the section that `entry` means. EDB_IO, EDB_NO_MEMORY. */
-edb_status section_open(struct store *store, const struct catalog_section *entry,
-                        struct section **section_out);
+edb_status store_section_open(struct store *store, const struct catalog_section *entry,
+                              struct store_section **section_out);
 
 /* One more user of an open section; each closes it once. */
-struct section *section_share(struct section *section);
+struct store_section *store_section_share(struct store_section *section);
 
 /* NULL is allowed. */
-void section_close(struct section *section);
+void store_section_close(struct store_section *section);
 
 /* Verifies the blocks of [offset, offset + count), which lies in the body. False, and the section
  * is lost, if one is damaged. */
-bool section_verify(struct section *section, uint64_t offset, size_t count);
+bool store_section_verify(struct store_section *section, uint64_t offset, size_t count);
 
 /* Whether every block of [offset, offset + count) has been verified. `count` is at most a block. */
-static inline bool section_verified(const struct section *section, uint64_t offset, size_t count)
+static inline bool store_section_verified(const struct store_section *section, uint64_t offset,
+                                          size_t count)
 {
     uint64_t first = offset / SECTION_BLOCK_BYTES;
     uint64_t last = (offset + count - 1) / SECTION_BLOCK_BYTES;
@@ -46,20 +47,22 @@ static inline bool section_verified(const struct section *section, uint64_t offs
 
 /* The verified bytes [offset, offset + count) of the body; NULL when they lie outside of it or are
  * damaged. `count` is 1 to a block. */
-static inline const uint8_t *section_at(struct section *section, uint64_t offset, size_t count)
+static inline const uint8_t *store_section_at(struct store_section *section, uint64_t offset,
+                                              size_t count)
 {
     uint64_t body_bytes = section->descriptor.body_bytes;
     if (offset > body_bytes || count > body_bytes - offset)
         return NULL;
-    if (!section_verified(section, offset, count) && !section_verify(section, offset, count))
+    if (!store_section_verified(section, offset, count) &&
+        !store_section_verify(section, offset, count))
         return NULL;
     return section->body + offset;
 }
 
 /* A section to be written: its body in memory, and room for what the frame needs around it. */
-struct section_draft {
+struct store_section_draft {
     struct section_descriptor descriptor;
-    uint8_t *body; /* freed with memory_free by section_draft_close */
+    uint8_t *body; /* freed with memory_free by store_section_draft_close */
     uint8_t *table;
     uint8_t payload[SECTION_DESCRIPTOR_BYTES];
     struct frame_piece pieces[3];
@@ -67,8 +70,9 @@ struct section_draft {
 
 /* Lays the section out for file offset `offset`, computes its checksums, fills the frame and the
  * catalog's entry (whose sequence is the caller's to set). EDB_NO_MEMORY. */
-edb_status section_draft_lay_out(struct section_draft *draft, uint64_t offset, uint64_t chain_seed,
-                                 struct frame_draft *frame_out, struct catalog_section *entry_out);
-void section_draft_close(struct section_draft *draft);
+edb_status store_section_draft_lay_out(struct store_section_draft *draft, uint64_t offset,
+                                       uint64_t chain_seed, struct frame_draft *frame_out,
+                                       struct catalog_section *entry_out);
+void store_section_draft_close(struct store_section_draft *draft);
 
 #endif

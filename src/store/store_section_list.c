@@ -13,8 +13,8 @@ static edb_status reserve(struct store_section_list *list, size_t capacity)
     return list->items != NULL ? EDB_OK : memory_failed(capacity * sizeof *list->items);
 }
 
-static struct section *find(const struct store_section_list *list,
-                            const struct catalog_section *entry)
+static struct store_section *find(const struct store_section_list *list,
+                                  const struct catalog_section *entry)
 {
     for (size_t i = 0; list != NULL && i < list->count; i++) {
         const struct catalog_section *have = &list->items[i]->entry;
@@ -28,12 +28,12 @@ static struct section *find(const struct store_section_list *list,
 static edb_status add(struct store *store, const struct catalog_section *entry,
                       const struct store_section_list *known, struct store_section_list *list)
 {
-    struct section *section = find(known, entry);
+    struct store_section *section = find(known, entry);
     edb_status status = EDB_OK;
     if (section != NULL)
-        section_share(section);
+        store_section_share(section);
     else
-        status = section_open(store, entry, &section);
+        status = store_section_open(store, entry, &section);
     if (status == EDB_OK)
         list->items[list->count++] = section;
     return status;
@@ -60,7 +60,7 @@ edb_status store_section_list_share(const struct store_section_list *list,
 {
     edb_status status = reserve(out, list->count);
     for (size_t i = 0; i < list->count && status == EDB_OK; i++)
-        out->items[out->count++] = section_share(list->items[i]);
+        out->items[out->count++] = store_section_share(list->items[i]);
     return status;
 }
 
@@ -74,7 +74,7 @@ void store_section_list_replace(struct store_section_list *list, struct store_se
 void store_section_list_close(struct store_section_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        section_close(list->items[i]);
+        store_section_close(list->items[i]);
     memory_free(list->items);
     memset(list, 0, sizeof *list);
 }

@@ -6,7 +6,7 @@
 #include "store/store_section.h"
 
 struct store_section_list {
-    struct section **items;
+    struct store_section **items;
     size_t count;
 };
 
