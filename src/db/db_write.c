@@ -61,8 +61,6 @@ edb_status db_write_begin(edb *db, bool durable)
     status = db_refresh(db); /* (21) */
     if (status == EDB_OK)
         status = store_check_end(db->store);
-    if (status == EDB_OK)
-        status = store_check_writable(db->store);
     if (status != EDB_OK)
         db_write_end(db);
     return status;

@@ -101,8 +101,10 @@ struct os_io {
     edb_status (*try_lock)(struct os_file *file);
     void (*unlock)(struct os_file *file);
 
-    /* Whether `path` still names this very file. */
-    edb_status (*same_file)(struct os_file *file, const char *path, bool *same_out);
+    /* Whether `path` still names this very file; and, if it does, how long that is (NULL: not
+     * asked). */
+    edb_status (*same_file)(struct os_file *file, const char *path, bool *same_out,
+                            uint64_t *bytes_out);
 
     /* Reads what is on the device, past the page cache. EDB_NOT_FOUND when the filesystem cannot
      * tell. */

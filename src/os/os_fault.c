@@ -276,11 +276,13 @@ static void unlock(struct os_file *file)
     inner()->unlock(inner_of(file));
 }
 
-static edb_status same_file(struct os_file *file, const char *path, bool *same_out)
+static edb_status same_file(struct os_file *file, const char *path, bool *same_out,
+                            uint64_t *bytes_out)
 {
     *same_out = false;
     edb_status status = count_call(OS_FAULT_SAME_FILE);
-    return status == EDB_OK ? inner()->same_file(inner_of(file), path, same_out) : status;
+    return status == EDB_OK ? inner()->same_file(inner_of(file), path, same_out, bytes_out)
+                            : status;
 }
 
 static edb_status read_device(struct os_file *file, uint64_t offset, void *buffer, size_t bytes)

@@ -66,7 +66,8 @@ void os_posix_remove_leftovers(const char *path);
 edb_status os_posix_publish(const char *temporary, const char *path);
 edb_status os_posix_sync_directory(const char *path);
 edb_status os_posix_remove(const char *path);
-edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out);
+edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out,
+                              uint64_t *bytes_out);
 bool os_posix_is_network(struct os_file *file, const char **name_out);
 void os_posix_describe_writers(struct os_file *file, char *text, size_t bytes);
 void os_posix_boot_id(uint8_t id_out[16]);

@@ -89,35 +89,43 @@ static const char *anchored(const struct posix_file *posix, const char *path, ch
     return bytes > 0 && bytes < PATH_MAX ? room : path;
 }
 
-/* Which file a path names; 0 or an errno. Not by stat, which asks for the times as well: Linux from
- * 6.13 on then gives the next write a finer time, and on ext4 the sync of that write pays for a
- * turn of the journal, 120 us instead of 80. */
-static int find_identity(const char *path, dev_t *device_out, uint64_t *inode_out)
+/* What a path leads to. */
+struct found_file {
+    dev_t device;
+    uint64_t inode;
+    uint64_t bytes;
+};
+
+/* 0 or an errno. Not by stat, which asks for the times as well: Linux from 6.13 on then gives the
+ * next write a finer time, and on ext4 the sync of that write pays for a turn of the journal, 120
+ * us instead of 80. */
+static int find_file(const char *path, struct found_file *out)
 {
 #ifdef STATX_INO
     struct statx found;
-    if (statx(AT_FDCWD, path, 0, STATX_INO, &found) != 0)
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_SIZE, &found) != 0)
         return errno;
-    *device_out = makedev(found.stx_dev_major, found.stx_dev_minor);
-    *inode_out = found.stx_ino;
+    dev_t device = makedev(found.stx_dev_major, found.stx_dev_minor);
+    *out = (struct found_file){device, found.stx_ino, found.stx_size};
 #else
     struct stat found;
     if (stat(path, &found) != 0)
         return errno;
-    *device_out = found.st_dev;
-    *inode_out = found.st_ino;
+    *out = (struct found_file){found.st_dev, found.st_ino, (uint64_t)found.st_size};
 #endif
     return 0;
 }
 
-edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out)
+edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out,
+                              uint64_t *bytes_out)
 {
     struct posix_file *posix = posix_of(file);
+    struct found_file found = {0};
     char room[PATH_MAX];
-    dev_t device = 0;
-    uint64_t inode = 0;
-    int error = find_identity(anchored(posix, path, room), &device, &inode);
-    *same_out = error == 0 && device == posix->device && inode == posix->inode;
+    int error = find_file(anchored(posix, path, room), &found);
+    *same_out = error == 0 && found.device == posix->device && found.inode == posix->inode;
+    if (bytes_out != NULL)
+        *bytes_out = found.bytes;
     if (error == 0 || error == ENOENT || error == ENOTDIR)
         return EDB_OK;
     char text[OS_EXPLAIN_BYTES];

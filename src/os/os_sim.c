@@ -399,12 +399,15 @@ static edb_status remove_file(const char *path)
     return status;
 }
 
-static edb_status same_file(struct os_file *file, const char *path, bool *same_out)
+static edb_status same_file(struct os_file *file, const char *path, bool *same_out,
+                            uint64_t *bytes_out)
 {
     enter();
     const struct sim_handle *handle = handle_of(file);
     const struct sim_name *name = find_name(path);
     *same_out = handle != NULL && name != NULL && name->file == handle->number;
+    if (handle != NULL && bytes_out != NULL)
+        *bytes_out = content_of(handle)->size;
     leave();
     return handle == NULL ? EDB_IO : EDB_OK;
 }

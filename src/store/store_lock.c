@@ -43,13 +43,11 @@ static edb_status check_same(struct store *store)
 {
     bool same = false;
     uint64_t bytes = 0;
-    edb_status status = store->io->same_file(store->file, store->path, &same);
+    edb_status status = store->io->same_file(store->file, store->path, &same, &bytes);
     if (status == EDB_OK && !same)
         return fail(EDB_STALE,
                     "%s was replaced or removed since it was opened: close it and open it again",
                     store->path);
-    if (status == EDB_OK)
-        status = store->io->size(store->file, &bytes);
     if (status == EDB_OK && bytes < atomic_load(&store->file_bytes))
         return store_note_replaced(store);
     return status;

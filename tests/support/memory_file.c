@@ -140,12 +140,12 @@ static void unmap(struct os_file *file, const uint8_t *address, uint64_t bytes)
     (void)bytes;
 }
 
-static edb_status same_file(struct os_file *file, const char *path, bool *same_out)
+static edb_status same_file(struct os_file *file, const char *path, bool *same_out,
+                            uint64_t *bytes_out)
 {
-    (void)file;
     (void)path;
     *same_out = true;
-    return EDB_OK;
+    return bytes_out == NULL ? EDB_OK : file_size(file, bytes_out);
 }
 
 static bool is_network(struct os_file *file, const char **name_out)

@@ -95,7 +95,7 @@ static int call_everything(void)
         failed += os_fault.read_batch(writer, &piece, 1) != EDB_OK;
         failed += os_fault.read_device(writer, 0, &byte, 1) != EDB_OK;
         failed += os_fault.map(writer, 0, 65536, &address) != EDB_OK;
-        failed += os_fault.same_file(writer, "f", &same) != EDB_OK;
+        failed += os_fault.same_file(writer, "f", &same, NULL) != EDB_OK;
         failed += os_fault.random(&byte, 1) != EDB_OK;
         os_fault.close(writer);
     }

@@ -308,15 +308,15 @@ static void same_file_follows_the_name(void **state)
     (void)state;
     struct os_file *file = make_file("x");
     bool same = false;
-    assert_int_equal(os_posix.same_file(file, path, &same), EDB_OK);
+    assert_int_equal(os_posix.same_file(file, path, &same, NULL), EDB_OK);
     assert_true(same);
     assert_int_equal(rename(path, name_in_root("moved")), 0);
-    assert_int_equal(os_posix.same_file(file, path, &same), EDB_OK);
+    assert_int_equal(os_posix.same_file(file, path, &same, NULL), EDB_OK);
     assert_false(same);
-    assert_int_equal(os_posix.same_file(file, name_in_root("moved"), &same), EDB_OK);
+    assert_int_equal(os_posix.same_file(file, name_in_root("moved"), &same, NULL), EDB_OK);
     assert_true(same);
     os_posix.close(make_file("y"));
-    assert_int_equal(os_posix.same_file(file, path, &same), EDB_OK);
+    assert_int_equal(os_posix.same_file(file, path, &same, NULL), EDB_OK);
     assert_false(same);
     os_posix.close(file);
 }
@@ -333,7 +333,7 @@ static void same_file_stays_where_it_was_opened(void **state)
     assert_int_equal(chdir(root), 0);
     assert_int_equal(os_posix.open(strrchr(path, '/') + 1, true, &file), EDB_OK);
     assert_int_equal(chdir("/"), 0);
-    assert_int_equal(os_posix.same_file(file, strrchr(path, '/') + 1, &same), EDB_OK);
+    assert_int_equal(os_posix.same_file(file, strrchr(path, '/') + 1, &same, NULL), EDB_OK);
     assert_true(same);
     os_posix.close(file);
     assert_int_equal(chdir(before), 0);

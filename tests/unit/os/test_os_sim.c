@@ -97,11 +97,11 @@ static void test_names(void **state)
     assert_int_equal(os_sim.create_temporary("d/f", 0644, &file, &temporary), EDB_OK);
     assert_memory_equal(temporary, "d/.f.", 5);
     assert_int_equal(os_sim.open("d/f", true, &again), EDB_NOT_FOUND);
-    assert_int_equal(os_sim.same_file(file, "d/f", &same), EDB_OK);
+    assert_int_equal(os_sim.same_file(file, "d/f", &same, NULL), EDB_OK);
     assert_false(same);
     assert_int_equal(os_sim.publish(temporary, "d/f"), EDB_OK);
     assert_int_equal(os_sim.publish(temporary, "d/g"), EDB_NOT_FOUND);
-    assert_int_equal(os_sim.same_file(file, "d/f", &same), EDB_OK);
+    assert_int_equal(os_sim.same_file(file, "d/f", &same, NULL), EDB_OK);
     assert_true(same);
     memory_free(temporary);
     assert_int_equal(os_sim.create_temporary("d/f", 0644, &again, &temporary), EDB_OK);
