@@ -2,6 +2,7 @@
  * the same about a file that is absent, foreign or locked. */
 #include "cache_open.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "report_error.h"
@@ -10,6 +11,8 @@
 static edb_status open_file(struct cache *cache, const struct arguments *arguments, uint32_t flags);
 static edb_status open_path(struct cache *cache, uint32_t flags);
 static int find_wish(struct cache *cache, const struct space_wish *wish);
+static void tell_opened(const struct cache *cache, uint32_t flags);
+static void tell_space(const struct cache *cache);
 static int report_open(edb_status status);
 static int take_spec(struct cache *cache);
 static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish);
@@ -112,7 +115,31 @@ static edb_status open_path(struct cache *cache, uint32_t flags)
     edb_open_options options = EDB_OPEN_OPTIONS_INIT;
     options.durability = EDB_DURABLE;
     options.flags = flags;
-    return edb_open(cache->path, &options, &cache->db);
+    edb_status status = edb_open(cache->path, &options, &cache->db);
+    if (status == EDB_OK && report_is_verbose())
+        tell_opened(cache, flags);
+    return status;
+}
+
+static void tell_opened(const struct cache *cache, uint32_t flags)
+{
+    char size[STYLE_COUNT_BYTES];
+    char rows[STYLE_COUNT_BYTES];
+    edb_stats stats = {.struct_size = sizeof stats};
+    if (edb_stats_get(cache->db, &stats) != EDB_OK)
+        return;
+    report_detail("opened %s for %s: format %u, %s, %s rows alive in %" PRIu64 " spaces",
+                  cache->path, flags & EDB_OPEN_READ_ONLY ? "reading" : "writing",
+                  stats.format_version, style_bytes(stats.file_bytes, size),
+                  style_count(stats.live, rows), stats.spaces);
+}
+
+static void tell_space(const struct cache *cache)
+{
+    char metric[16];
+    option_word(METRIC_WORDS, cache->spec.metric, metric, sizeof metric);
+    report_detail("space %s: %u dims, %s, model \"%s\"", cache->spec.name, cache->spec.dims, metric,
+                  cache->spec.model);
 }
 
 /* A file that is not there is not "not found" as a key is: scripts tell the two apart. */
@@ -147,7 +174,11 @@ static int take_spec(struct cache *cache)
 {
     cache->spec.struct_size = sizeof cache->spec;
     edb_status status = edb_space_describe(cache->space, &cache->spec);
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    if (status != EDB_OK)
+        return report_status(status, NULL);
+    if (report_is_verbose())
+        tell_space(cache);
+    return CODE_OK;
 }
 
 static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish)

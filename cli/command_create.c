@@ -1,18 +1,22 @@
 /* embedcache create: a file with one space, or one more space in a file. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cache_open.h"
 #include "commands.h"
+#include "json_emit.h"
 #include "report_error.h"
 #include "text_style.h"
 
 static int create(const struct arguments *arguments);
+static void write_space(const struct cache *cache, int existed);
 static void print_space(const struct cache *cache, int existed);
 
 static const struct option options[] = {
-    COUNT_ROW("dims", 0, "numbers in a vector; 0 = opaque values (needed)", 0, EDB_DIMS_MAX),
+    NEEDED_COUNT_ROW("dims", 0, "numbers in a vector; 0 = opaque values", 0, EDB_DIMS_MAX),
     OPTION_SPACE,
     OPTIONS_SPACE_SPEC,
+    OPTION_JSON,
     OPTIONS_COMMON,
 };
 
@@ -33,16 +37,31 @@ static int create(const struct arguments *arguments)
 {
     struct space_wish wish = space_wish_take(arguments);
     struct cache cache;
-    if (!option_given(arguments, "dims"))
-        return report_error(CODE_USAGE, "create needs the size of the vectors: --dims 1536");
     wish.dims = (int)option_count(arguments, "dims", 0);
     int code = cache_open_wish(&cache, arguments, &wish);
     int existed = cache.space != NULL;
     if (code == CODE_OK)
         code = cache_create(&cache);
-    if (code == CODE_OK && !report_is_quiet())
+    if (code == CODE_OK && option_given(arguments, "json"))
+        write_space(&cache, existed);
+    else if (code == CODE_OK && !report_is_quiet())
         print_space(&cache, existed);
     return cache_close(&cache, code);
+}
+
+static void write_space(const struct cache *cache, int existed)
+{
+    struct emitter json = EMITTER(stdout);
+    emit_begin(&json, '{');
+    emit_name(&json, "file");
+    emit_bytes(&json, cache->path, strlen(cache->path));
+    emit_named_text(&json, "space", cache->spec.name);
+    emit_named_count(&json, "dims", cache->spec.dims);
+    emit_named_text(&json, "model", cache->spec.model);
+    emit_name(&json, "created");
+    emit_bool(&json, !existed);
+    emit_end(&json, '}');
+    putchar('\n');
 }
 
 static void print_space(const struct cache *cache, int existed)

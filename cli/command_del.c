@@ -4,6 +4,7 @@
 
 #include "cache_open.h"
 #include "commands.h"
+#include "json_emit.h"
 #include "record_batch.h"
 #include "report_error.h"
 #include "text_style.h"
@@ -24,12 +25,15 @@ static int delete_operands(struct deletion *deletion, const struct arguments *ar
 static int delete_listed(struct deletion *deletion, const struct arguments *arguments);
 static int take_key(struct deletion *deletion, const struct record *record);
 static int commit_batch(struct deletion *deletion);
-static int sum_up(const struct deletion *deletion);
+static int sum_up(const struct deletion *deletion, int is_json);
+static void write_counts(const struct deletion *deletion);
+static void print_counts(const struct deletion *deletion);
 
 static const struct option options[] = {
     FILE_ROW("keys", "delete these too: .txt with a key a line, or .jsonl (\"-\": stdin)"),
     TEXT_ROW("key-field", "NAME", "the key's member in .jsonl (key)"),
     OPTION_SPACE,
+    OPTION_JSON,
     OPTIONS_COMMON,
 };
 
@@ -65,7 +69,7 @@ static int del(const struct arguments *arguments)
     if (code == CODE_OK)
         code = commit_batch(&deletion);
     if (code == CODE_OK)
-        code = sum_up(&deletion);
+        code = sum_up(&deletion, option_given(arguments, "json"));
     batch_close(&deletion.batch);
     record_close(&deletion.listed);
     return cache_close(&deletion.cache, code);
@@ -142,19 +146,34 @@ static int commit_batch(struct deletion *deletion)
     return code;
 }
 
-static int sum_up(const struct deletion *deletion)
+static int sum_up(const struct deletion *deletion, int is_json)
 {
-    char deleted[STYLE_COUNT_BYTES];
-    char missing[STYLE_COUNT_BYTES];
-    char refused[STYLE_COUNT_BYTES];
-    if (!report_is_quiet()) {
-        printf("%s deleted", style_count(deletion->deleted, deleted));
-        if (deletion->missing > 0)
-            printf(", %s not there", style_count(deletion->missing, missing));
-        if (deletion->listed.lines.refused > 0)
-            printf(", %s refused", style_count(deletion->listed.lines.refused, refused));
-        putchar('\n');
-    }
+    if (is_json)
+        write_counts(deletion);
+    else if (!report_is_quiet())
+        print_counts(deletion);
     int code = line_sum_up(&deletion->listed.lines);
     return code == CODE_OK && deletion->missing > 0 ? CODE_NOT_FOUND : code;
+}
+
+static void write_counts(const struct deletion *deletion)
+{
+    struct emitter json = EMITTER(stdout);
+    emit_begin(&json, '{');
+    emit_named_count(&json, "deleted", deletion->deleted);
+    emit_named_count(&json, "missing", deletion->missing);
+    emit_named_count(&json, "refused", deletion->listed.lines.refused);
+    emit_end(&json, '}');
+    putchar('\n');
+}
+
+static void print_counts(const struct deletion *deletion)
+{
+    char text[STYLE_COUNT_BYTES];
+    printf("%s deleted", style_count(deletion->deleted, text));
+    if (deletion->missing > 0)
+        printf(", %s not there", style_count(deletion->missing, text));
+    if (deletion->listed.lines.refused > 0)
+        printf(", %s refused", style_count(deletion->listed.lines.refused, text));
+    putchar('\n');
 }

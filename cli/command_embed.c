@@ -48,7 +48,7 @@ static void print_json(const struct embedding *run, double seconds);
 static void print_counts(const struct embedding *run, FILE *file);
 
 static const struct option options[] = {
-    FILE_ROW("input", "a text a line, or .jsonl (\"-\": stdin) (needed)"),
+    NEEDED_FILE_ROW("input", "TEXTS", "a text a line, or .jsonl; \"-\" = stdin"),
     TEXT_ROW("text-field", "NAME", "the text's member in JSON lines (text)"),
     TEXT_ROW("key-field", "NAME", "the key's member (the text itself is the key)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
@@ -62,7 +62,7 @@ static const struct option options[] = {
 
 const struct command command_embed = {
     .name = "embed",
-    .operands = "FILE --input TEXTS",
+    .operands = "FILE",
     .surplus = "the file of texts goes behind --input",
     .summary = "Embeds texts that are not there yet, with the built-in embedder",
     .description = "Each line is a text; its key is the text itself. Standard input is JSON "
@@ -89,9 +89,6 @@ static int embed(const struct arguments *arguments)
     struct embedding run;
     memset(&run, 0, sizeof run);
     run.arguments = arguments;
-    if (!option_given(arguments, "input"))
-        return report_error(
-            CODE_USAGE, "embed needs texts: --input texts.txt, or --input - for standard input");
     double started = progress_seconds();
     int code = open_input(&run);
     if (code == CODE_OK)

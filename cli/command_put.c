@@ -7,7 +7,9 @@
 
 #include "cache_open.h"
 #include "commands.h"
+#include "json_emit.h"
 #include "metadata_check.h"
+#include "record_write.h"
 #include "report_error.h"
 #include "text_style.h"
 #include "vector_read.h"
@@ -25,6 +27,8 @@ static int read_content(const struct arguments *arguments, struct content *conte
 static int check_beside(const struct arguments *arguments);
 static int store(struct cache *cache, const struct arguments *arguments,
                  const struct content *content);
+static void write_stored(const struct cache *cache, const char *key, uint64_t row);
+static void print_stored(const struct cache *cache, const char *key);
 
 static const struct option options[] = {
     TEXT_ROW("vector", "LIST", "the vector as a JSON list"),
@@ -34,6 +38,7 @@ static const struct option options[] = {
     TEXT_ROW("metadata", "JSON", "a JSON object to keep beside it"),
     OPTION_SPACE,
     OPTIONS_SPACE_SPEC,
+    OPTION_JSON,
     OPTIONS_COMMON,
 };
 
@@ -114,15 +119,36 @@ static int store(struct cache *cache, const struct arguments *arguments,
     put_options.metadata_json = option_text(arguments, "metadata");
     put_options.value_bytes = content->value_bytes;
     const void *stored = content->value != NULL ? (const void *)content->value : content->vector;
-    edb_status status = edb_put(cache->space, key, strlen(key), stored, &put_options);
+    edb_key whole = {key, strlen(key)};
+    uint64_t row;
+    edb_status status = edb_put_many(cache->space, &whole, 1, stored, &put_options, &row);
     if (status != EDB_OK)
         return report_status(status, NULL);
-    if (report_is_quiet())
-        return CODE_OK;
+    if (option_given(arguments, "json"))
+        write_stored(cache, key, row);
+    else if (!report_is_quiet())
+        print_stored(cache, key);
+    return CODE_OK;
+}
+
+static void write_stored(const struct cache *cache, const char *key, uint64_t row)
+{
+    struct emitter json = EMITTER(stdout);
+    emit_begin(&json, '{');
+    emit_name(&json, "file");
+    emit_bytes(&json, cache->path, strlen(cache->path));
+    emit_named_text(&json, "space", cache->spec.name);
+    record_write_key(&json, NULL, key);
+    emit_named_count(&json, "row", row);
+    emit_end(&json, '}');
+    putchar('\n');
+}
+
+static void print_stored(const struct cache *cache, const char *key)
+{
     fputs("stored ", stdout);
     style_print_key(stdout, key, strlen(key), SIZE_MAX);
     fputs(" in ", stdout);
     style_print_name(stdout, cache->path);
     putchar('\n');
-    return CODE_OK;
 }

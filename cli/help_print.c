@@ -12,7 +12,7 @@ enum { COLUMNS = 88, EXAMPLE_COLUMN = 2, OPTION_COLUMN = 28, CODE_COLUMN = 5 };
 
 static void print_heading(FILE *file, const char *heading);
 static void print_option(FILE *file, const struct option *option);
-static void print_flow(FILE *file, const char *text, int column);
+static void print_flow(FILE *file, const char *text, int column, int at);
 static void print_lines(FILE *file, const char *text, int column);
 
 void help_print_overview(FILE *file)
@@ -31,11 +31,16 @@ void help_print_overview(FILE *file)
 
 void help_print_command(FILE *file, const struct command *command)
 {
-    fprintf(file, "%sembedcache %s%s %s [options]\n\n", style_begin(file, STYLE_BOLD),
-            command->name, style_end(file), command->operands);
+    fprintf(file, "%sembedcache %s%s %s", style_begin(file, STYLE_BOLD), command->name,
+            style_end(file), command->operands);
+    for (const struct option *option = command->options; option->name != NULL; option++) {
+        if (option->needed)
+            fprintf(file, " --%s %s", option->name, option->argument);
+    }
+    fputs(" [options]\n\n", file);
     fprintf(file, "%s.\n\n", command->summary);
     if (command->description != NULL) {
-        print_flow(file, command->description, 0);
+        print_flow(file, command->description, 0, 0);
         fputc('\n', file);
     }
     print_lines(file, command->examples, EXAMPLE_COLUMN);
@@ -57,19 +62,19 @@ static void print_option(FILE *file, const struct option *option)
     int column = has_both ? fprintf(file, "  -%c, --%s", option->letter, option->name)
                           : fprintf(file, "  %s%s", dashes, option->name);
     if (option->argument != NULL)
-        column += fprintf(file, " %s", option->argument);
+        column += fprintf(file, option->alone != NULL ? " [%s]" : " %s", option->argument);
     if (column >= OPTION_COLUMN) {
         fputc('\n', file);
         column = 0;
     }
     fprintf(file, "%*s", OPTION_COLUMN - column, "");
-    print_flow(file, option->help, OPTION_COLUMN);
+    int needed = option->needed ? fprintf(file, "needed:") : 0;
+    print_flow(file, option->help, OPTION_COLUMN, OPTION_COLUMN + needed);
 }
 
-/* Words as they fit, in lines that begin at `column`, where the first one already stands. */
-static void print_flow(FILE *file, const char *text, int column)
+/* Words as they fit, in lines that begin at `column`; the first one is written up to `at`. */
+static void print_flow(FILE *file, const char *text, int column, int at)
 {
-    int at = column;
     while (*text != '\0') {
         int length = (int)strcspn(text, " \n");
         if (at > column && at + 1 + length > COLUMNS) {

@@ -44,6 +44,7 @@ static int run_command(const struct command *command, int count, char **words)
         return CODE_OK;
     }
     report_quietly(option_given(&arguments, "quiet"));
+    report_verbosely(option_given(&arguments, "verbose"));
     return command->run(&arguments);
 }
 
@@ -98,6 +99,8 @@ static void hear_library(void *arg, edb_log_level level, const char *message)
     (void)arg;
     if (level == EDB_LOG_WARNING)
         report_note("note: %s", message);
+    else
+        report_detail("log: %s", message);
 }
 
 /* A reader that went away (head, a pager) is no error worth a word; a full disk behind stdout

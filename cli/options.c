@@ -26,7 +26,11 @@ static int take_value(struct arguments *arguments, size_t index, const char *att
                       struct words *words);
 static int check_value(const struct command *command, const struct option *option,
                        const char *value);
+static int check_number(const struct option *option, const char *value);
+static int is_number(const char *text);
+static int is_option(const struct command *command, const char *word);
 static int check_operands(const struct arguments *arguments);
+static int check_needed(const struct arguments *arguments);
 static int refuse_unknown(const struct command *command, const char *name, size_t length);
 static size_t find_option(const struct command *command, const char *name, size_t length);
 static size_t index_of(const struct arguments *arguments, const char *name);
@@ -54,7 +58,10 @@ int options_parse(const struct command *command, int count, char **words,
         if (code != CODE_OK)
             return code;
     }
-    return option_given(arguments_out, "help") ? CODE_OK : check_operands(arguments_out);
+    if (option_given(arguments_out, "help"))
+        return CODE_OK;
+    int code = check_operands(arguments_out);
+    return code == CODE_OK ? check_needed(arguments_out) : code;
 }
 
 int option_given(const struct arguments *arguments, const char *name)
@@ -157,12 +164,13 @@ static int take_value(struct arguments *arguments, size_t index, const char *att
         arguments->values[index] = "";
         return CODE_OK;
     }
-    const char *value = attached != NULL           ? attached
-                        : words->next < words->end ? *words->next++
-                                                   : NULL;
-    int is_option = attached == NULL && value != NULL && strncmp(value, "--", 2) == 0 &&
-                    find_option(command, value + 2, strlen(value + 2)) != OPTIONS_MAX;
-    if (value == NULL || is_option)
+    const char *value = attached;
+    const char *next = words->next < words->end ? *words->next : NULL;
+    if (value == NULL && option->alone != NULL && (next == NULL || !is_number(next)))
+        value = option->alone;
+    else if (value == NULL && next != NULL && !is_option(command, next))
+        value = *words->next++;
+    if (value == NULL)
         return report_error(CODE_USAGE, "%s%s needs a value: %s%s %s", option_dashes(option),
                             option->name, option_dashes(option), option->name, option->argument);
     arguments->values[index] = value;
@@ -179,11 +187,7 @@ static int check_value(const struct command *command, const struct option *optio
                 CODE_USAGE, "%s%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
                 option_dashes(option), option->name, value, option->low, option->high);
     } else if (option->kind == OPTION_REAL) {
-        char *end;
-        double real = strtod(value, &end);
-        if (end == value || *end != '\0' || !isfinite(real))
-            return report_error(CODE_USAGE, "--%s %s: give a number such as 0.8", option->name,
-                                value);
+        return check_number(option, value);
     } else if (option->kind == OPTION_CHOICE) {
         char word[WORD_BYTES];
         for (size_t i = 0; option_word(option->argument, i, word, sizeof word); i++) {
@@ -194,6 +198,26 @@ static int check_value(const struct command *command, const struct option *optio
                             option->name, value, option->argument, command->name);
     }
     return CODE_OK;
+}
+
+static int check_number(const struct option *option, const char *value)
+{
+    if (is_number(value))
+        return CODE_OK;
+    return report_error(CODE_USAGE, "--%s %s: give a number such as 0.8", option->name, value);
+}
+
+static int is_number(const char *text)
+{
+    char *end;
+    double number = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(number);
+}
+
+static int is_option(const struct command *command, const char *word)
+{
+    return strncmp(word, "--", 2) == 0 &&
+           find_option(command, word + 2, strlen(word + 2)) != OPTIONS_MAX;
 }
 
 static int check_operands(const struct arguments *arguments)
@@ -213,6 +237,18 @@ static int check_operands(const struct arguments *arguments)
                             command->operands, surplus, command->surplus);
     return report_error(CODE_USAGE, "%s takes %s, \"%s\" is too much: see embedcache %s --help",
                         command->name, command->operands, surplus, command->name);
+}
+
+static int check_needed(const struct arguments *arguments)
+{
+    const struct command *command = arguments->command;
+    for (const struct option *option = command->options; option->name != NULL; option++) {
+        if (option->needed && !option_given(arguments, option->name))
+            return report_error(CODE_USAGE, "%s needs --%s %s (%s): see embedcache %s --help",
+                                command->name, option->name, option->argument, option->help,
+                                command->name);
+    }
+    return CODE_OK;
 }
 
 static int refuse_unknown(const struct command *command, const char *name, size_t length)

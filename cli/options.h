@@ -1,6 +1,6 @@
-/* Commands and their options as tables. One table feeds parsing and help, and is meant to feed
- * whatever else is generated from it (a manual page, shell completion): texts flow, kinds say what
- * a value is, examples stand apart. A command reads its options by name; asking for one that its
+/* Commands and their options as tables. One table feeds parsing, help, the manual pages and the
+ * completions of shells (cli/generate/): texts flow, kinds say what a value is, examples stand
+ * apart. A command reads its options by name; asking for one that its
  * table does not have is a bug and asserts. */
 #ifndef EMBEDCACHE_CLI_OPTIONS_H
 #define EMBEDCACHE_CLI_OPTIONS_H
@@ -26,6 +26,8 @@ struct option {
     const char *help;     /* flowing text */
     uint64_t low;
     uint64_t high;
+    int needed;        /* the command refuses to run without it */
+    const char *alone; /* its value where none follows; NULL: one has to follow */
 };
 
 /* In the order of edb_metric, edb_role and edb_key_form. */
@@ -35,12 +37,20 @@ struct option {
 
 /* Rows of a table. (clang-format takes their braces for blocks.) */
 /* clang-format off */
-#define FLAG_ROW(name, letter, help) {name, letter, OPTION_FLAG, NULL, help, 0, 0}
-#define TEXT_ROW(name, argument, help) {name, 0, OPTION_TEXT, argument, help, 0, 0}
-#define FILE_ROW(name, help) {name, 0, OPTION_FILE, "FILE", help, 0, 0}
-#define REAL_ROW(name, argument, help) {name, 0, OPTION_REAL, argument, help, 0, 0}
-#define CHOICE_ROW(name, words, help) {name, 0, OPTION_CHOICE, words, help, 0, 0}
-#define COUNT_ROW(name, letter, help, low, high) {name, letter, OPTION_COUNT, "N", help, low, high}
+#define ROW(name, letter, kind, argument, help) {name, letter, kind, argument, help, 0, 0, 0, NULL}
+#define FLAG_ROW(name, letter, help) ROW(name, letter, OPTION_FLAG, NULL, help)
+#define TEXT_ROW(name, argument, help) ROW(name, 0, OPTION_TEXT, argument, help)
+#define FILE_ROW(name, help) ROW(name, 0, OPTION_FILE, "FILE", help)
+#define REAL_ROW(name, argument, help) ROW(name, 0, OPTION_REAL, argument, help)
+#define CHOICE_ROW(name, words, help) ROW(name, 0, OPTION_CHOICE, words, help)
+#define COUNT_ROW(name, letter, help, low, high) \
+    {name, letter, OPTION_COUNT, "N", help, low, high, 0, NULL}
+#define NEEDED_FILE_ROW(name, argument, help) {name, 0, OPTION_FILE, argument, help, 0, 0, 1, NULL}
+#define NEEDED_COUNT_ROW(name, letter, help, low, high) \
+    {name, letter, OPTION_COUNT, "N", help, low, high, 1, NULL}
+/* Its value may be left away: it is `alone` then. */
+#define REAL_ROW_OR(name, argument, help, alone) \
+    {name, 0, OPTION_REAL, argument, help, 0, 0, 0, alone}
 
 /* Rows that several tables share. */
 #define OPTION_SPACE TEXT_ROW("space", "NAME", "the space to use (\"default\" when not given)")
@@ -57,15 +67,16 @@ struct option {
 /* Ends every table. */
 #define OPTIONS_COMMON \
     FLAG_ROW("quiet", 'q', "no summary, notes or progress"), \
+    FLAG_ROW("verbose", 'v', "tell on stderr what is done, by the library too"), \
     FLAG_ROW("help", 'h', "this text"), \
-    {NULL, 0, OPTION_FLAG, NULL, NULL, 0, 0}
+    ROW(NULL, 0, OPTION_FLAG, NULL, NULL)
 /* clang-format on */
 
 struct arguments;
 
 struct command {
     const char *name;
-    const char *operands;    /* as help shows them */
+    const char *operands;    /* as help shows them; needed options follow by themselves */
     const char *surplus;     /* where a word belongs that is one operand too many; NULL = nowhere */
     const char *summary;     /* one line */
     const char *description; /* flowing text, an empty line between paragraphs; NULL = none */

@@ -8,7 +8,7 @@
 
 /* "key": the string. Where the record keeps only a digest it is the digest in hexadecimal, and
  * "key_form" names it; a key that is no UTF-8 is base64, and "key_form" says so. `asked` is the key
- * as the user gave it, NULL = take the record's. */
+ * as the user gave it (`view` may be NULL then), NULL = take the record's. */
 void record_write_key(struct emitter *json, const edb_view *view, const char *asked);
 
 /* "row". */

@@ -22,6 +22,7 @@ const struct exit_code exit_codes[] = {
 };
 
 static int quiet_wanted;
+static int detail_wanted;
 static int progress_drawn;
 
 static void print_sentence(const char *style, const char *format, va_list args);
@@ -56,6 +57,16 @@ void report_note(const char *format, ...)
     va_end(args);
 }
 
+void report_detail(const char *format, ...)
+{
+    if (!detail_wanted)
+        return;
+    va_list args;
+    va_start(args, format);
+    print_sentence(STYLE_DIM, format, args);
+    va_end(args);
+}
+
 void report_over_progress(int drawn)
 {
     if (progress_drawn && !drawn)
@@ -68,9 +79,19 @@ void report_quietly(int quiet)
     quiet_wanted = quiet;
 }
 
+void report_verbosely(int verbose)
+{
+    detail_wanted = verbose;
+}
+
 int report_is_quiet(void)
 {
     return quiet_wanted;
+}
+
+int report_is_verbose(void)
+{
+    return detail_wanted;
 }
 
 int report_no_memory(void)

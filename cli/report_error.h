@@ -41,9 +41,14 @@ void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A progress bar stands on the last line of stderr: whatever is reported wipes it first. */
 void report_over_progress(int drawn);
 
-/* --quiet: notes and progress are not wanted. */
+/* As report_note, for what is told under --verbose only. */
+void report_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* --quiet: notes and progress are not wanted. --verbose: details are. */
 void report_quietly(int quiet);
+void report_verbosely(int verbose);
 int report_is_quiet(void);
+int report_is_verbose(void);
 
 /* Out of memory in the command line itself. */
 int report_no_memory(void);
