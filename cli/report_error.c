@@ -26,7 +26,6 @@ static int detail_wanted;
 static int progress_drawn;
 
 static void print_sentence(const char *style, const char *format, va_list args);
-static int code_of(edb_status status);
 
 int report_error(int code, const char *format, ...)
 {
@@ -37,14 +36,40 @@ int report_error(int code, const char *format, ...)
     return code;
 }
 
+int report_code(edb_status status)
+{
+    switch (status) {
+    case EDB_OK:
+        return CODE_OK;
+    case EDB_NOT_FOUND:
+        return CODE_NOT_FOUND;
+    case EDB_INVALID:
+    case EDB_MISMATCH:
+    case EDB_CORRUPT:
+    case EDB_FORMAT:
+    case EDB_EXISTS:
+        return CODE_BAD_DATA;
+    case EDB_BUSY:
+        return CODE_BUSY;
+    case EDB_READ_ONLY:
+    case EDB_IO:
+    case EDB_FULL:
+    case EDB_NO_MEMORY:
+    case EDB_STALE:
+    case EDB_FORKED:
+        break;
+    }
+    return CODE_IO;
+}
+
 int report_status(edb_status status, const char *context)
 {
     const char *detail = edb_error_detail();
     if (detail[0] == '\0')
         detail = edb_status_name(status);
     if (context == NULL)
-        return report_error(code_of(status), "%s", detail);
-    return report_error(code_of(status), "%s: %s", context, detail);
+        return report_error(report_code(status), "%s", detail);
+    return report_error(report_code(status), "%s: %s", context, detail);
 }
 
 void report_note(const char *format, ...)
@@ -108,30 +133,4 @@ static void print_sentence(const char *style, const char *format, va_list args)
     vsnprintf(sentence, sizeof sentence, format, args);
     style_print_name(stderr, sentence);
     fputc('\n', stderr);
-}
-
-static int code_of(edb_status status)
-{
-    switch (status) {
-    case EDB_OK:
-        return CODE_OK;
-    case EDB_NOT_FOUND:
-        return CODE_NOT_FOUND;
-    case EDB_INVALID:
-    case EDB_MISMATCH:
-    case EDB_CORRUPT:
-    case EDB_FORMAT:
-    case EDB_EXISTS:
-        return CODE_BAD_DATA;
-    case EDB_BUSY:
-        return CODE_BUSY;
-    case EDB_READ_ONLY:
-    case EDB_IO:
-    case EDB_FULL:
-    case EDB_NO_MEMORY:
-    case EDB_STALE:
-    case EDB_FORKED:
-        break;
-    }
-    return CODE_IO;
 }

@@ -30,6 +30,9 @@ extern const struct exit_code exit_codes[];
  * what to do. */
 int report_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The exit code of a status. */
+int report_code(edb_status status);
+
 /* Prints "embedcache: <context>: <what the library says>" and returns the exit code of `status`.
  * NULL = no context. Call it before any other call of the library: those replace what the library
  * says. */

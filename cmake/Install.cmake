@@ -1,5 +1,6 @@
-# What `make install` puts where: header, both libraries, the command, man pages, and the descriptions
-# that pkg-config and CMake's find_package read. All paths in them are relative: the tree may be moved.
+# What `make install` puts where: header, both libraries, the command with its manual pages and
+# completions, and the descriptions that pkg-config and CMake's find_package read. All paths in them are
+# relative: the tree may be moved.
 
 include(CMakePackageConfigHelpers)
 
@@ -8,13 +9,14 @@ install(TARGETS embedcache_shared EXPORT shared_targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS embedcache_static EXPORT static_targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET embedcache_cli)
-    install(TARGETS embedcache_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
-file(GLOB manual_pages CONFIGURE_DEPENDS docs/man/*.1 cli/*.1)
-if(manual_pages)
-    install(FILES ${manual_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-endif()
+install(TARGETS embedcache_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY ${EDB_GENERATED}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${EDB_GENERATED}/completion/embedcache.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME embedcache)
+install(FILES ${EDB_GENERATED}/completion/_embedcache
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${EDB_GENERATED}/completion/embedcache.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 # pkg-config: from <libdir>/pkgconfig back to the prefix.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")

@@ -46,7 +46,10 @@ mv "$work/stage/opt/embedcache" "$work/prefix"
 prefix=$work/prefix
 libraries=$(dirname "$(find "$prefix" -name libembedcache.a)")
 for file in "$prefix/include/embedcache.h" "$libraries/libembedcache.so" "$libraries/libembedcache.so.0" \
-    "$libraries/pkgconfig/embedcache.pc" "$libraries/cmake/embedcache/embedcache-config.cmake"; do
+    "$libraries/pkgconfig/embedcache.pc" "$libraries/cmake/embedcache/embedcache-config.cmake" \
+    "$prefix/share/man/man1/embedcache.1" "$prefix/share/man/man1/embedcache-put.1" \
+    "$prefix/share/bash-completion/completions/embedcache" "$prefix/share/zsh/site-functions/_embedcache" \
+    "$prefix/share/fish/vendor_completions.d/embedcache.fish"; do
     [ -e "$file" ] || fail "$file was not installed"
 done
 grep -rl -e "$EDB_SOURCE" -e "$work/stage" -e /opt/embedcache "$libraries/pkgconfig" "$libraries/cmake" &&
