@@ -32,7 +32,7 @@ const struct command command_info = {
 static int info(const struct arguments *arguments)
 {
     static const struct figures_view view = {write_file, print_file, print_space};
-    return figures_show(arguments, &view);
+    return figures_show(arguments, &view, option_given(arguments, "json"));
 }
 
 static void write_file(struct emitter *json, const char *path, const edb_stats *stats)
@@ -42,6 +42,8 @@ static void write_file(struct emitter *json, const char *path, const edb_stats *
     emit_name(json, "file");
     emit_bytes(json, path, strlen(path));
     emit_named_count(json, "format_version", stats->format_version);
+    emit_named_text(json, "oldest_reader", figures_oldest_reader(stats));
+    emit_named_text(json, "version", edb_version());
     emit_named_text(json, "uuid", uuid);
     emit_named_count(json, "file_bytes", stats->file_bytes);
     emit_named_count(json, "live", stats->live);
@@ -53,7 +55,8 @@ static void print_file(const char *path, const edb_stats *stats)
     char uuid[UUID_BYTES];
     figures_uuid(stats, uuid);
     print_bold(path);
-    printf("\n  format   %u\n", stats->format_version);
+    printf("\n  format   %u, read by EmbedCache %s and later\n", stats->format_version,
+           figures_oldest_reader(stats));
     printf("  size     %s\n", style_bytes(stats->file_bytes, text));
     printf("  uuid     %s\n", uuid);
 }

@@ -1,42 +1,28 @@
-/* embedcache stats: the figures of a file, for watching it. */
-#include <stddef.h>
+/* embedcache stats: the figures of a file, once or again and again, for people, scripts and
+ * Prometheus. */
 #include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
 #include "file_figures.h"
+#include "report_error.h"
+#include "stats_figures.h"
+#include "stats_prometheus.h"
+#include "stats_watch.h"
 #include "text_style.h"
 
-/* One figure: where it stands in edb_stats, and what it is called. */
-struct figure {
-    size_t offset;
-    const char *name; /* in JSON */
-    const char *label;
-    int is_bytes;
-};
+#define FORMAT_WORDS "text|json|prometheus"
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_PROMETHEUS };
 
 static int stats(const struct arguments *arguments);
-static uint64_t value_of(const edb_stats *stats, const struct figure *figure);
+static int show_metrics(const struct arguments *arguments);
 static void write_file(struct emitter *json, const char *path, const edb_stats *stats);
 static void print_file(const char *path, const edb_stats *stats);
 static void print_space(const edb_space_spec *spec, const edb_space_stats *stats);
 
-static const struct figure figures[] = {
-    {offsetof(edb_stats, file_bytes), "file_bytes", "file", 1},
-    {offsetof(edb_stats, used_bytes), "used_bytes", "used", 1},
-    {offsetof(edb_stats, synced_bytes), "synced_bytes", "synced", 1},
-    {offsetof(edb_stats, section_bytes), "section_bytes", "index sections", 1},
-    {offsetof(edb_stats, sections), "sections", "number of sections", 0},
-    {offsetof(edb_stats, sequence), "sequence", "frames since creation", 0},
-    {offsetof(edb_stats, rows), "rows", "rows given", 0},
-    {offsetof(edb_stats, live), "live", "rows alive", 0},
-    {offsetof(edb_stats, tail_rows), "tail_rows", "rows not indexed yet", 0},
-    {offsetof(edb_stats, mapped_bytes), "mapped_bytes", "address space", 1},
-};
-
-enum { FIGURES = sizeof figures / sizeof figures[0] };
-
 static const struct option options[] = {
+    REAL_ROW_OR("watch", "SECONDS", "look again every SECONDS (2), until Ctrl-C", "2"),
+    CHOICE_ROW("format", FORMAT_WORDS, "for people, scripts, or Prometheus (text)"),
     OPTION_JSON,
     OPTIONS_COMMON,
 };
@@ -45,7 +31,15 @@ const struct command command_stats = {
     .name = "stats",
     .operands = "FILE",
     .summary = "Shows the figures of a file",
-    .examples = "embedcache stats cache.edb --json",
+    .description = "With --watch the figures are drawn over themselves on a terminal, with what "
+                   "grew in a second; elsewhere each look is a line. Commits of other processes "
+                   "are seen. When the file is replaced the new one is opened. Ctrl-C ends it, "
+                   "with exit code 0.\n\n"
+                   "The format prometheus is the text exposition format 0.0.4, one sample for "
+                   "the file and for each space.",
+    .examples = "embedcache stats cache.edb --json\n"
+                "embedcache stats cache.edb --watch\n"
+                "embedcache stats cache.edb --format prometheus >cache.prom",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,
@@ -55,33 +49,44 @@ const struct command command_stats = {
 static int stats(const struct arguments *arguments)
 {
     static const struct figures_view view = {write_file, print_file, print_space};
-    return figures_show(arguments, &view);
+    uint32_t format = option_choice(arguments, "format", FORMAT_TEXT);
+    if (option_given(arguments, "json") && option_given(arguments, "format") &&
+        format != FORMAT_JSON)
+        return report_error(CODE_USAGE, "give one of --json and --format, not both");
+    if (option_given(arguments, "json"))
+        format = FORMAT_JSON;
+    if (format != FORMAT_TEXT && option_given(arguments, "watch"))
+        return report_error(CODE_USAGE, "--watch is for people: leave --format and --json away, or "
+                                        "run embedcache stats again and again");
+    if (option_given(arguments, "watch"))
+        return stats_watch(arguments, option_real(arguments, "watch", 0));
+    if (format == FORMAT_PROMETHEUS)
+        return show_metrics(arguments);
+    return figures_show(arguments, &view, format == FORMAT_JSON);
 }
 
-static uint64_t value_of(const edb_stats *stats, const struct figure *figure)
+static int show_metrics(const struct arguments *arguments)
 {
-    uint64_t value;
-    memcpy(&value, (const char *)stats + figure->offset, sizeof value);
-    return value;
+    struct cache cache;
+    int code = cache_open(&cache, arguments, CACHE_READ);
+    if (code == CODE_OK)
+        code = stats_prometheus(&cache);
+    return cache_close(&cache, code);
 }
 
 static void write_file(struct emitter *json, const char *path, const edb_stats *stats)
 {
     (void)path;
-    for (size_t i = 0; i < FIGURES; i++) {
-        emit_named_count(json, figures[i].name, value_of(stats, &figures[i]));
-    }
+    for (const struct figure *figure = stats_figures; figure->name != NULL; figure++)
+        emit_named_count(json, figure->name, stats_figure(stats, figure));
 }
 
 static void print_file(const char *path, const edb_stats *stats)
 {
     char text[STYLE_COUNT_BYTES];
     (void)path;
-    for (size_t i = 0; i < FIGURES; i++) {
-        uint64_t value = value_of(stats, &figures[i]);
-        printf("%-22s %s\n", figures[i].label,
-               figures[i].is_bytes ? style_bytes(value, text) : style_count(value, text));
-    }
+    for (const struct figure *figure = stats_figures; figure->name != NULL; figure++)
+        printf("%-22s %s\n", figure->label, stats_figure_text(stats, figure, text));
 }
 
 static void print_space(const edb_space_spec *spec, const edb_space_stats *stats)

@@ -7,81 +7,43 @@
 #include "cache_open.h"
 #include "report_error.h"
 
-static int show_file(struct cache *cache, const struct figures_view *view, struct emitter *json);
 static int show_spaces(struct cache *cache, const struct figures_view *view, struct emitter *json);
-static int take_space(struct cache *cache, size_t index, edb_space_spec *spec_out,
-                      edb_space_stats *stats_out);
 static void write_space(struct emitter *json, const edb_space_spec *spec,
                         const edb_space_stats *stats);
 
-int figures_show(const struct arguments *arguments, const struct figures_view *view)
+int figures_show(const struct arguments *arguments, const struct figures_view *view, int is_json)
 {
     struct cache cache;
-    struct emitter json = EMITTER(stdout);
-    int is_json = option_given(arguments, "json");
     int code = cache_open(&cache, arguments, CACHE_READ);
     if (code == CODE_OK)
-        code = show_file(&cache, view, is_json ? &json : NULL);
+        code = figures_show_file(&cache, view, is_json);
     return cache_close(&cache, code);
 }
 
-void figures_uuid(const edb_stats *stats, char out[UUID_BYTES])
+int figures_show_file(struct cache *cache, const struct figures_view *view, int is_json)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < sizeof stats->uuid; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            out[at++] = '-';
-        at += (size_t)snprintf(out + at, UUID_BYTES - at, "%02x", stats->uuid[i]);
-    }
-}
-
-const char *figures_word(const char *list, uint32_t index, char out[16])
-{
-    if (!option_word(list, index, out, 16))
-        snprintf(out, 16, "%u", index);
-    return out;
-}
-
-/* json NULL: for people. */
-static int show_file(struct cache *cache, const struct figures_view *view, struct emitter *json)
-{
+    struct emitter json = EMITTER(stdout);
     edb_stats stats = {.struct_size = sizeof stats};
     edb_status status = edb_stats_get(cache->db, &stats);
     if (status != EDB_OK)
         return report_status(status, NULL);
-    if (json == NULL) {
+    if (!is_json) {
         view->print_file(cache->path, &stats);
         return show_spaces(cache, view, NULL);
     }
-    emit_begin(json, '{');
-    view->write_file(json, cache->path, &stats);
-    emit_name(json, "spaces");
-    emit_begin(json, '[');
-    int code = show_spaces(cache, view, json);
-    emit_end(json, ']');
-    emit_end(json, '}');
+    emit_begin(&json, '{');
+    view->write_file(&json, cache->path, &stats);
+    emit_name(&json, "spaces");
+    emit_begin(&json, '[');
+    int code = show_spaces(cache, view, &json);
+    emit_end(&json, ']');
+    emit_end(&json, '}');
     putchar('\n');
     return code;
 }
 
-static int show_spaces(struct cache *cache, const struct figures_view *view, struct emitter *json)
-{
-    edb_space_spec spec;
-    edb_space_stats stats;
-    int code = CODE_OK;
-    for (size_t i = 0; code == CODE_OK; i++) {
-        code = take_space(cache, i, &spec, &stats);
-        if (code == CODE_OK && json != NULL)
-            write_space(json, &spec, &stats);
-        else if (code == CODE_OK)
-            view->print_space(&spec, &stats);
-    }
-    return code == CODE_END ? CODE_OK : code;
-}
-
-/* CODE_END behind the last space. */
-static int take_space(struct cache *cache, size_t index, edb_space_spec *spec_out,
-                      edb_space_stats *stats_out)
+int figures_space(struct cache *cache, size_t index, edb_space_spec *spec_out,
+                  edb_space_stats *stats_out)
 {
     edb_space *space;
     memset(spec_out, 0, sizeof *spec_out);
@@ -96,6 +58,46 @@ static int take_space(struct cache *cache, size_t index, edb_space_spec *spec_ou
     if (status == EDB_OK)
         status = edb_space_stats_get(space, stats_out);
     return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+}
+
+void figures_uuid(const edb_stats *stats, char out[UUID_BYTES])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof stats->uuid; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            out[at++] = '-';
+        at += (size_t)snprintf(out + at, UUID_BYTES - at, "%02x", stats->uuid[i]);
+    }
+}
+
+const char *figures_oldest_reader(const edb_stats *stats)
+{
+    static const char *const releases[] = {"none", "0.1.0"};
+    size_t count = sizeof releases / sizeof releases[0];
+    return stats->format_version < count ? releases[stats->format_version] : edb_version();
+}
+
+const char *figures_word(const char *list, uint32_t index, char out[16])
+{
+    if (!option_word(list, index, out, 16))
+        snprintf(out, 16, "%u", index);
+    return out;
+}
+
+/* json NULL: for people. */
+static int show_spaces(struct cache *cache, const struct figures_view *view, struct emitter *json)
+{
+    edb_space_spec spec;
+    edb_space_stats stats;
+    int code = CODE_OK;
+    for (size_t i = 0; code == CODE_OK; i++) {
+        code = figures_space(cache, i, &spec, &stats);
+        if (code == CODE_OK && json != NULL)
+            write_space(json, &spec, &stats);
+        else if (code == CODE_OK)
+            view->print_space(&spec, &stats);
+    }
+    return code == CODE_END ? CODE_OK : code;
 }
 
 static void write_space(struct emitter *json, const edb_space_spec *spec,

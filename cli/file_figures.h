@@ -5,6 +5,7 @@
 
 #include <embedcache.h>
 
+#include "cache_open.h"
 #include "json_emit.h"
 #include "options.h"
 
@@ -17,9 +18,19 @@ struct figures_view {
     void (*print_space)(const edb_space_spec *spec, const edb_space_stats *stats);
 };
 
-/* Opens the file that the arguments name and shows it: with --json the members of write_file and
- * the list "spaces", else print_file and print_space for each space. Returns the exit code. */
-int figures_show(const struct arguments *arguments, const struct figures_view *view);
+/* Opens the file that the arguments name and shows it: as JSON the members of write_file and the
+ * list "spaces", else print_file and print_space for each space. Returns the exit code. */
+int figures_show(const struct arguments *arguments, const struct figures_view *view, int is_json);
+
+/* The same of an open file. */
+int figures_show_file(struct cache *cache, const struct figures_view *view, int is_json);
+
+/* Description and figures of space number `index`; CODE_END behind the last. */
+int figures_space(struct cache *cache, size_t index, edb_space_spec *spec_out,
+                  edb_space_stats *stats_out);
+
+/* The oldest release that reads a file of this format. */
+const char *figures_oldest_reader(const edb_stats *stats);
 
 /* The file's UUID in its usual spelling. */
 void figures_uuid(const edb_stats *stats, char out[UUID_BYTES]);

@@ -3,15 +3,18 @@
 #include "progress_draw.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "report_error.h"
 #include "text_style.h"
 
-enum { BAR_CELLS = 24 };
+enum { BAR_CELLS = 24, BAR_CELLS_MIN = 4, BAR_FRAME = 10, TEXT_BYTES = 192 };
 
-static void draw_bar(double fraction);
-static void draw_left(double seconds);
+static void write_text(const struct progress *progress, uint64_t done, double spent,
+                       char out[TEXT_BYTES]);
+static void write_left(double seconds, char out[STYLE_COUNT_BYTES]);
+static int draw_bar(double fraction, int room);
 
 double progress_seconds(void)
 {
@@ -35,18 +38,15 @@ void progress_show(struct progress *progress, uint64_t done)
     double now = progress_seconds();
     if (!progress->on || now - progress->drawn < 0.1)
         return;
+    char text[TEXT_BYTES];
     progress->drawn = now;
-    double spent = now - progress->started;
-    double rate = spent > 0 ? (double)done / spent : 0;
-    char count[STYLE_COUNT_BYTES];
-    fprintf(stderr, "\r%s ", progress->verb);
+    write_text(progress, done, now - progress->started, text);
+    /* Asked each time, for a window may change its size. The last column stays free: some
+     * terminals go to the next line when it is written. */
+    int room = (int)style_columns(stderr) - 1 - fprintf(stderr, "\r%s ", progress->verb) + 1;
     if (progress->total > 0)
-        draw_bar((double)done / (double)progress->total);
-    fprintf(stderr, "%s %s, ", style_count(done, count), progress->unit);
-    fprintf(stderr, "%s a second", style_count((uint64_t)rate, count));
-    if (progress->total > done && rate > 0)
-        draw_left((double)(progress->total - done) / rate);
-    fputs("\033[K", stderr);
+        room -= draw_bar((double)done / (double)progress->total, room - (int)strlen(text));
+    fprintf(stderr, "%.*s\033[K", room, text);
     fflush(stderr);
     report_over_progress(1);
 }
@@ -58,21 +58,38 @@ void progress_end(struct progress *progress)
     progress->on = 0;
 }
 
-static void draw_bar(double fraction)
+/* "1,234 rows, 99 a second, 3 s left". */
+static void write_text(const struct progress *progress, uint64_t done, double spent,
+                       char out[TEXT_BYTES])
 {
-    int full = (int)(fraction * BAR_CELLS);
-    fputc('[', stderr);
-    for (int i = 0; i < BAR_CELLS; i++)
-        fputc(i < full ? '#' : '.', stderr);
-    fprintf(stderr, "] %3.0f %%  ", fraction * 100.0);
+    char count[STYLE_COUNT_BYTES];
+    char rate_text[STYLE_COUNT_BYTES];
+    char left[STYLE_COUNT_BYTES] = "";
+    double rate = spent > 0 ? (double)done / spent : 0;
+    if (progress->total > done && rate > 0)
+        write_left((double)(progress->total - done) / rate, left);
+    snprintf(out, TEXT_BYTES, "%s %s, %s a second%s", style_count(done, count), progress->unit,
+             style_count((uint64_t)rate, rate_text), left);
 }
 
-static void draw_left(double seconds)
+static void write_left(double seconds, char out[STYLE_COUNT_BYTES])
 {
     if (seconds < 90)
-        fprintf(stderr, ", %.0f s left", seconds);
+        snprintf(out, STYLE_COUNT_BYTES, ", %.0f s left", seconds);
     else if (seconds < 5400)
-        fprintf(stderr, ", %.0f min left", seconds / 60);
+        snprintf(out, STYLE_COUNT_BYTES, ", %.0f min left", seconds / 60);
     else
-        fprintf(stderr, ", %.1f h left", seconds / 3600);
+        snprintf(out, STYLE_COUNT_BYTES, ", %.1f h left", seconds / 3600);
+}
+
+/* In at most `room` columns; returns how many it took. Where there is no room it is left away. */
+static int draw_bar(double fraction, int room)
+{
+    int cells = room - BAR_FRAME < BAR_CELLS ? room - BAR_FRAME : BAR_CELLS;
+    if (cells < BAR_CELLS_MIN)
+        return 0;
+    fputc('[', stderr);
+    for (int i = 0; i < cells; i++)
+        fputc(i < (int)(fraction * cells) ? '#' : '.', stderr);
+    return cells + 1 + fprintf(stderr, "] %3.0f %%  ", fraction * 100.0);
 }

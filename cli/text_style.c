@@ -14,7 +14,6 @@ static void print_characters(FILE *file, const char *text, size_t bytes, size_t 
 static size_t write_escape(const unsigned char *at, size_t length, char out[ESCAPE_BYTES]);
 static int colour_wanted(FILE *file);
 static size_t skip_blank(const char *text, size_t bytes);
-static int is_control(const unsigned char *text, size_t length);
 
 const char *style_begin(FILE *file, const char *style)
 {
@@ -110,7 +109,7 @@ void style_first_line(FILE *file, const char *text, size_t bytes, size_t columns
         size_t length = style_utf8_length(here, bytes - at);
         if (*here == '\t')
             fputc(' ', file);
-        else if (length == 0 || is_control(here, length))
+        else if (length == 0 || style_is_control(here, length))
             fputc('?', file);
         else
             fwrite(here, 1, length, file);
@@ -138,6 +137,14 @@ size_t style_utf8_length(const unsigned char *text, size_t bytes)
     return point < smallest[length] || point > 0x10ffff || is_surrogate ? 0 : length;
 }
 
+/* C0 and DEL, and C1 (U+0080 to U+009F), which some terminals obey too. */
+int style_is_control(const unsigned char *text, size_t length)
+{
+    if (length == 1)
+        return text[0] < 0x20 || text[0] == 0x7f;
+    return length == 2 && text[0] == 0xc2 && text[1] < 0xa0;
+}
+
 int text_is_utf8(const void *text, size_t bytes)
 {
     const unsigned char *at = text;
@@ -159,7 +166,7 @@ static void print_characters(FILE *file, const char *text, size_t bytes, size_t 
         const unsigned char *here = (const unsigned char *)text + at;
         size_t length = style_utf8_length(here, bytes - at);
         size_t cells = 1;
-        if (length == 0 || is_control(here, length))
+        if (length == 0 || style_is_control(here, length))
             cells = write_escape(here, length, escape);
         size_t step = length == 0 ? 1 : length;
         if (written + cells + (at + step < bytes) > columns) {
@@ -198,12 +205,4 @@ static size_t skip_blank(const char *text, size_t bytes)
            (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r'))
         at++;
     return at;
-}
-
-/* C0 and DEL, and C1 (U+0080 to U+009F), which some terminals obey too. */
-static int is_control(const unsigned char *text, size_t length)
-{
-    if (length == 1)
-        return text[0] < 0x20 || text[0] == 0x7f;
-    return length == 2 && text[0] == 0xc2 && text[1] < 0xa0;
 }

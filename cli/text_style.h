@@ -49,6 +49,9 @@ void style_first_line(FILE *file, const char *text, size_t bytes, size_t columns
 /* Length of the UTF-8 sequence that starts at `text`; 0 when it is not valid. */
 size_t style_utf8_length(const unsigned char *text, size_t bytes);
 
+/* Whether the character of `length` bytes is a control character, which a terminal may obey. */
+int style_is_control(const unsigned char *text, size_t length);
+
 /* Whether all of it is valid UTF-8. */
 int text_is_utf8(const void *text, size_t bytes);
 
