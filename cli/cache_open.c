@@ -146,7 +146,8 @@ static void tell_space(const struct cache *cache)
 static int report_open(edb_status status)
 {
     if (status == EDB_NOT_FOUND)
-        return report_error(CODE_IO, "%s", edb_error_detail());
+        return report_error(CODE_IO, "%s: check the name; put, import, embed and create make one",
+                            edb_error_detail());
     return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 

@@ -52,7 +52,7 @@ static int verify(const struct arguments *arguments)
     if (is_json)
         write_report(&json, &report, status);
     if (status != EDB_OK)
-        code = report_status(status, NULL);
+        code = report_error(report_code(status), "%s", edb_error_detail());
     else if (!is_json && !report_is_quiet())
         print_report(cache.path, &report);
     return cache_close(&cache, code);

@@ -79,6 +79,10 @@ static int refuse_command(const char *name)
     if (name[0] == '-')
         return report_error(CODE_USAGE,
                             "%s: a command comes first: embedcache COMMAND FILE [options]", name);
+    size_t length = strlen(name);
+    if (length > 4 && strcmp(name + length - 4, ".edb") == 0)
+        return report_error(CODE_USAGE, "%s: the command comes before the file: embedcache info %s",
+                            name, name);
     const char *meant = command_meant(name);
     if (meant != NULL)
         return report_error(CODE_USAGE, "unknown command \"%s\": did you mean %s?", name, meant);

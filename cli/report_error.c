@@ -25,6 +25,7 @@ static int quiet_wanted;
 static int detail_wanted;
 static int progress_drawn;
 
+static const char *fix_of(edb_status status);
 static void print_sentence(const char *style, const char *format, va_list args);
 
 int report_error(int code, const char *format, ...)
@@ -65,11 +66,12 @@ int report_code(edb_status status)
 int report_status(edb_status status, const char *context)
 {
     const char *detail = edb_error_detail();
+    const char *fix = fix_of(status);
     if (detail[0] == '\0')
         detail = edb_status_name(status);
     if (context == NULL)
-        return report_error(report_code(status), "%s", detail);
-    return report_error(report_code(status), "%s: %s", context, detail);
+        return report_error(report_code(status), "%s%s", detail, fix);
+    return report_error(report_code(status), "%s: %s%s", context, detail, fix);
 }
 
 void report_note(const char *format, ...)
@@ -122,6 +124,19 @@ int report_is_verbose(void)
 int report_no_memory(void)
 {
     return report_error(CODE_IO, "out of memory: close other programs or use a smaller --batch");
+}
+
+/* What somebody at a shell can do where the library's sentence tells only what is. */
+static const char *fix_of(edb_status status)
+{
+    switch (status) {
+    case EDB_BUSY:
+        return ": run it again when the other is done";
+    case EDB_CORRUPT:
+        return ": embedcache verify tells what else is damaged; restore a copy";
+    default:
+        return "";
+    }
 }
 
 static void print_sentence(const char *style, const char *format, va_list args)

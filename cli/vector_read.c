@@ -106,9 +106,9 @@ int vector_read_bytes(const char *path, size_t bytes_max, char **bytes_out, size
         }
         *count_out += fread(*bytes_out + *count_out, 1, capacity - *count_out, file);
         if (*count_out > bytes_max)
-            code =
-                report_error(CODE_BAD_DATA, "%s is longer than %zu bytes: that is no single value",
-                             path, bytes_max);
+            code = report_error(CODE_BAD_DATA,
+                                "%s is longer than %zu bytes, the most of one value: divide it",
+                                path, bytes_max);
     }
     if (file == NULL || ferror(file))
         code = report_error(CODE_IO, "cannot read %s: %s", path, strerror(errno));

@@ -35,8 +35,8 @@ static edb_status lookup(edb *db, const char *name, edb_space **space_out)
 static edb_status create_space(edb *db, const struct spec *spec)
 {
     if (db->space_count == EDB_SPACES_MAX)
-        return fail(EDB_FULL, "%s has %u spaces already; no more are possible", db->store->path,
-                    EDB_SPACES_MAX);
+        return fail(EDB_FULL, "%s has %u spaces already, the most there can be: begin another file",
+                    db->store->path, EDB_SPACES_MAX);
     struct db_run run;
     bool durable = db->durability == EDB_DURABLE;
     edb_status status = db_run_define_space(db, db->space_count + 1, spec, &run);

@@ -43,12 +43,13 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
 {
     memset(out, 0, sizeof *out);
     if (count < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
-        return fail(EDB_FORMAT, "not an .edb file");
+        return fail(EDB_FORMAT, "not an .edb file: check the name");
     if (count < GENESIS_FRAME_BYTES)
-        return fail(EDB_CORRUPT, "an .edb file cut off in its first %u bytes",
+        return fail(EDB_CORRUPT, "an .edb file cut off in its first %u bytes: take a whole copy",
                     GENESIS_OFFSET + GENESIS_FRAME_BYTES);
     if (load_u64(bytes + AT_CHECKSUM) != checksum(bytes, AT_CHECKSUM, GOLDEN))
-        return fail(EDB_CORRUPT, "the identity of the .edb file (at byte %u) is damaged",
+        return fail(EDB_CORRUPT,
+                    "the identity of the .edb file (at byte %u) is damaged: restore a copy",
                     GENESIS_OFFSET);
     out->version = load_u32(bytes + AT_VERSION);
     out->shard = load_u32(bytes + AT_SHARD);

@@ -75,10 +75,26 @@ static edb_status status_of(int error)
     }
 }
 
+/* Ends the sentence of an error that somebody can do something about. */
+static const char *way_out(int error)
+{
+    switch (error) {
+    case ENOSPC:
+        return ": make room there";
+    case EDQUOT:
+        return ": make room, or have the quota raised";
+    case EFBIG:
+        return ": raise the limit (ulimit -f)";
+    default:
+        return "";
+    }
+}
+
 edb_status os_posix_fail(int error, const char *doing, const char *name)
 {
     char text[OS_EXPLAIN_BYTES];
-    return fail(status_of(error), "cannot %s %s: %s", doing, name, os_posix_explain(error, text));
+    return fail(status_of(error), "cannot %s %s: %s%s", doing, name, os_posix_explain(error, text),
+                way_out(error));
 }
 
 /* A transfer that failed in the middle of the file: EDB_FULL for want of space, else EDB_IO. */
@@ -87,8 +103,8 @@ static edb_status fail_at(int error, const char *doing, const struct posix_file 
 {
     char text[OS_EXPLAIN_BYTES];
     edb_status status = status_of(error) == EDB_FULL ? EDB_FULL : EDB_IO;
-    return fail(status, "cannot %s %s at offset %llu: %s", doing, posix->name,
-                (unsigned long long)offset, os_posix_explain(error, text));
+    return fail(status, "cannot %s %s at offset %llu: %s%s", doing, posix->name,
+                (unsigned long long)offset, os_posix_explain(error, text), way_out(error));
 }
 
 /* ------------------------------------------------------------------------------- open and close */
@@ -204,16 +220,21 @@ static edb_status open_file(const char *path, bool writable, struct os_file **fi
     case ENOENT:
         return fail(EDB_NOT_FOUND, "there is no file %s", path);
     case EISDIR:
-        return fail(EDB_FORMAT, "%s is a directory", path);
+        return fail(EDB_FORMAT, "%s is a directory: name a file", path);
     case ENXIO:
-        return fail(EDB_FORMAT, "%s is no regular file", path);
+        return fail(EDB_FORMAT, "%s is no regular file: name one on a disk", path);
     case EACCES:
     case EPERM:
-        return writable ? fail(EDB_READ_ONLY, "no permission to write %s: open it read-only", path)
-                        : fail(EDB_IO, "no permission to read %s", path);
+        return writable
+                   ? fail(EDB_READ_ONLY,
+                          "no permission to write %s: ask its owner, or open it read-only", path)
+                   : fail(EDB_IO, "no permission to read %s: ask its owner", path);
     case EROFS:
     case ETXTBSY:
-        return fail(EDB_READ_ONLY, "%s cannot be written where it is: open it read-only", path);
+        return fail(
+            EDB_READ_ONLY,
+            "%s cannot be written where it is: copy it to another disk, or open it read-only",
+            path);
     default:
         return os_posix_fail(error, "open", path);
     }

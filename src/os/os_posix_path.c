@@ -49,7 +49,9 @@ edb_status os_posix_publish(const char *temporary, const char *path)
     if (error == 0)
         return EDB_OK;
     if (error == EEXIST && leads_nowhere(path))
-        return fail(EDB_IO, "%s is a symbolic link that leads nowhere", path);
+        return fail(EDB_IO,
+                    "%s is a symbolic link that leads nowhere: remove it, or make what it names",
+                    path);
     if (error == EEXIST)
         return fail(EDB_EXISTS, "%s is there already", path);
     return os_posix_fail(error, "give a new file the name", path);
