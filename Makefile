@@ -14,7 +14,7 @@ TARGET     ?= all
 generator = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja 2>/dev/null),-G Ninja))
 launcher  = $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 
-.PHONY: all demo test asan tsan check format bench-kv install clean help
+.PHONY: all demo test asan tsan check format bench-kv install deb proof clean help
 
 all: ## build the library, the command and the tests in build/
 	@command -v cmake >/dev/null || { echo "cmake is missing: run tools/setup."; exit 1; }
@@ -49,6 +49,11 @@ bench-kv: ## compare put and get with LMDB and SQLite
 
 install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+
+deb: ## build the Debian packages in build/deb, and check and use them
+	@tools/deb
+
+proof: deb ## what takes too long for every `make test`: the Debian packages, built and used
 
 clean: ## remove all build directories
 	@rm -rf build build-asan build-tsan build-bench

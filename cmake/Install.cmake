@@ -1,5 +1,5 @@
 # What `make install` puts where: header, both libraries, the command with its manual pages and
-# completions, and the descriptions that pkg-config and CMake's find_package read. All paths in them are
+# completions, documents, and the descriptions that pkg-config and CMake's find_package read. All paths in them are
 # relative: the tree may be moved.
 
 include(CMakePackageConfigHelpers)
@@ -17,6 +17,8 @@ install(FILES ${EDB_GENERATED}/completion/_embedcache
         DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 install(FILES ${EDB_GENERATED}/completion/embedcache.fish
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+
+install(FILES README.md docs/format.md docs/limits.md docs/performance.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # pkg-config: from <libdir>/pkgconfig back to the prefix.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What debian/ says twice is true: the version, and the symbols that the shared library exports. That the packages build,
+# are clean and work is proved by `make deb`, which takes a minute.
+
+set -eu
+: "${EDB_SOURCE:=$(cd "$(dirname "$0")/../.." && pwd)}" "${EDB_BUILD:=$EDB_SOURCE/build}"
+cd "$EDB_SOURCE"
+
+fail()
+{
+    echo "test_debian: $*" >&2
+    exit 1
+}
+
+version=$(sed -n 's/^#define EDB_VERSION_[A-Z]* //p' include/embedcache.h | paste -sd .)
+[ "$(sed -n '1s/^embedcache (\(.*\)) .*/\1/p' debian/changelog)" = "$version" ] ||
+    fail "the first entry of debian/changelog is not of version $version"
+
+major=${version%%.*}
+[ -e "debian/libembedcache$major.symbols" ] || fail "there are no symbols of libembedcache.so.$major"
+listed=$(sed -n 's/^ \(edb_[a-z_0-9]*\)@Base .*/\1/p' "debian/libembedcache$major.symbols" | LC_ALL=C sort)
+exported=$(nm -D --defined-only "$EDB_BUILD/libembedcache.so" | awk '{ print $3 }' | LC_ALL=C sort)
+[ -n "$exported" ] || fail 'the shared library exports nothing'
+diff <(echo "$listed") <(echo "$exported") ||
+    fail "debian/libembedcache$major.symbols (<) and the shared library (>) differ: add what is new with its version"
+echo 'ok: version and symbols'
