@@ -94,7 +94,7 @@ void generate_page(FILE *file, const struct command *command)
     write_others(file, command);
 }
 
-/* The date of a page is that of its release, which the version says. */
+/* Without a date: it would be that of the build, and no two builds would be the same. */
 static void write_title(FILE *file, const char *name)
 {
     fputs(".\\\" Made from the tables of the command.\n.TH ", file);
@@ -113,7 +113,7 @@ static void write_codes(FILE *file)
     }
 }
 
-/* The statuses of the library that end so. */
+/* The statuses of the library that end so; EDB_FORKED is the last of them. */
 static void write_statuses(FILE *file, int code)
 {
     int written = 0;
