@@ -201,6 +201,9 @@ edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector
 /* What a change counts towards EDB_TXN_BYTES_MAX. */
 size_t db_change_bytes(const struct db_change *change);
 
+/* Says why a handle cannot write, before anything is tried. EDB_FORKED, EDB_READ_ONLY. */
+edb_status db_check_may_write(const edb *db);
+
 /* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. `durable`: a
  * sync is going to follow; most of what it has to write is written before the lock is taken. */
 edb_status db_write_begin(edb *db, bool durable);

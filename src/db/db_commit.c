@@ -203,7 +203,7 @@ static edb_status commit_changes(edb *db, struct db_change *changes, size_t coun
 edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durability durability)
 {
     if (count == 0)
-        return EDB_OK;
+        return db_check_may_write(db);
     bool durable =
         (durability == EDB_DEFAULT ? db->durability : (uint32_t)durability) == EDB_DURABLE;
     edb_status status = db_write_begin(db, durable);

@@ -59,8 +59,8 @@ static bool worth_flushing(const edb *db, bool closing)
         return false;
     if (something && store->newest_catalog.catalog != store->catalog.catalog)
         return true;
-    if (something && walk >= (closing ? closing_bytes : deaths_bytes))
-        return closing || any_deaths(db);
+    if (closing ? something && walk >= closing_bytes : any_deaths(db) && walk >= deaths_bytes)
+        return true;
     return tail >=
            (closing ? closing_rows : clamp_u64(given_rows(db) / 256, tail_rows_min, tail_rows_max));
 }

@@ -80,15 +80,14 @@ static edb_status check_key(const edb_space *space, const void *key, size_t key_
 
 edb_status edb_get(edb_space *space, const void *key, size_t key_bytes, float *vector_out)
 {
-    edb_status status = check_key(space, key, key_bytes);
-    if (status != EDB_OK)
-        return status;
-    if (vector_out == NULL)
-        return fail(EDB_INVALID, "edb_get: vector_out is NULL");
+    if (space == NULL || vector_out == NULL)
+        return fail(EDB_INVALID, "edb_get: the space or vector_out is NULL");
     if (space->spec.dims == 0)
-        return fail(EDB_INVALID, "space '%s' holds byte values: use edb_view_key",
+        return fail(EDB_INVALID, "edb_get: space '%s' holds byte values: use edb_view_key",
                     space->spec.name);
-    status = ask_key(space, key, key_bytes, copy_vector, vector_out);
+    edb_status status = check_key(space, key, key_bytes);
+    if (status == EDB_OK)
+        status = ask_key(space, key, key_bytes, copy_vector, vector_out);
     if (status != EDB_OK)
         memset(vector_out, 0, 4u * space->spec.dims);
     return status;

@@ -2,6 +2,7 @@
  * looked up sixteen at a time, so that the memory is on its way when it is needed. */
 #include <string.h>
 
+#include "codec/codec_vector.h"
 #include "db/db.h"
 
 enum { AHEAD = 16 };
@@ -92,14 +93,21 @@ static edb_status gather_once(void *arg)
     return g->keys != NULL ? gather_keys(g) : gather_rows(g);
 }
 
-static edb_status gather(struct gathering *g)
+/* What was not filled is cleared; with EDB_CORRUPT all that could be is filled. */
+static edb_status gather(struct gathering *g, const char *call)
 {
     if (g->n > 0 && (g->matrix == NULL || g->found == NULL))
-        return fail(EDB_INVALID, "matrix_out or found_out is NULL");
+        return fail(EDB_INVALID, "%s: matrix_out or found_out is NULL", call);
     if (g->space->spec.dims == 0)
-        return fail(EDB_INVALID, "space '%s' holds byte values: use edb_view_key",
+        return fail(EDB_INVALID, "%s: space '%s' holds byte values: use edb_view_key", call,
                     g->space->spec.name);
-    return db_with_view(g->space->db, gather_once, g);
+    edb_status status = db_with_view(g->space->db, gather_once, g);
+    if (status != EDB_OK && status != EDB_CORRUPT && g->n > 0) {
+        memset(g->matrix, 0,
+               g->n * codec_vector_bytes(g->space->spec.element, g->space->spec.dims));
+        memset(g->found, 0, g->n);
+    }
+    return status;
 }
 
 edb_status edb_get_many(edb_space *space, const edb_key *keys, size_t n, float *matrix_out,
@@ -109,7 +117,7 @@ edb_status edb_get_many(edb_space *space, const edb_key *keys, size_t n, float *
         return fail(EDB_INVALID, "edb_get_many: an argument is NULL");
     static const edb_key none;
     struct gathering g = {space, keys != NULL ? keys : &none, NULL, n, matrix_out, found_out};
-    return gather(&g);
+    return gather(&g, "edb_get_many");
 }
 
 edb_status edb_get_rows(edb_space *space, const uint64_t *rows, size_t n, float *matrix_out,
@@ -118,5 +126,5 @@ edb_status edb_get_rows(edb_space *space, const uint64_t *rows, size_t n, float 
     if (space == NULL || (rows == NULL && n > 0))
         return fail(EDB_INVALID, "edb_get_rows: an argument is NULL");
     struct gathering g = {space, NULL, rows, n, matrix_out, found_out};
-    return gather(&g);
+    return gather(&g, "edb_get_rows");
 }

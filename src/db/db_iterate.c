@@ -62,11 +62,14 @@ edb_status edb_next(edb_iterator *iterator, edb_view *view_out)
     memset(view_out, 0, sizeof *view_out);
     struct db_moment *moment = &iterator->moment;
     edb_space *space = moment->space;
+    edb_status status = db_check_fork(space->db);
+    if (status != EDB_OK)
+        return status;
     uint64_t row = db_moment_next(moment, iterator->next);
     if (row == moment->end)
         return fail(EDB_NOT_FOUND, "the end of space '%s' is reached", space->spec.name);
     struct reading reading = {moment, row, view_out};
-    edb_status status = db_with_view(space->db, read_row, &reading);
+    status = db_with_view(space->db, read_row, &reading);
     if (status == EDB_NOT_FOUND)
         status = fail(EDB_CORRUPT, "row %llu of space '%s' is lost", (unsigned long long)row,
                       space->spec.name);

@@ -164,13 +164,13 @@ edb_status edb_put_many(edb_space *space, const edb_key *keys, size_t n, const v
                         const edb_put_options *options, uint64_t *rows_out)
 {
     struct batch batch = {space, keys, n, vectors, options, {0}, NULL};
-    edb_status status = check_batch(&batch);
-    if (status != EDB_OK)
-        return status;
     if (rows_out != NULL)
         memset(rows_out, 0xff, n * sizeof *rows_out);
-    if (n == 0)
-        return EDB_OK;
+    edb_status status = check_batch(&batch);
+    if (status == EDB_OK)
+        status = db_check_may_write(space->db);
+    if (status != EDB_OK || n == 0)
+        return status;
     buffer_open(&batch.encoded, EDB_TXN_BYTES_MAX);
     batch.changes = memory_zeroed(n, sizeof *batch.changes);
     status = batch.changes != NULL ? EDB_OK : memory_failed(n * sizeof *batch.changes);

@@ -74,11 +74,9 @@ edb_status edb_begin(edb *db, edb_txn **txn_out)
         *txn_out = NULL;
     if (db == NULL || txn_out == NULL)
         return fail(EDB_INVALID, "edb_begin: an argument is NULL");
-    edb_status status = db_check_fork(db);
+    edb_status status = db_check_may_write(db);
     if (status != EDB_OK)
         return status;
-    if (!db->store->writable)
-        return fail(EDB_READ_ONLY, "%s was opened read-only", db->store->path);
     edb_txn *txn = memory_zeroed(1, sizeof *txn);
     if (txn == NULL)
         return memory_failed(sizeof *txn);

@@ -4,8 +4,7 @@
 /* A sync of more than this is begun before the file's lock is taken. */
 static const uint64_t sync_ahead_bytes = 16u << 20;
 
-/* Says why a handle cannot write, before anything is tried. */
-static edb_status check_may_write(const edb *db)
+edb_status db_check_may_write(const edb *db)
 {
     edb_status status = db_check_fork(db);
     if (status != EDB_OK)
@@ -53,7 +52,7 @@ static edb_status take_locks(edb *db, bool durable)
 
 edb_status db_write_begin(edb *db, bool durable)
 {
-    edb_status status = check_may_write(db);
+    edb_status status = db_check_may_write(db);
     if (status == EDB_OK)
         status = take_locks(db, durable);
     if (status != EDB_OK)

@@ -72,6 +72,7 @@ struct store_writer {
     uint64_t written_to;   /* end of the last frame that this session wrote */
     uint64_t dirty_to;     /* bytes up to here may be left over from a group that was abandoned */
     struct slot slot;      /* as last written by this session */
+    struct slot noted;     /* the newest one that this handle read or wrote */
     uint64_t slots_synced; /* slots up to this generation are on the device; 0: not known yet */
 };
 
@@ -99,7 +100,7 @@ struct store {
 
     /* The view: under the view lock, or by the writer while nothing is new. */
     struct store_position end;
-    struct frame_header last; /* newest accepted header; type 0 when there is none */
+    struct frame_header last; /* newest accepted header; all zero when there is none */
     struct store_pending pending;
     bool suspect;      /* frames of other sessions stand behind synced_to */
     uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0

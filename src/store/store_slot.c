@@ -90,6 +90,7 @@ size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *
         log_event(EDB_LOG_WARNING, "%s: both slots are lost; every frame is read", store->path);
         return 0;
     }
+    store->writer.noted = pair.slots[newest];
     uint8_t now[16];
     store->io->boot_id(now);
     size_t count = add_hints(&pair.slots[newest], now, hints);
@@ -118,7 +119,7 @@ static int choose_slot(const struct store *store, const struct slot_pair *pair)
 
 bool store_slot_due(const struct store *store)
 {
-    const struct slot *slot = &store->writer.slot;
+    const struct slot *slot = &store->writer.noted;
     uint64_t synced = atomic_load(&store->synced_to);
     return synced >= slot->synced.position + synced_lag_bytes ||
            store->end.offset >= slot->live.position + live_lag_bytes ||
@@ -182,6 +183,6 @@ edb_status store_slot_write(struct store *store)
     struct os_span span = {bytes, sizeof bytes};
     status = store->io->write(store->file, SLOT_OFFSET(choose_slot(store, &pair)), &span, 1);
     if (status == EDB_OK)
-        store->writer.slot = slot;
+        store->writer.slot = store->writer.noted = slot;
     return status;
 }

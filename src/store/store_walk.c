@@ -38,22 +38,25 @@ struct store_position store_first_position(const struct store *store)
     return first;
 }
 
-/* Sees that the file as we know it reaches to `limit`; asks the system when it does not. */
-static bool file_reaches(struct store *store, uint64_t limit)
+/* Whether the file as we know it reaches to `limit`; asks the system when it does not. */
+static edb_status file_reaches(struct store *store, uint64_t limit, bool *reaches_out)
 {
-    if (limit <= atomic_load_explicit(&store->file_bytes, memory_order_relaxed))
-        return true;
+    *reaches_out = limit <= atomic_load_explicit(&store->file_bytes, memory_order_relaxed);
+    if (*reaches_out)
+        return EDB_OK;
     uint64_t bytes;
-    if (store->io->size(store->file, &bytes) != EDB_OK)
-        return false;
+    edb_status status = store->io->size(store->file, &bytes);
+    if (status != EDB_OK)
+        return status;
     atomic_store_explicit(&store->file_bytes, bytes, memory_order_relaxed);
-    return limit <= bytes;
+    *reaches_out = limit <= bytes;
+    return EDB_OK;
 }
 
 bool store_stands(struct store *store)
 {
     const struct frame_header *last = &store->last;
-    if (last->type == 0) {
+    if (last->frame_bytes == 0) {
         const uint8_t *genesis = store_at(store, GENESIS_OFFSET, GENESIS_FRAME_BYTES);
         return genesis != NULL && genesis_is_of(genesis, &store->genesis);
     }
@@ -61,17 +64,16 @@ bool store_stands(struct store *store)
     return header != NULL && frame_header_checksum(header) == last->header_checksum;
 }
 
-/* The invariant of the tail (at least one zero page inside the file) makes this one load in a
- * healthy file. */
+/* The invariant of the tail (at least one zero page inside the file) makes these loads from the map
+ * in a healthy file. */
 bool store_has_news(struct store *store)
 {
     uint64_t offset = store->end.offset;
-    uint64_t known = atomic_load_explicit(&store->file_bytes, memory_order_relaxed);
-    if (offset + FRAME_HEADER_BYTES > known) {
-        uint64_t bytes;
-        return store->io->size(store->file, &bytes) == EDB_OK &&
-               offset + FRAME_HEADER_BYTES <= bytes;
-    }
+    bool reaches;
+    if (file_reaches(store, offset + FRAME_HEADER_BYTES, &reaches) != EDB_OK)
+        return true; /* the walk meets the failure again and tells it */
+    if (!reaches)
+        return false;
     const uint8_t *at = store_at(store, offset, FRAME_HEADER_BYTES);
     if (at == NULL || !store_stands(store)) /* NULL: past the mapping; the walk will cover it */
         return true;
@@ -154,10 +156,12 @@ static edb_status check_body(struct store *store, struct store_frame *frame, boo
                              bool *good_out)
 {
     const struct frame_header *header = &frame->header;
+    bool reaches;
     *good_out = false;
-    if (!file_reaches(store, frame_end(header)))
-        return EDB_OK;
-    edb_status status = store_map_cover(store, header->offset, header->frame_bytes);
+    edb_status status = file_reaches(store, frame_end(header), &reaches);
+    if (status != EDB_OK || !reaches)
+        return status;
+    status = store_map_cover(store, header->offset, header->frame_bytes);
     if (status != EDB_OK)
         return status;
     frame->bytes = store_at(store, header->offset, header->frame_bytes);
@@ -189,12 +193,11 @@ static edb_status next_frame(struct store *store, const struct store_limits *lim
 {
     const struct store_position *end = &store->end;
     *found_out = false;
-    if (!file_reaches(store, end->offset + FRAME_HEADER_BYTES))
-        return EDB_OK;
-    bool whole;
-    if (store_walk_stopped(store, limits) || !store_has_news(store))
-        return EDB_OK;
-    edb_status status = peek_header(store, &frame->header, &whole);
+    bool reaches, whole;
+    edb_status status = file_reaches(store, end->offset + FRAME_HEADER_BYTES, &reaches);
+    if (status != EDB_OK || !reaches || store_walk_stopped(store, limits) || !store_has_news(store))
+        return status;
+    status = peek_header(store, &frame->header, &whole);
     if (status != EDB_OK)
         return status;
     const struct frame_header *header = &frame->header;
@@ -260,7 +263,8 @@ static edb_status accept_frame(struct store *store, const struct store_frame *fr
     const struct frame_header *header = &frame->header;
     if (header->type == FRAME_GROUP)
         return accept_group(store, frame, visit, arg);
-    if (header->type > FRAME_PAD && (header->flags & FRAME_CRITICAL))
+    bool known = header->type >= FRAME_GROUP && header->type <= FRAME_PAD;
+    if (!known && (header->flags & FRAME_CRITICAL))
         return fail(EDB_FORMAT,
                     "%s holds a frame of type %u at %llu that this library does not know: update "
                     "EmbedCache",
@@ -314,19 +318,28 @@ edb_status store_walk(struct store *store, const struct store_limits *limits, st
     }
 }
 
+/* What store_frame_at does; false in *good_out when nothing there verifies. */
+static edb_status look_at_frame(struct store *store, uint64_t offset, struct store_frame *frame,
+                                bool *good_out)
+{
+    *good_out = false;
+    if (offset < FIRST_FRAME_OFFSET || offset % FRAME_ALIGN != 0)
+        return EDB_OK;
+    edb_status status = file_reaches(store, offset + FRAME_HEADER_BYTES, good_out);
+    if (status == EDB_OK && *good_out)
+        status = read_header(store, offset, &frame->header, good_out);
+    if (status == EDB_OK && *good_out)
+        status = check_body(store, frame, false, good_out);
+    if (status == EDB_OK && *good_out && frame->header.type == FRAME_CATALOG)
+        *good_out = store_payload_verifies(store, frame);
+    return status;
+}
+
 edb_status store_frame_at(struct store *store, uint64_t offset, struct store_frame *frame_out)
 {
-    bool good = false;
-    edb_status status = EDB_OK;
+    bool good;
     memset(frame_out, 0, sizeof *frame_out);
-    if (offset >= FIRST_FRAME_OFFSET && offset % FRAME_ALIGN == 0 &&
-        file_reaches(store, offset + FRAME_HEADER_BYTES)) {
-        status = read_header(store, offset, &frame_out->header, &good);
-        if (status == EDB_OK && good)
-            status = check_body(store, frame_out, false, &good);
-        if (status == EDB_OK && good && frame_out->header.type == FRAME_CATALOG)
-            good = store_payload_verifies(store, frame_out);
-    }
+    edb_status status = look_at_frame(store, offset, frame_out, &good);
     if (status == EDB_OK && !good)
         return fail(EDB_CORRUPT, "%s: the frame at %llu does not verify", store->path,
                     (unsigned long long)offset);

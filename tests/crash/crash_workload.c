@@ -239,10 +239,8 @@ static void step(struct workload *w)
     uint32_t dice = below(w, 20);
     if (w->kind == WORKLOAD_TWO)
         w->h = below(w, 2);
-    if (dice == 0 && (w->kind == WORKLOAD_REOPEN || w->kind == WORKLOAD_KEEP))
-        close_and_open(w);
-    else if (dice < 3 && w->kind == WORKLOAD_REOPEN)
-        close_and_open(w);
+    if (dice < 3 && (w->kind == WORKLOAD_REOPEN || w->kind == WORKLOAD_KEEP))
+        close_and_open(w); /* which writes a slot that no sync follows */
     else if (dice < 3 && w->kind >= WORKLOAD_MIXED)
         sync_all(w);
     else if (dice < 8 && (w->kind == WORKLOAD_KEEP || w->kind == WORKLOAD_REVERT))

@@ -278,7 +278,8 @@ static void test_put_many(void **state)
     uint64_t rows[2] = {1, 1};
     bad[DIMS + 1] = NAN;
     REFUSED(edb_put_many(NULL, good, 2, ones, NULL, NULL), "NULL");
-    REFUSED(edb_put_many(vectors, NULL, 2, ones, NULL, NULL), "NULL");
+    REFUSED(edb_put_many(vectors, NULL, 2, ones, NULL, rows), "NULL");
+    assert_true(rows[0] == UINT64_MAX && rows[1] == UINT64_MAX);
     REFUSED(edb_put_many(vectors, good, 2, NULL, NULL, NULL), "NULL");
     REFUSED(edb_put_many(vectors, keys, 2, ones, NULL, NULL), "row 1 of the batch");
     REFUSED(edb_put_many(vectors, good, 2, bad, NULL, rows), "row 1 of the batch: element 1");
@@ -367,7 +368,9 @@ static void test_get(void **state)
     (void)state;
     float vector[DIMS];
     REFUSED(edb_get(NULL, "k", 1, vector), "NULL");
+    memset(vector, 0x55, sizeof vector);
     REFUSED(edb_get(vectors, NULL, 1, vector), "key is NULL");
+    assert_true(vector[0] == 0.0f && vector[DIMS - 1] == 0.0f);
     REFUSED(edb_get(vectors, "k", 1, NULL), "vector_out");
     REFUSED(edb_get(values, "k", 1, vector), "edb_view_key");
     REFUSED(edb_contains(NULL, "k", 1), "NULL");
@@ -412,7 +415,10 @@ static void test_get_many(void **state)
     REFUSED(edb_get_many(vectors, NULL, 1, matrix, found), "NULL");
     REFUSED(edb_get_many(vectors, keys, 1, NULL, found), "matrix_out");
     REFUSED(edb_get_many(vectors, keys, 1, matrix, NULL), "found_out");
+    memset(matrix, 0x55, sizeof matrix);
+    found[0] = 1;
     REFUSED(edb_get_many(vectors, bad, 1, matrix, found), "key 0 is NULL");
+    assert_true(matrix[0] == 0.0f && matrix[DIMS - 1] == 0.0f && found[0] == 0);
     REFUSED(edb_get_many(values, keys, 1, matrix, found), "edb_view_key");
     REFUSED(edb_get_rows(NULL, rows, 1, matrix, found), "NULL");
     REFUSED(edb_get_rows(vectors, NULL, 1, matrix, found), "NULL");

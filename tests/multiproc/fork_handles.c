@@ -100,6 +100,7 @@ static int ask_spaces(struct open_things *t)
     child_is_told(edb_space_at(t->db, 0, &space));
     child_is_told(edb_stats_get(t->db, &stats));
     child_is_told(edb_space_stats_get(t->spaces[0], &space_stats));
+    child_is_told(edb_space_describe(t->spaces[0], &spec));
     child_is_told(edb_verify(t->db, NULL, NULL, NULL));
     return 0;
 }
@@ -133,8 +134,11 @@ static int ask_writing(struct open_things *t)
     edb_space *space = t->spaces[1];
     child_is_told(edb_put(space, "k", 1, t->vector, NULL));
     child_is_told(edb_put_many(space, &key, 1, t->vector, NULL, NULL));
+    child_is_told(edb_put_many(space, NULL, 0, NULL, NULL, NULL));
     child_is_told(edb_delete(space, "k", 1));
     child_is_told(edb_begin(t->db, &txn));
+    child_is_told(edb_txn_put(t->txn, space, "k", 1, t->vector, NULL));
+    child_is_told(edb_txn_delete(t->txn, space, "k", 1));
     child_is_told(edb_commit(t->txn, EDB_DURABLE));
     t->txn = NULL;
     child_is_told(edb_sync(t->db));

@@ -116,12 +116,40 @@ static void test_large_durable_transaction(void **state)
     commit_large(EDB_DURABLE);
 }
 
+/* What is held in memory has a bound, whatever the size of a vector: the tail goes into sections
+ * long before the file is closed. */
+static void test_tail_is_bounded(void **state)
+{
+    enum { BATCH = 500, BATCHES = 40, TAIL_MAX = 16384 };
+    edb *db;
+    edb_stats stats = {0};
+    static uint32_t names[BATCH];
+    static edb_key keys[BATCH];
+    float *vectors = calloc(BATCH, sizeof(float[DIMS]));
+    (void)state;
+    assert_int_equal(edb_open(path, NULL, &db), EDB_OK);
+    edb_space *space = open_space(db);
+    for (uint32_t batch = 0; batch < BATCHES; batch++) {
+        for (uint32_t i = 0; i < BATCH; i++) {
+            names[i] = batch * BATCH + i;
+            keys[i] = (edb_key){&names[i], sizeof names[i]};
+        }
+        assert_int_equal(edb_put_many(space, keys, BATCH, vectors, NULL, NULL), EDB_OK);
+        assert_int_equal(edb_stats_get(db, &stats), EDB_OK);
+        assert_true(stats.tail_rows < TAIL_MAX + BATCH);
+    }
+    assert_true(stats.sections > 0);
+    assert_int_equal(edb_close(db), EDB_OK);
+    free(vectors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_vector_is_small, choose_path, remove_file),
         cmocka_unit_test_setup_teardown(test_large_transaction, choose_path, remove_file),
         cmocka_unit_test_setup_teardown(test_large_durable_transaction, choose_path, remove_file),
+        cmocka_unit_test_setup_teardown(test_tail_is_bounded, choose_path, remove_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,7 @@ static edb_status note_sync(struct os_file *file)
     return os_sim.sync(file);
 }
 
+static const char path[] = "ahead.edb";
 static edb *db;
 static edb_space *space;
 
@@ -56,7 +57,7 @@ static int begin(void **state)
     watched.unlock = note_unlock;
     watched.sync = note_sync;
     os_use(&watched);
-    bool good = edb_open("ahead.edb", NULL, &db) == EDB_OK &&
+    bool good = edb_open(path, NULL, &db) == EDB_OK &&
                 edb_space_open(db, &spec, &space) == EDB_OK && edb_sync(db) == EDB_OK;
     return good ? 0 : -1;
 }
@@ -117,6 +118,20 @@ static void test_lazy(void **state)
     assert_string_equal(asked, "LU");
 }
 
+/* The anchors are where the session before left them: nothing is due, and nothing lazy is
+ * synced. */
+static void test_first_put_of_a_session(void **state)
+{
+    (void)state;
+    int key = 0;
+    assert_int_equal(edb_close(db), EDB_OK);
+    assert_int_equal(edb_open(path, NULL, &db), EDB_OK);
+    assert_int_equal(edb_space_find(db, NULL, &space), EDB_OK);
+    memset(asked, 0, sizeof asked);
+    assert_int_equal(edb_put(space, &key, sizeof key, "", NULL), EDB_OK);
+    assert_string_equal(asked, "LU");
+}
+
 /* A sync that failed is never tried again, wherever it was (11). */
 static edb_status refuse_sync(struct os_file *file)
 {
@@ -139,9 +154,8 @@ static void test_failing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_much),
-        cmocka_unit_test(test_little),
-        cmocka_unit_test(test_lazy),
+        cmocka_unit_test(test_little),  cmocka_unit_test(test_first_put_of_a_session),
+        cmocka_unit_test(test_much),    cmocka_unit_test(test_lazy),
         cmocka_unit_test(test_failing),
     };
     return cmocka_run_group_tests(tests, begin, end);
