@@ -24,7 +24,7 @@ all: ## build the library, the command and the tests in build/
 
 demo: ## install what is missing, build, and show what it does
 	@tools/setup
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all TARGET=embedcache_cli
 	@tools/demo
 
 test: ## everything: style, tests, sanitizers; ends with "N passed, N failed"

@@ -39,6 +39,7 @@ int main(int argc, char **argv)
     edb_space *space;
     edb_space_spec spec = EDB_SPACE_SPEC_INIT;
     spec.model = "letter-count";
+    spec.name = "letter-count";
     spec.dims = DIMS;
     edb_status status = edb_open(argc > 1 ? argv[1] : "cache.edb", NULL, &db);
     if (status == EDB_OK)

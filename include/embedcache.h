@@ -7,7 +7,7 @@
  *
  * Threads.    A handle (edb, edb_space) may be used from any number of threads at once. An edb_txn,
  *             an edb_iterator and an edb_view belong to one thread at a time. Nothing else may run
- *             on a handle while it is closed.
+ *             on a handle while it is being closed.
  * Processes.  Any number of processes may have one file open. One writes at a time (a writer waits
  *             up to `busy_wait_ms`, then gets EDB_BUSY); readers never wait and never write. A get,
  *             view, contains, iterate or search that starts after another process's commit returned
@@ -131,8 +131,8 @@ enum {
     EDB_OPEN_READ_ONLY = 1,  /* no write-class system call is made; works on read-only media */
     EDB_OPEN_EXISTING = 2,   /* do not create: EDB_NOT_FOUND when the file is absent */
     EDB_OPEN_CREATE_NEW = 4, /* create: EDB_EXISTS when the file is there */
-    EDB_OPEN_SNAPSHOT = 8    /* see the file as it was at open; later commits of others stay
-                                unseen */
+    EDB_OPEN_SNAPSHOT = 8    /* see the file as it was at open: read-only, later commits stay
+                                unseen, EDB_STALE once other bytes were copied over it */
 };
 
 typedef struct edb_open_options {
@@ -154,12 +154,14 @@ typedef struct edb_open_options {
  * db_out   the handle; library-owned (free with edb_close).
  *
  * EDB_INVALID    path or options are wrong.
- * EDB_NOT_FOUND  absent, and EDB_OPEN_EXISTING or EDB_OPEN_READ_ONLY was asked; or its directory is
- *                absent.
+ * EDB_NOT_FOUND  absent, and EDB_OPEN_EXISTING, EDB_OPEN_READ_ONLY or EDB_OPEN_SNAPSHOT was asked;
+ *                or its directory is absent.
  * EDB_EXISTS     present, and EDB_OPEN_CREATE_NEW was asked.
  * EDB_FORMAT     not an .edb file, or one that needs a newer library.
  * EDB_CORRUPT    the first bytes of the file (identity) are damaged.
- * EDB_READ_ONLY  no permission to write, or a network filesystem: open it with EDB_OPEN_READ_ONLY.
+ * EDB_READ_ONLY  no permission to write (the file, or its directory where it is absent), a network
+ *                filesystem, or a feature that only newer libraries write: open it with
+ *                EDB_OPEN_READ_ONLY.
  * EDB_IO, EDB_FULL, EDB_NO_MEMORY  the system refused. */
 EDB_API edb_status edb_open(const char *path, const edb_open_options *options, edb **db_out);
 
@@ -172,7 +174,8 @@ EDB_API edb_status edb_open(const char *path, const edb_open_options *options, e
  * EDB_IO, EDB_FULL, EDB_NO_MEMORY  the last sync failed: what was committed lazily since the sync
  *             before may not survive power loss. Every durable commit is safe.
  * EDB_BUSY    another writer held the file for the whole wait: as EDB_IO.
- * EDB_STALE   the file at the path is another one now: as EDB_IO. */
+ * EDB_STALE   the file at the path is another one now: as EDB_IO.
+ * EDB_READ_ONLY  damage was met that forbids writing: as EDB_IO. */
 EDB_API edb_status edb_close(edb *db);
 
 /* --------------------------------------------------------------------------------------- spaces */
@@ -223,7 +226,7 @@ EDB_API edb_status edb_space_open(edb *db, const edb_space_spec *spec, edb_space
  * space_out  the space; owned by `db`.
  *
  * EDB_NOT_FOUND  no space has that name; the detail lists the names there are.
- * EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  as for edb_get. */
+ * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  as for edb_get. */
 EDB_API edb_status edb_space_find(edb *db, const char *name, edb_space **space_out);
 
 /* The n-th space of the file in order of creation, from 0.
@@ -231,13 +234,13 @@ EDB_API edb_status edb_space_find(edb *db, const char *name, edb_space **space_o
  * space_out  the space; owned by `db`.
  *
  * EDB_NOT_FOUND  `index` is past the last space.
- * EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  as for edb_get. */
+ * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  as for edb_get. */
 EDB_API edb_status edb_space_at(edb *db, size_t index, edb_space **space_out);
 
 /* What the space is. spec_out is filled, its strings are owned by the space; set
  * spec_out->struct_size before.
  *
- * EDB_INVALID  space or spec_out is NULL. */
+ * EDB_INVALID  space or spec_out is NULL, or struct_size is no size of it. EDB_FORKED. */
 EDB_API edb_status edb_space_describe(edb_space *space, edb_space_spec *spec_out);
 
 /* -------------------------------------------------------------------------------------- writing */
@@ -304,21 +307,22 @@ EDB_API edb_status edb_delete(edb_space *space, const void *key, size_t key_byte
  * txn_out  library-owned (free with edb_commit or edb_abort).
  *
  * EDB_READ_ONLY  the handle cannot write.
- * EDB_NO_MEMORY, EDB_FORKED. */
+ * EDB_INVALID, EDB_NO_MEMORY, EDB_FORKED. */
 EDB_API edb_status edb_begin(edb *db, edb_txn **txn_out);
 
 /* Adds a put to the transaction. Everything is copied. Parameters as for edb_put.
  *
  * EDB_INVALID    as for edb_put, or the transaction would be over 256 MiB; the transaction stays as
  *                it was.
- * EDB_NO_MEMORY  the transaction stays as it was. */
+ * EDB_NO_MEMORY  the transaction stays as it was.
+ * EDB_IO         a digest of the key could not be made. EDB_FORKED. */
 EDB_API edb_status edb_txn_put(edb_txn *txn, edb_space *space, const void *key, size_t key_bytes,
                                const void *vector, const edb_put_options *options);
 
 /* Adds a delete to the transaction. Whether the key is there is decided at commit; an absent one is
  * no error.
  *
- * EDB_INVALID, EDB_NO_MEMORY  as for edb_txn_put. */
+ * EDB_INVALID, EDB_NO_MEMORY, EDB_IO, EDB_FORKED  as for edb_txn_put. */
 EDB_API edb_status edb_txn_delete(edb_txn *txn, edb_space *space, const void *key,
                                   size_t key_bytes);
 
@@ -479,8 +483,8 @@ typedef struct edb_stats {
     uint64_t rows;          /* row numbers given, over all spaces */
     uint64_t live;          /* of them neither deleted nor overwritten */
     uint64_t tail_rows;     /* rows held in memory, not yet in an index section */
-    uint64_t sections;      /* live index sections */
-    uint64_t section_bytes; /* of the file in live index sections */
+    uint64_t sections;      /* index sections in use */
+    uint64_t section_bytes; /* of the file in index sections in use */
     uint64_t mapped_bytes;  /* address space reserved for the mapping */
     uint32_t format_version;
     uint8_t uuid[16];
@@ -523,7 +527,8 @@ typedef struct edb_verify_report {
  * found       called for each problem; NULL = none. It must not call the library on this handle.
  * report_out  caller buffer, or NULL.
  *
- * EDB_OK  no problem. EDB_CORRUPT  problems were found. EDB_IO, EDB_NO_MEMORY, EDB_FORKED. */
+ * EDB_OK  no problem. EDB_CORRUPT  problems were found. EDB_INVALID, EDB_IO, EDB_NO_MEMORY,
+ * EDB_FORKED. */
 EDB_API edb_status edb_verify(edb *db, edb_verify_function *found, void *arg,
                               edb_verify_report *report_out);
 

@@ -58,7 +58,7 @@ enum codec_metadata_tag {
  * EDB_NO_MEMORY  memory, or the limit of `encoded`. On every failure `encoded` is as it was. */
 edb_status codec_metadata_encode(const char *json, size_t bytes, struct buffer *encoded);
 
-/* The JSON text of an encoding: one line, `{"a": 1, "b": [true, null]}`; doubles in 17 digits or
+/* The JSON text of an encoding: one line, `{"a":1,"b":[true,null]}`; doubles in 17 digits or
  * the fewer that read back the same; characters beyond ASCII as they are. Safe on any bytes.
  *
  * json_out  NUL-terminated (free with memory_free); NULL on failure.

@@ -3,7 +3,6 @@
  * codec_metadata.h. */
 #include "codec/codec_metadata.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>

@@ -2,10 +2,10 @@
  *
  * LOCKS, in this order.
  *   write_lock  mutex: one thread of this handle writes at a time; held together with the lock on
- *               the file.
+ *               the file, except to build the view anew and to sync ahead of a durable commit.
  *   view_lock   shared: everything that reads what the handle knows (spaces, keys, rows, the end of
- *               the file). exclusive: everything that changes it, which is db_apply and db_adopt
- *               only.
+ *               the file). exclusive: everything that changes it: db_load and db_refresh with all
+ *               they call, and a commit that reserves the memory it will need.
  * Nobody waits for the write lock or the file's lock while holding the view lock. Building the view
  * anew moves the end of the file, on which a writer relies: so it needs the write lock, too.
  *
@@ -34,23 +34,27 @@ struct edb_space {
 };
 
 struct edb {
+    /* Set by edb_open, never changed. */
     struct store *store;
     uint32_t flags;      /* EDB_OPEN_… */
     uint32_t durability; /* EDB_LAZY or EDB_DURABLE */
     uint32_t busy_wait_ms;
     uint32_t fork_generation;
+
     struct os_mutex write_lock;
     _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
+    uint64_t flush_rows;          /* a flush failed: the next one waits for so many rows */
+    bool wrote;                   /* this handle has appended something */
+
     struct os_rwlock view_lock;
     edb_space **spaces; /* in order of their ids; the handles live as long as `db` */
     uint32_t space_count;
     uint32_t space_known;       /* handles made, of which the first space_count are in the view */
-    struct store_limits limits; /* of the walk; a snapshot stops where it was taken */
+    struct store_limits limits; /* of the walk, which stops where a snapshot was taken, and before a
+                                   transaction that cannot be applied */
     bool lost;                  /* the view must be built again */
     uint64_t generation;        /* how often the view was built */
-    uint64_t flush_rows;        /* a flush failed: the next one waits for so many rows */
     uint64_t sections_from;     /* catalogs before it name a damaged section: they are not used */
-    bool wrote;                 /* this handle has appended something */
 };
 
 /* ----------------------------------------------------------------------- db_refresh.c: the view */

@@ -1,6 +1,6 @@
 /* Using a catalog: its sections take the place of the tail. Called when the view begins and when a
- * CATALOG is met in a walk. All sections are opened and checked against each other first; then the
- * lists are exchanged. */
+ * CATALOG is met in a walk. All sections of a space are opened and checked against each other
+ * first; then its lists are exchanged. */
 #include <string.h>
 
 #include "db/db.h"

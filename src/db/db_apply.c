@@ -30,7 +30,6 @@ edb_status db_add_space(edb *db, uint32_t id, const struct spec *spec)
 }
 
 struct application {
-    edb *db;
     const struct store_frame *frame;
     struct group group;
     edb_space *space;
@@ -121,7 +120,7 @@ static edb_status apply_space(edb *db, const struct application *a)
 
 static edb_status apply_group(edb *db, const struct store_frame *frame)
 {
-    struct application a = {.db = db, .frame = frame};
+    struct application a = {.frame = frame};
     edb_status status = group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
                                      frame->header.frame_bytes, &a.group);
     if (status != EDB_OK)

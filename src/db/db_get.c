@@ -1,7 +1,7 @@
 /* edb_get, edb_contains and the two ways to borrow a record.
  *
  *   1 db_make_key  the key, or its digest; its hash
- *   2 db_enter     the view, up to date: one load when nothing is new
+ *   2 db_enter     the view, up to date: two loads when nothing is new
  *   3 db_locate    keys_probe_next: hash -> row; rows_place: -> place; the full key compared
  *   4 db_vector    checked bytes in the map: a checksum on the first touch of a row
  *   5 a copy, or a view that pins the map */

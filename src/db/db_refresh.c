@@ -1,6 +1,6 @@
 /* Keeping the view fresh: built from the slots once, then moved forward by walking. Called at the
- * door of every public call. In the usual case, nothing new, it costs one load of the word behind
- * the last frame. */
+ * door of every public call. In the usual case, nothing new, it costs two loads from the map: the
+ * word behind the last frame, and a word of that frame. */
 #include <string.h>
 
 #include "db/db.h"

@@ -48,36 +48,42 @@ static edb_status create_space(edb *db, const struct spec *spec)
     return status;
 }
 
+/* Nobody else creates the space once the lock is held: it is looked for once more. */
+static edb_status lookup_or_create(edb *db, const struct spec *spec, edb_space **space_out)
+{
+    edb_status status = db_write_begin(db, db->durability == EDB_DURABLE);
+    if (status == EDB_READ_ONLY)
+        return fail(status, "space '%s' is not there, and cannot be created: %s", spec->name,
+                    edb_error_detail());
+    if (status != EDB_OK)
+        return status;
+    status = lookup(db, spec->name, space_out);
+    if (status == EDB_OK && *space_out == NULL)
+        status = create_space(db, spec);
+    if (status == EDB_OK && *space_out == NULL)
+        status = lookup(db, spec->name, space_out);
+    db_write_end(db);
+    return status;
+}
+
 edb_status edb_space_open(edb *db, const edb_space_spec *given, edb_space **space_out)
 {
     struct spec spec;
+    edb_space_spec own;
+    edb_space *space = NULL;
     if (space_out != NULL)
         *space_out = NULL;
     if (db == NULL || given == NULL || space_out == NULL)
         return fail(EDB_INVALID, "edb_space_open: an argument is NULL");
-    edb_space_spec own;
     edb_status status = db_struct_read(&db_struct_space_spec, given, &own);
     if (status == EDB_OK)
         status = space_check(&own, &spec);
-    edb_space *space = NULL;
     if (status == EDB_OK)
         status = lookup(db, spec.name, &space);
-    if (status != EDB_OK)
-        return status;
-    if (space == NULL) {
-        status = db_write_begin(db, db->durability == EDB_DURABLE);
-        if (status != EDB_OK)
-            return status;
-        status = lookup(db, spec.name, &space);
-        if (status == EDB_OK && space == NULL)
-            status = create_space(db, &spec);
-        if (status == EDB_OK && space == NULL)
-            status = lookup(db, spec.name, &space);
-        db_write_end(db);
-        if (status != EDB_OK)
-            return status;
-    }
-    status = space_compare(&space->spec, &spec);
+    if (status == EDB_OK && space == NULL)
+        status = lookup_or_create(db, &spec, &space);
+    if (status == EDB_OK)
+        status = space_compare(&space->spec, &spec);
     if (status == EDB_OK)
         *space_out = space;
     return status;
@@ -94,7 +100,7 @@ static edb_status tell_names(edb *db, const char *name)
         used += more > 0 ? (size_t)more : 0;
     }
     return fail(EDB_NOT_FOUND, "%s has no space '%s'; %s%s", db->store->path, name,
-                db->space_count > 0 ? "there is " : "it has none yet", names);
+                db->space_count > 0 ? "it has " : "it has none yet", names);
 }
 
 edb_status edb_space_find(edb *db, const char *name, edb_space **space_out)

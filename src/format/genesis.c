@@ -1,5 +1,5 @@
-/* Bytes of GENESIS. Called by store/ when a file is created or opened. Unlike every other frame its
- * checksum has a seed that is known beforehand, because it carries the seed of the others. */
+/* Bytes of GENESIS. Called by store/ when a file is created or opened. Its checksum has a seed that
+ * is known beforehand, because GENESIS carries the seed of all others. */
 #include "format/genesis.h"
 
 #include <string.h>
@@ -23,9 +23,9 @@ enum {
 
 static const uint8_t magic[8] = {'E', 'm', 'b', 'C', 'a', 'c', 'h', 'e'};
 
-void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_FRAME_BYTES])
+void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_BYTES])
 {
-    memset(bytes, 0, GENESIS_FRAME_BYTES);
+    memset(bytes, 0, GENESIS_BYTES);
     memcpy(bytes + AT_MAGIC, magic, sizeof magic);
     store_u32(bytes + AT_VERSION, genesis->version);
     store_u32(bytes + AT_SHARD, genesis->shard);
@@ -44,9 +44,9 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
     memset(out, 0, sizeof *out);
     if (count < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
         return fail(EDB_FORMAT, "not an .edb file: check the name");
-    if (count < GENESIS_FRAME_BYTES)
+    if (count < GENESIS_BYTES)
         return fail(EDB_CORRUPT, "an .edb file cut off in its first %u bytes: take a whole copy",
-                    GENESIS_OFFSET + GENESIS_FRAME_BYTES);
+                    GENESIS_OFFSET + GENESIS_BYTES);
     if (load_u64(bytes + AT_CHECKSUM) != checksum(bytes, AT_CHECKSUM, GOLDEN))
         return fail(EDB_CORRUPT,
                     "the identity of the .edb file (at byte %u) is damaged: restore a copy",
@@ -75,7 +75,7 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
     return EDB_OK;
 }
 
-bool genesis_is_of(const uint8_t bytes[GENESIS_FRAME_BYTES], const struct genesis *genesis)
+bool genesis_is_of(const uint8_t bytes[GENESIS_BYTES], const struct genesis *genesis)
 {
     return memcmp(bytes + AT_UUID, genesis->uuid, sizeof genesis->uuid) == 0;
 }

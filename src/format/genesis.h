@@ -1,11 +1,11 @@
-/* GENESIS, the first frame: who this file is. Written once, before the file has a name. */
+/* GENESIS: who this file is. Written once, before the file has a name. */
 #ifndef EDB_FORMAT_GENESIS_H
 #define EDB_FORMAT_GENESIS_H
 
 #include "base/status.h"
 #include "format/format.h"
 
-#define GENESIS_FRAME_BYTES 256u
+#define GENESIS_BYTES 256u
 
 struct genesis {
     uint8_t uuid[16];
@@ -20,14 +20,14 @@ struct genesis {
     uint8_t set[16];     /* the shard set this file belongs to; zero alone */
 };
 
-void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_FRAME_BYTES]);
+void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_BYTES]);
 
 /* EDB_FORMAT: not an .edb file, or a newer format (the detail says which). EDB_CORRUPT: it is one,
  * and damaged. `count` may be less than the frame when the file is shorter. */
 edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *out);
 
-/* Whether these GENESIS_FRAME_BYTES bytes name the same file. Nothing else of them is looked at. */
-bool genesis_is_of(const uint8_t bytes[GENESIS_FRAME_BYTES], const struct genesis *genesis);
+/* Whether these GENESIS_BYTES bytes name the same file. Nothing else of them is looked at. */
+bool genesis_is_of(const uint8_t bytes[GENESIS_BYTES], const struct genesis *genesis);
 
 /* The chain value that the first frame after GENESIS carries. */
 uint64_t genesis_chain(const struct genesis *genesis);

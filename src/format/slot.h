@@ -1,5 +1,5 @@
 /* The two slots at the start of the file: hints where to begin, each replaced in turn. Losing both
- * costs a walk from GENESIS, never data. */
+ * costs a walk from the first frame, never data. */
 #ifndef EDB_FORMAT_SLOT_H
 #define EDB_FORMAT_SLOT_H
 

@@ -5,8 +5,8 @@
  * every write, sync and rename, and builds every state that a crash may legally leave. os_fault
  * (tests) passes calls on to another table and fails the n-th.
  *
- * Every function returns a status and tells the reason with fail(); none retries a failed sync;
- * none asserts on what the world does. Offsets and lengths are bytes. */
+ * Every function that can fail returns a status and tells the reason with fail(); none retries a
+ * failed sync; none asserts on what the world does. Offsets and lengths are bytes. */
 #ifndef EDB_OS_OS_H
 #define EDB_OS_OS_H
 

@@ -14,7 +14,7 @@
  * What was written is thus read back and checked before anything is built on it.
  *
  * WHAT IS TRUE OF THE FILE (numbers are those of docs/format.md).
- *   Frames stand one behind another from GENESIS on, each naming the checksum of the one before
+ *   Frames stand one behind another behind GENESIS, each naming the checksum of the one before
  *   (3). Bytes before `end` never change (1). Behind `end` there is a header that is zero, or
  *   garbage that does not verify. [0, synced_to) is on the device. Frames behind it may be lost at
  *   power loss, in any part and order; those that are left then no longer chain, and the walk stops
@@ -179,8 +179,8 @@ edb_status store_walk(struct store *store, const struct store_limits *limits, st
 /* Whether the walk has come to where its limits stop it. */
 bool store_walk_stopped(const struct store *store, const struct store_limits *limits);
 
-/* Whether a frame's payload is what was written. The walk asks for GROUPs; a CATALOG's user asks
- * himself. */
+/* Whether a frame's payload is what was written. The walk asks for GROUPs, and for a CATALOG where
+ * it looks deep; elsewhere its user asks himself. */
 bool store_payload_verifies(const struct store *store, const struct store_frame *frame);
 
 /* The anchor that leads to a CATALOG. */
@@ -190,8 +190,8 @@ struct anchor store_anchor_of(const struct frame_header *header);
  * verify. */
 edb_status store_frame_at(struct store *store, uint64_t offset, struct store_frame *frame_out);
 
-/* The anchors of the valid slots, best first: what was synced, then (in the same boot) what was
- * written. */
+/* The anchors of the valid slots, best first: what was written (in the same boot), then what was
+ * synced. */
 struct store_hint {
     struct anchor catalog_hint; /* of which CATALOG to begin with */
     uint64_t trusted_to;        /* frames before it need no deep check */
@@ -209,8 +209,8 @@ edb_status store_lock(struct store *store, uint32_t wait_ms);
 void store_unlock(struct store *store);
 
 /* After the lock and the walk, before the first append of a session: is the end of the walk the end
- * of the data, or is something missing before data that was synced? EDB_READ_ONLY when it is;
- * nothing may be written then; nor when store_check_writable says so. */
+ * of the data, or is something missing before data that was synced? EDB_READ_ONLY, and nothing may
+ * be written, when it is; also what store_check_writable refuses. */
 edb_status store_check_end(struct store *store);
 
 /* EDB_READ_ONLY: the file is damaged, or a write of this handle failed. EDB_STALE: other bytes were
@@ -243,7 +243,7 @@ struct frame_draft {
 uint64_t store_append_offset(const struct store *store);
 
 /* Appends the frames, the last of which commits. Space for all of them is reserved first: EDB_FULL
- * means that nothing was written; EDB_IO poisons the handle. `durable` seals the last frame;
+ * means that nothing was committed; EDB_IO poisons the handle. `durable` seals the last frame;
  * store_sync must follow. Does not move `end`: walk. */
 edb_status store_append(struct store *store, struct frame_draft *drafts, size_t count,
                         bool durable);

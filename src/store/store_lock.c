@@ -23,7 +23,7 @@ static edb_status wait_for_lock(struct store *store, uint32_t wait_ms)
     bool told = false;
     for (uint32_t pause = 1;; pause = pause < PAUSE_MS_MAX ? pause * 2 : PAUSE_MS_MAX) {
         edb_status status = store->io->try_lock(store->file);
-        if (status == EDB_OK || status != EDB_BUSY)
+        if (status != EDB_BUSY)
             return status;
         uint64_t waited = store->io->monotonic_ms() - begin;
         if (waited >= wait_ms)

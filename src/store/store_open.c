@@ -1,4 +1,4 @@
-/* Opens an existing file: who it is, where its hints point. Called by db_open. Walks nothing. */
+/* Opens an existing file: its identity, its mapping. Called by db_open. Walks nothing. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -12,7 +12,7 @@ static edb_status read_identity(struct store *store)
     if (status != EDB_OK)
         return status;
     atomic_store(&store->file_bytes, bytes);
-    uint8_t genesis[GENESIS_FRAME_BYTES];
+    uint8_t genesis[GENESIS_BYTES];
     struct os_read read = {GENESIS_OFFSET, genesis, sizeof genesis, 0};
     status = store->io->read_batch(store->file, &read, 1);
     if (status != EDB_OK)

@@ -11,7 +11,7 @@ struct store_section_list {
 };
 
 /* The sections of `kind` that a catalog names for `space`. Those in `known` (NULL: none) are used
- * on, the others opened. On failure the list is empty. EDB_CORRUPT, EDB_NO_MEMORY. */
+ * on, the others opened. On failure the list is empty. EDB_CORRUPT, EDB_IO, EDB_NO_MEMORY. */
 edb_status store_section_list_open(struct store *store, const struct catalog *catalog,
                                    uint32_t space, uint16_t kind,
                                    const struct store_section_list *known,

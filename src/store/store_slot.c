@@ -69,7 +69,7 @@ static size_t add_hints(const struct slot *slot, const uint8_t now[16], struct s
 /* Slots of another file would count as lost, and its frames as none: an empty file. */
 static edb_status check_identity(struct store *store)
 {
-    uint8_t bytes[GENESIS_FRAME_BYTES];
+    uint8_t bytes[GENESIS_BYTES];
     struct os_read read = {GENESIS_OFFSET, bytes, sizeof bytes, 0};
     edb_status status = store->io->read_batch(store->file, &read, 1);
     if (status == EDB_OK && (read.got < sizeof bytes || !genesis_is_of(bytes, &store->genesis)))

@@ -9,7 +9,6 @@
  * are written again. They were not on the device, so nothing that was acknowledged is at risk. */
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/memory.h"
 #include "store/store.h"
 

@@ -17,7 +17,6 @@
 
 #include "base/memory.h"
 #include "format/record.h"
-#include "format/section.h"
 #include "store/store.h"
 #include "store/store_map.h"
 
@@ -57,7 +56,7 @@ bool store_stands(struct store *store)
 {
     const struct frame_header *last = &store->last;
     if (last->frame_bytes == 0) {
-        const uint8_t *genesis = store_at(store, GENESIS_OFFSET, GENESIS_FRAME_BYTES);
+        const uint8_t *genesis = store_at(store, GENESIS_OFFSET, GENESIS_BYTES);
         return genesis != NULL && genesis_is_of(genesis, &store->genesis);
     }
     const uint8_t *header = store_at(store, last->offset, FRAME_HEADER_BYTES);

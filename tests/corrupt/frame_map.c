@@ -40,7 +40,7 @@ enum file_part frame_map_part(const struct frame_map *map, uint64_t offset)
 {
     if (offset < GENESIS_OFFSET)
         return PART_SLOT;
-    if (offset < GENESIS_OFFSET + GENESIS_FRAME_BYTES)
+    if (offset < GENESIS_OFFSET + GENESIS_BYTES)
         return PART_GENESIS;
     for (size_t i = 0; i < map->count; i++) {
         const struct frame_header *header = &map->frames[i];

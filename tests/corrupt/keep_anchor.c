@@ -91,7 +91,7 @@ static void flip(int file, uint64_t offset)
  * that its catalog cannot be used, or of its body. */
 static void damage(uint64_t behind_header)
 {
-    uint8_t bytes[GENESIS_FRAME_BYTES];
+    uint8_t bytes[GENESIS_BYTES];
     struct genesis genesis;
     struct frame_header header;
     uint64_t section = 0;

@@ -114,7 +114,7 @@ static int make_good(void)
     close(descriptor);
     good_bytes = (size_t)got;
     if (got < FIRST_FRAME_OFFSET ||
-        genesis_decode(good + GENESIS_OFFSET, GENESIS_FRAME_BYTES, &genesis) != EDB_OK)
+        genesis_decode(good + GENESIS_OFFSET, GENESIS_BYTES, &genesis) != EDB_OK)
         return -1;
     struct frame_header header;
     for (end_offset = FIRST_FRAME_OFFSET;
@@ -167,7 +167,7 @@ static void test_cut_identity(void **state)
 {
     (void)state;
     assert_refused_always(good, GENESIS_OFFSET + 8, EDB_CORRUPT, "cut off");
-    assert_refused_always(good, GENESIS_OFFSET + GENESIS_FRAME_BYTES - 1, EDB_CORRUPT, "cut off");
+    assert_refused_always(good, GENESIS_OFFSET + GENESIS_BYTES - 1, EDB_CORRUPT, "cut off");
     assert_refused_always(good, GENESIS_OFFSET + 7, EDB_FORMAT, "not an .edb file");
     assert_refused_always(good, GENESIS_OFFSET, EDB_FORMAT, "not an .edb file");
 }

@@ -127,7 +127,7 @@ static void test_genesis_round_trip(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         struct genesis genesis = invent_genesis(&random);
         struct genesis out;
-        uint8_t bytes[GENESIS_FRAME_BYTES];
+        uint8_t bytes[GENESIS_BYTES];
         genesis_encode(&genesis, bytes);
         assert_int_equal(decode(bytes, sizeof bytes, &out), EDB_OK);
         assert_memory_equal(out.uuid, genesis.uuid, 16);
@@ -149,7 +149,7 @@ static void test_genesis_refuses(void **state)
     struct random_source random = seeded_random("test_identity_bytes");
     struct genesis genesis = invent_genesis(&random);
     struct genesis out;
-    uint8_t bytes[GENESIS_FRAME_BYTES];
+    uint8_t bytes[GENESIS_BYTES];
     genesis_encode(&genesis, bytes);
     for (size_t count = 0; count < sizeof bytes; count++)
         assert_int_equal(decode(bytes, count, &out), count < 8 ? EDB_FORMAT : EDB_CORRUPT);
