@@ -23,7 +23,7 @@ struct embedding {
     struct record_reader input;
     struct cache cache;
     struct batch batch;
-    struct embedder *embedder;
+    struct hashing *hashing;
     struct progress progress;
     uint64_t texts;
     uint64_t hits;
@@ -73,7 +73,7 @@ const struct command command_embed = {
                    "Empty lines are passed over. A line end, LF or CR LF, is no part of a "
                    "text. A line that is no text (not UTF-8, too long, no valid JSON) is "
                    "named and passed over, and makes the exit code 3.\n\n"
-                   "The built-in embedder (" EMBEDDER_MODEL ") needs no model and no network. "
+                   "The built-in embedder (" HASHING_MODEL ") needs no model and no network. "
                    "It is lexical: texts are near when they share words, not when they mean "
                    "the same. Only A to Z have another case for it. A text without a word "
                    "(\"!!!\") is kept with a vector of zeros: every score is 0.",
@@ -97,7 +97,7 @@ static int embed(const struct arguments *arguments)
         code = embed_texts(&run);
         code = sum_up(&run, progress_seconds() - started, code);
     }
-    embedder_close(run.embedder);
+    hashing_close(run.hashing);
     batch_close(&run.batch);
     record_close(&run.input);
     return cache_close(&run.cache, code);
@@ -126,10 +126,10 @@ static int open_store(struct embedding *run)
     if (code != CODE_OK)
         return code;
     if (run->cache.space == NULL) {
-        run->cache.spec.model = EMBEDDER_MODEL;
-        run->cache.spec.dims = wish.dims == WISH_NONE ? EMBEDDER_DIMS : (uint32_t)wish.dims;
+        run->cache.spec.model = HASHING_MODEL;
+        run->cache.spec.dims = wish.dims == WISH_NONE ? HASHING_DIMS : (uint32_t)wish.dims;
     }
-    code = cache_check_model(&run->cache, EMBEDDER_MODEL, "choose another with --space");
+    code = cache_check_model(&run->cache, HASHING_MODEL, "choose another with --space");
     size_t rows_max = (size_t)option_count(run->arguments, "batch", BATCH_ROWS);
     return code == CODE_OK ? batch_open(&run->batch, run->cache.spec.dims, rows_max) : code;
 }
@@ -207,12 +207,12 @@ static enum standing compare_text(const struct record *record, const char *text,
 /* The embedder is made for the first miss: a run of hits does without. */
 static int embed_record(struct embedding *run, const struct record *record)
 {
-    if (run->embedder == NULL)
-        run->embedder = embedder_open(run->cache.spec.dims);
-    if (run->embedder == NULL)
+    if (run->hashing == NULL)
+        run->hashing = hashing_open(run->cache.spec.dims);
+    if (run->hashing == NULL)
         return report_no_memory();
-    int has_words = embedder_embed(run->embedder, record->text, record->text_bytes,
-                                   batch_next_vector(&run->batch));
+    int has_words = hashing_embed(run->hashing, record->text, record->text_bytes,
+                                  batch_next_vector(&run->batch));
     run->wordless += !has_words;
     return batch_add(&run->batch, record);
 }

@@ -114,19 +114,19 @@ static int answer_queries(struct search *search)
 static int answer_text(struct search *search, const char *text)
 {
     const edb_space_spec *spec = &search->cache.spec;
-    int code = cache_check_model(&search->cache, EMBEDDER_MODEL,
+    int code = cache_check_model(&search->cache, HASHING_MODEL,
                                  "embed the text with that model and give --vector or --vectors");
     if (code != CODE_OK)
         return code;
-    struct embedder *embedder = embedder_open(spec->dims);
+    struct hashing *hashing = hashing_open(spec->dims);
     float *query = malloc(spec->dims * sizeof *query);
-    if (embedder == NULL || query == NULL) {
+    if (hashing == NULL || query == NULL) {
         code = report_no_memory();
     } else {
-        int has_words = embedder_embed(embedder, text, strlen(text), query);
+        int has_words = hashing_embed(hashing, text, strlen(text), query);
         code = has_words ? answer(search, query, 1) : refuse_text(text);
     }
-    embedder_close(embedder);
+    hashing_close(hashing);
     free(query);
     return code;
 }

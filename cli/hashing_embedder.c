@@ -38,7 +38,7 @@ struct word {
     int is_function;
 };
 
-struct embedder {
+struct hashing {
     uint32_t dims;
     size_t used_count;
     struct word words[2]; /* the present one and the one before it, taking turns */
@@ -54,58 +54,58 @@ static int is_word_character(const unsigned char *at, size_t length);
 static void add_character(struct word *word, const unsigned char *at, size_t length);
 static int is_function_word(const struct word *word);
 static int compare_words(const void *key, const void *entry);
-static void add_word(struct embedder *embedder, const struct word *word, const struct word *before);
-static void add_pieces(struct embedder *embedder, const struct word *word, uint32_t weight);
+static void add_word(struct hashing *hashing, const struct word *word, const struct word *before);
+static void add_pieces(struct hashing *hashing, const struct word *word, uint32_t weight);
 static uint64_t hash_bytes(uint64_t hash, const unsigned char *bytes, size_t count);
-static void add_feature(struct embedder *embedder, uint64_t hash, uint32_t weight);
+static void add_feature(struct hashing *hashing, uint64_t hash, uint32_t weight);
 static uint64_t mix(uint64_t value);
-static void fold_features(struct embedder *embedder);
-static void normalise(const struct embedder *embedder, float *vector_out);
+static void fold_features(struct hashing *hashing);
+static void normalise(const struct hashing *hashing, float *vector_out);
 
-struct embedder *embedder_open(uint32_t dims)
+struct hashing *hashing_open(uint32_t dims)
 {
-    struct embedder *embedder = calloc(1, sizeof *embedder);
-    if (embedder == NULL)
+    struct hashing *hashing = calloc(1, sizeof *hashing);
+    if (hashing == NULL)
         return NULL;
-    embedder->dims = dims;
-    embedder->sums = malloc(dims * sizeof *embedder->sums);
-    embedder->used = malloc(sizeof *embedder->used << NUMBER_BITS);
-    embedder->features = calloc((size_t)1 << NUMBER_BITS, sizeof *embedder->features);
-    if (embedder->sums != NULL && embedder->used != NULL && embedder->features != NULL)
-        return embedder;
-    embedder_close(embedder);
+    hashing->dims = dims;
+    hashing->sums = malloc(dims * sizeof *hashing->sums);
+    hashing->used = malloc(sizeof *hashing->used << NUMBER_BITS);
+    hashing->features = calloc((size_t)1 << NUMBER_BITS, sizeof *hashing->features);
+    if (hashing->sums != NULL && hashing->used != NULL && hashing->features != NULL)
+        return hashing;
+    hashing_close(hashing);
     return NULL;
 }
 
-int embedder_embed(struct embedder *embedder, const char *text, size_t bytes, float *vector_out)
+int hashing_embed(struct hashing *hashing, const char *text, size_t bytes, float *vector_out)
 {
     const unsigned char *at = (const unsigned char *)text;
     const unsigned char *end = at + bytes;
-    struct word *word = &embedder->words[0];
-    struct word *before = &embedder->words[1];
+    struct word *word = &hashing->words[0];
+    struct word *before = &hashing->words[1];
     before->characters = 0;
     for (;;) {
         at = read_word(at, end, word);
         if (word->characters == 0)
             break;
-        add_word(embedder, word, before->characters > 0 ? before : NULL);
+        add_word(hashing, word, before->characters > 0 ? before : NULL);
         struct word *present = word;
         word = before;
         before = present;
     }
-    fold_features(embedder);
-    normalise(embedder, vector_out);
+    fold_features(hashing);
+    normalise(hashing, vector_out);
     return before->characters > 0;
 }
 
-void embedder_close(struct embedder *embedder)
+void hashing_close(struct hashing *hashing)
 {
-    if (embedder == NULL)
+    if (hashing == NULL)
         return;
-    free(embedder->sums);
-    free(embedder->used);
-    free(embedder->features);
-    free(embedder);
+    free(hashing->sums);
+    free(hashing->used);
+    free(hashing->features);
+    free(hashing);
 }
 
 /* Passes separators, reads the next word (none: 0 characters) and returns where it ended. */
@@ -189,24 +189,24 @@ static int compare_words(const void *key, const void *entry)
     return order != 0 ? order : (bytes > length) - (bytes < length);
 }
 
-static void add_word(struct embedder *embedder, const struct word *word, const struct word *before)
+static void add_word(struct hashing *hashing, const struct word *word, const struct word *before)
 {
     uint32_t share = word->is_function ? FUNCTION_WORD_SHARE : 1;
     const unsigned char *bytes = word->bytes + 1;
     size_t count = (size_t)word->starts[word->characters] - 2;
     uint64_t hash = hash_bytes(SEED, (const unsigned char *)"w", 1);
-    add_feature(embedder, hash_bytes(hash, bytes, count), WEIGHT_WORD / share);
+    add_feature(hashing, hash_bytes(hash, bytes, count), WEIGHT_WORD / share);
     if (before != NULL) {
         uint32_t pair_share = before->is_function ? FUNCTION_WORD_SHARE : share;
         hash = hash_bytes(SEED, (const unsigned char *)"b", 1);
         hash = hash_bytes(hash, before->bytes + 1, (size_t)before->starts[before->characters] - 2);
         hash = hash_bytes(hash, (const unsigned char *)" ", 1);
-        add_feature(embedder, hash_bytes(hash, bytes, count), WEIGHT_PAIR / pair_share);
+        add_feature(hashing, hash_bytes(hash, bytes, count), WEIGHT_PAIR / pair_share);
     }
-    add_pieces(embedder, word, WEIGHT_PIECE / share);
+    add_pieces(hashing, word, WEIGHT_PIECE / share);
 }
 
-static void add_pieces(struct embedder *embedder, const struct word *word, uint32_t weight)
+static void add_pieces(struct hashing *hashing, const struct word *word, uint32_t weight)
 {
     uint64_t begun = hash_bytes(SEED, (const unsigned char *)"c", 1);
     for (size_t first = 0; first + PIECE_MIN <= word->characters; first++) {
@@ -215,7 +215,7 @@ static void add_pieces(struct embedder *embedder, const struct word *word, uint3
             size_t start = word->starts[first + n - 1];
             hash = hash_bytes(hash, word->bytes + start, word->starts[first + n] - start);
             if (n >= PIECE_MIN)
-                add_feature(embedder, hash, weight);
+                add_feature(hashing, hash, weight);
         }
     }
 }
@@ -227,13 +227,13 @@ static uint64_t hash_bytes(uint64_t hash, const unsigned char *bytes, size_t cou
     return hash;
 }
 
-static void add_feature(struct embedder *embedder, uint64_t hash, uint32_t weight)
+static void add_feature(struct hashing *hashing, uint64_t hash, uint32_t weight)
 {
     uint32_t number = (uint32_t)(mix(hash) >> (64 - NUMBER_BITS));
-    struct feature *feature = &embedder->features[number];
+    struct feature *feature = &hashing->features[number];
     if (feature->count == 0) {
         feature->weight = (uint16_t)weight;
-        embedder->used[embedder->used_count++] = number;
+        hashing->used[hashing->used_count++] = number;
     }
     if (feature->count < UINT16_MAX)
         feature->count++;
@@ -248,37 +248,37 @@ static uint64_t mix(uint64_t value)
 }
 
 /* Adds the features into the sums and forgets them. */
-static void fold_features(struct embedder *embedder)
+static void fold_features(struct hashing *hashing)
 {
-    memset(embedder->sums, 0, embedder->dims * sizeof *embedder->sums);
-    for (size_t i = 0; i < embedder->used_count; i++) {
-        uint32_t number = embedder->used[i];
-        struct feature *feature = &embedder->features[number];
+    memset(hashing->sums, 0, hashing->dims * sizeof *hashing->sums);
+    for (size_t i = 0; i < hashing->used_count; i++) {
+        uint32_t number = hashing->used[i];
+        struct feature *feature = &hashing->features[number];
         uint64_t place = mix(number + SEED);
         uint32_t often = 64u * feature->count / (feature->count + 3u);
         int64_t value = (int64_t)feature->weight * often;
-        embedder->sums[(uint32_t)place % embedder->dims] += place >> 63 ? -value : value;
+        hashing->sums[(uint32_t)place % hashing->dims] += place >> 63 ? -value : value;
         feature->count = 0;
     }
-    embedder->used_count = 0;
+    hashing->used_count = 0;
 }
 
-static void normalise(const struct embedder *embedder, float *vector_out)
+static void normalise(const struct hashing *hashing, float *vector_out)
 {
     int64_t largest = 0;
-    for (uint32_t i = 0; i < embedder->dims; i++) {
-        int64_t size = llabs(embedder->sums[i]);
+    for (uint32_t i = 0; i < hashing->dims; i++) {
+        int64_t size = llabs(hashing->sums[i]);
         largest = size > largest ? size : largest;
     }
     int64_t divisor = 1;
     while (largest / divisor >> SUM_BITS_MAX)
         divisor *= 2;
     int64_t squares = 0;
-    for (uint32_t i = 0; i < embedder->dims; i++) {
-        embedder->sums[i] /= divisor;
-        squares += embedder->sums[i] * embedder->sums[i];
+    for (uint32_t i = 0; i < hashing->dims; i++) {
+        hashing->sums[i] /= divisor;
+        squares += hashing->sums[i] * hashing->sums[i];
     }
     double norm = squares > 0 ? sqrt((double)squares) : 1.0;
-    for (uint32_t i = 0; i < embedder->dims; i++)
-        vector_out[i] = (float)((double)embedder->sums[i] / norm);
+    for (uint32_t i = 0; i < hashing->dims; i++)
+        vector_out[i] = (float)((double)hashing->sums[i] / norm);
 }

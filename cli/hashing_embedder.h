@@ -30,20 +30,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EMBEDDER_MODEL "hashing-v1"
+#define HASHING_MODEL "hashing-v1"
 
-enum { EMBEDDER_DIMS = 384 };
+enum { HASHING_DIMS = 384 };
 
-struct embedder;
+struct hashing;
 
 /* NULL when there is no memory. 8 MiB, whatever the texts. */
-struct embedder *embedder_open(uint32_t dims);
+struct hashing *hashing_open(uint32_t dims);
 
 /* The vector of one text into `vector_out` (dims floats, length 1, or 0 for a text without words).
  * Returns whether there was a word. */
-int embedder_embed(struct embedder *embedder, const char *text, size_t bytes, float *vector_out);
+int hashing_embed(struct hashing *hashing, const char *text, size_t bytes, float *vector_out);
 
 /* NULL is allowed. */
-void embedder_close(struct embedder *embedder);
+void hashing_close(struct hashing *hashing);
 
 #endif
