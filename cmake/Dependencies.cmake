@@ -17,6 +17,8 @@ endmacro()
 require_library(xxhash libxxhash>=0.8.0 libxxhash-dev)
 require_library(jansson jansson>=2.12 libjansson-dev)
 require_library(sodium libsodium>=1.0.16 libsodium-dev)
+# Of the command alone: `embed` and `search` ask embedding servers. The library is never linked to it.
+require_library(curl libcurl>=7.68 libcurl4-openssl-dev)
 if(EDB_TESTS)
     require_library(cmocka cmocka libcmocka-dev)
 endif()
