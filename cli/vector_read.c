@@ -3,7 +3,6 @@
  * exactly what get --json gave. */
 #include "vector_read.h"
 
-#include <ctype.h>
 #include <embedcache.h>
 #include <errno.h>
 #include <math.h>
@@ -11,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_walk.h"
 #include "npy_read.h"
 #include "report_error.h"
 
@@ -28,8 +28,6 @@ struct list {
 static int read_list(struct list *list);
 static int read_number(struct list *list);
 static int add_number(struct list *list, float number);
-static size_t number_length(const char *at, const char *end);
-static size_t digits_length(const char *at, const char *end);
 static void skip_blank(struct list *list);
 static int refuse_list(const struct list *list, const char *wrong);
 
@@ -143,7 +141,7 @@ static int read_number(struct list *list)
 {
     char number[NUMBER_BYTES];
     skip_blank(list);
-    size_t length = number_length(list->at, list->end);
+    size_t length = json_number_length(list->at, list->end);
     char *decimal = length < sizeof number ? number : malloc(length + 1);
     if (decimal == NULL)
         return report_no_memory();
@@ -180,47 +178,9 @@ static int add_number(struct list *list, float number)
     return CODE_OK;
 }
 
-/* Length of the JSON number at `at`; 0 when there is none. */
-static size_t number_length(const char *at, const char *end)
-{
-    const char *first = at;
-    if (at < end && *at == '-')
-        at++;
-    size_t whole = digits_length(at, end);
-    int leads_with_zero = whole > 1 && *at == '0';
-    if (whole == 0 || leads_with_zero)
-        return 0;
-    at += whole;
-    if (at < end && *at == '.') {
-        size_t fraction = digits_length(at + 1, end);
-        if (fraction == 0)
-            return 0;
-        at += 1 + fraction;
-    }
-    if (at < end && (*at == 'e' || *at == 'E')) {
-        const char *exponent = at + 1;
-        if (exponent < end && (*exponent == '+' || *exponent == '-'))
-            exponent++;
-        size_t digits = digits_length(exponent, end);
-        if (digits == 0)
-            return 0;
-        at = exponent + digits;
-    }
-    return (size_t)(at - first);
-}
-
-static size_t digits_length(const char *at, const char *end)
-{
-    const char *first = at;
-    while (at < end && isdigit((unsigned char)*at))
-        at++;
-    return (size_t)(at - first);
-}
-
 static void skip_blank(struct list *list)
 {
-    while (list->at < list->end && memchr(" \t\r\n", *list->at, 4) != NULL)
-        list->at++;
+    list->at = json_skip_blank(list->at, list->end);
 }
 
 static int refuse_list(const struct list *list, const char *wrong)
