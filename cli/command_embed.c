@@ -1,51 +1,46 @@
 /* embedcache embed: texts in, vectors kept. A text that is there is a hit and is never computed
- * again, but only where the record's own text proves it; the misses are embedded in batches, each a
- * durable commit. */
+ * again, but only where the record's own text proves it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cache_open.h"
 #include "commands.h"
+#include "embedder_choose.h"
+#include "embedding_run.h"
 #include "hashing_embedder.h"
 #include "interrupt_catch.h"
 #include "json_emit.h"
 #include "progress_draw.h"
 #include "record_batch.h"
+#include "record_read.h"
 #include "report_error.h"
 #include "text_style.h"
 
-/* What stands under a record's key. */
-enum standing { KEY_ABSENT, TEXT_SAME, TEXT_CHANGED };
+/* What OpenAI takes in one request, and a default that every server takes. */
+enum { REQUEST_TEXTS_MAX = 2048, REQUEST_TEXTS = 128, REQUEST_TOKENS = 100000 };
 
-/* An embedding run that is under way. */
-struct embedding {
+/* An embed command that is under way. */
+struct embed_command {
     const struct arguments *arguments;
     struct record_reader input;
     struct cache cache;
-    struct batch batch;
-    struct hashing *hashing;
+    struct embedder_choice choice;
+    struct embedding run;
     struct progress progress;
-    uint64_t texts;
-    uint64_t hits;
-    uint64_t stored;
-    uint64_t changed;  /* of those embedded: another text, or none, stood under the key */
-    uint64_t wordless; /* of those embedded: nothing in them that the embedder reads */
-    uint64_t skipped;  /* empty lines, null texts */
+    uint64_t skipped; /* empty lines, null texts */
 };
 
 static int embed(const struct arguments *arguments);
-static int open_input(struct embedding *run);
-static int open_store(struct embedding *run);
-static int embed_texts(struct embedding *run);
-static int take_record(struct embedding *run, const struct record *record);
-static edb_status look_up(struct embedding *run, const struct record *record,
-                          enum standing *standing_out);
-static enum standing compare_text(const struct record *record, const char *text, size_t bytes);
-static int embed_record(struct embedding *run, const struct record *record);
-static int commit_batch(struct embedding *run);
-static int sum_up(const struct embedding *run, double seconds, int code);
-static void print_json(const struct embedding *run, double seconds);
-static void print_counts(const struct embedding *run, FILE *file);
+static int open_input(struct embed_command *command);
+static int open_store(struct embed_command *command);
+static int open_run(struct embed_command *command);
+static int embed_texts(struct embed_command *command);
+static int take_record(struct embed_command *command, const struct record *record);
+static int sum_up(const struct embed_command *command, double seconds, int code);
+static void print_json(const struct embed_command *command, double seconds);
+static void print_counts(const struct embed_command *command, FILE *file);
+static void print_count(FILE *file, uint64_t number, const char *what);
+static void print_calls(const struct embed_command *command, FILE *file);
 
 static const struct option options[] = {
     NEEDED_FILE_ROW("input", "TEXTS", "a text a line, or .jsonl; \"-\" = stdin"),
@@ -53,8 +48,17 @@ static const struct option options[] = {
     TEXT_ROW("key-field", "NAME", "the key's member (the text itself is the key)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
     FLAG_ROW("metadata-rest", 0, "all members but key and text are the metadata"),
-    COUNT_ROW("dims", 0, "size of the vectors of a new space (384)", 1, EDB_DIMS_MAX),
-    OPTION_BATCH,
+    OPTIONS_EMBEDDER,
+    COUNT_ROW("concurrency", 0, "requests on their way at once (4)", 1, 64),
+    COUNT_ROW("batch", 0,
+              "texts in one request to a server (128, at most 2,048), or in one commit of the "
+              "built-in embedder (1,000)",
+              1, 100000),
+    COUNT_ROW("batch-tokens", 0, "tokens in one request, estimated (100,000)", 1, 100000000),
+    COUNT_ROW("dims", 0,
+              "size of the vectors of a new space (384, or that of the server's first answer; a "
+              "server is asked for it)",
+              1, EDB_DIMS_MAX),
     OPTION_SPACE,
     OPTION_JSON,
     OPTIONS_COMMON,
@@ -64,7 +68,7 @@ const struct command command_embed = {
     .name = "embed",
     .operands = "FILE",
     .surplus = "the file of texts goes behind --input",
-    .summary = "Embeds texts that are not there yet, with the built-in embedder",
+    .summary = "Embeds texts that are not there yet, built-in or by a server",
     .description = "Each line is a text; its key is the text itself. Standard input is JSON "
                    "lines when a member is named. Texts that are there are hits, not computed "
                    "again. With --key-field a hit needs the same text too: where another "
@@ -76,8 +80,17 @@ const struct command command_embed = {
                    "The built-in embedder (" HASHING_MODEL ") needs no model and no network. "
                    "It is lexical: texts are near when they share words, not when they mean "
                    "the same. Only A to Z have another case for it. A text without a word "
-                   "(\"!!!\") is kept with a vector of zeros: every score is 0.",
-    .examples = "embedcache embed notes.edb --input notes.txt",
+                   "(\"!!!\") is kept with a vector of zeros: every score is 0.\n\n"
+                   "--embedder, or EMBEDCACHE_EMBEDDER, names a server that has real models: any "
+                   "that speaks OpenAI's /v1/embeddings. The misses are sent to it, and nothing "
+                   "else of the file; a run of hits makes no connection. Its key is taken from "
+                   "EMBEDCACHE_API_KEY (for api.openai.com also from OPENAI_API_KEY) and is "
+                   "neither stored nor shown. Every answer is checked before it is stored; a "
+                   "request that fails loses only its own texts; Ctrl-C keeps what has come. "
+                   "The file records the model, and never the server.",
+    .examples = "embedcache embed notes.edb --input notes.txt\n"
+                "embedcache embed notes.edb --input notes.txt --space nomic \\\n"
+                "    --embedder http://localhost:11434/v1 --model nomic-embed-text",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,
@@ -86,26 +99,27 @@ const struct command command_embed = {
 
 static int embed(const struct arguments *arguments)
 {
-    struct embedding run;
-    memset(&run, 0, sizeof run);
-    run.arguments = arguments;
+    struct embed_command command;
+    memset(&command, 0, sizeof command);
+    command.arguments = arguments;
     double started = progress_seconds();
-    int code = open_input(&run);
+    int code = open_input(&command);
     if (code == CODE_OK)
-        code = open_store(&run);
+        code = open_store(&command);
+    if (code == CODE_OK)
+        code = open_run(&command);
     if (code == CODE_OK) {
-        code = embed_texts(&run);
-        code = sum_up(&run, progress_seconds() - started, code);
+        code = embed_texts(&command);
+        code = sum_up(&command, progress_seconds() - started, code);
     }
-    hashing_close(run.hashing);
-    batch_close(&run.batch);
-    record_close(&run.input);
-    return cache_close(&run.cache, code);
+    embedding_close(&command.run);
+    record_close(&command.input);
+    return cache_close(&command.cache, code);
 }
 
-static int open_input(struct embedding *run)
+static int open_input(struct embed_command *command)
 {
-    const struct arguments *arguments = run->arguments;
+    const struct arguments *arguments = command->arguments;
     const char *path = option_text(arguments, "input");
     const char *text = option_text(arguments, "text-field");
     const char *metadata = option_text(arguments, "metadata-field");
@@ -114,173 +128,166 @@ static int open_input(struct embedding *run)
         metadata != NULL ? metadata : "metadata", option_given(arguments, "metadata-rest"), 0};
     int is_json = record_is_json_name(path) || text != NULL || metadata != NULL ||
                   fields.key != NULL || fields.metadata_is_rest;
-    return record_open(&run->input, path, is_json, &fields);
+    return record_open(&command->input, path, is_json, &fields);
 }
 
-static int open_store(struct embedding *run)
+static int open_store(struct embed_command *command)
 {
-    struct space_wish wish = space_wish_none(run->arguments);
-    if (option_given(run->arguments, "dims"))
-        wish.dims = (int)option_count(run->arguments, "dims", 0);
-    int code = cache_open_wish(&run->cache, run->arguments, &wish);
-    if (code != CODE_OK)
-        return code;
-    if (run->cache.space == NULL) {
-        run->cache.spec.model = HASHING_MODEL;
-        run->cache.spec.dims = wish.dims == WISH_NONE ? HASHING_DIMS : (uint32_t)wish.dims;
-    }
-    code = cache_check_model(&run->cache, HASHING_MODEL, "choose another with --space");
-    size_t rows_max = (size_t)option_count(run->arguments, "batch", BATCH_ROWS);
-    return code == CODE_OK ? batch_open(&run->batch, run->cache.spec.dims, rows_max) : code;
-}
-
-static int embed_texts(struct embedding *run)
-{
-    struct record record;
-    int code = CODE_OK;
-    interrupt_catch();
-    progress_begin(&run->progress, "embed", "texts", 0);
-    while (code == CODE_OK && !interrupt_caught()) {
-        code = record_next(&run->input, &record);
-        if (code == CODE_OK)
-            code = take_record(run, &record);
-        if (code == CODE_OK && batch_is_full(&run->batch))
-            code = commit_batch(run);
-        if (code == CODE_REFUSED)
-            code = CODE_OK;
-        progress_show(&run->progress, run->texts);
-    }
-    progress_end(&run->progress);
-    /* What came before a failure is good. */
-    int stored = commit_batch(run);
-    if (code != CODE_OK && code != CODE_END)
-        return code;
-    int is_whole = run->input.lines.refused == 0 && !interrupt_caught();
-    return stored == CODE_OK && is_whole ? cache_create(&run->cache) : stored;
-}
-
-static int take_record(struct embedding *run, const struct record *record)
-{
-    int is_empty_line = !run->input.is_json && record->text_bytes == 0;
-    if (record->text == NULL || is_empty_line) {
-        run->skipped++;
-        return CODE_OK;
-    }
-    run->texts++;
-    enum standing standing = KEY_ABSENT;
-    edb_status status = look_up(run, record, &standing);
-    if (status != EDB_OK)
-        return report_status(status, NULL);
-    run->hits += standing == TEXT_SAME;
-    run->changed += standing == TEXT_CHANGED;
-    return standing == TEXT_SAME ? CODE_OK : embed_record(run, record);
-}
-
-/* The key alone makes no hit: a text that was edited keeps its key. */
-static edb_status look_up(struct embedding *run, const struct record *record,
-                          enum standing *standing_out)
-{
-    const char *text;
-    size_t bytes;
-    if (batch_find_text(&run->batch, record, &text, &bytes)) {
-        *standing_out = compare_text(record, text, bytes);
-        return EDB_OK;
-    }
-    if (run->cache.space == NULL)
-        return EDB_OK;
-    edb_view view;
-    edb_status status = edb_view_key(run->cache.space, record->key, record->key_bytes, &view);
-    if (status == EDB_OK)
-        *standing_out = compare_text(record, view.has_text ? view.text : NULL, view.text_bytes);
-    edb_view_release(&view);
-    return status == EDB_NOT_FOUND ? EDB_OK : status;
-}
-
-/* A record without a text (NULL) counts as changed: nothing says what its vector was made from. */
-static enum standing compare_text(const struct record *record, const char *text, size_t bytes)
-{
-    int is_same = text != NULL && bytes == record->text_bytes &&
-                  (bytes == 0 || memcmp(text, record->text, bytes) == 0);
-    return is_same ? TEXT_SAME : TEXT_CHANGED;
-}
-
-/* The embedder is made for the first miss: a run of hits does without. */
-static int embed_record(struct embedding *run, const struct record *record)
-{
-    if (run->hashing == NULL)
-        run->hashing = hashing_open(run->cache.spec.dims);
-    if (run->hashing == NULL)
-        return report_no_memory();
-    int has_words = hashing_embed(run->hashing, record->text, record->text_bytes,
-                                  batch_next_vector(&run->batch));
-    run->wordless += !has_words;
-    return batch_add(&run->batch, record);
-}
-
-static int commit_batch(struct embedding *run)
-{
-    if (run->batch.rows == 0)
-        return CODE_OK;
-    int code = cache_create(&run->cache);
-    if (code == CODE_OK) {
-        edb_status status = batch_store(&run->batch, run->cache.space);
-        code = status == EDB_OK ? CODE_OK : report_status(status, "these texts are not stored");
-    }
-    run->stored += code == CODE_OK ? run->batch.rows : 0;
-    batch_clear(&run->batch);
+    const struct arguments *arguments = command->arguments;
+    struct space_wish wish = space_wish_none(arguments);
+    if (option_given(arguments, "dims"))
+        wish.dims = (int)option_count(arguments, "dims", 0);
+    int code = cache_open_wish(&command->cache, arguments, &wish);
+    if (code == CODE_OK)
+        code = embedder_choose(&command->choice, &command->cache, arguments);
+    command->choice.dims_are_asked = option_given(arguments, "dims");
     return code;
 }
 
-static int sum_up(const struct embedding *run, double seconds, int code)
+static int open_run(struct embed_command *command)
+{
+    const struct arguments *arguments = command->arguments;
+    struct embedder_choice *choice = &command->choice;
+    int is_server = choice->address != NULL;
+    size_t texts = (size_t)option_count(arguments, "batch", is_server ? REQUEST_TEXTS : BATCH_ROWS);
+    if (is_server && texts > REQUEST_TEXTS_MAX)
+        return report_error(CODE_USAGE, "--batch %zu: a request takes at most %d texts", texts,
+                            REQUEST_TEXTS_MAX);
+    if (is_server)
+        choice->concurrency = (size_t)option_count(arguments, "concurrency", choice->concurrency);
+    size_t fitting = is_server ? texts : BATCH_BYTES_MAX / (choice->dims * sizeof(float));
+    struct embedding_limits limits = {
+        .texts_max = texts < fitting ? texts : fitting,
+        .tokens_max =
+            is_server ? option_count(arguments, "batch-tokens", REQUEST_TOKENS) : UINT64_MAX,
+        .texts_recur = is_server && option_given(arguments, "key-field"),
+    };
+    return embedding_open(&command->run, &command->cache, choice, &limits);
+}
+
+static int embed_texts(struct embed_command *command)
+{
+    struct record record;
+    struct embedding *run = &command->run;
+    int code = CODE_OK;
+    interrupt_catch();
+    progress_begin(&command->progress, "embed", "texts", 0);
+    while (code == CODE_OK && !interrupt_caught() && !embedding_is_stopped(run)) {
+        code = record_next(&command->input, &record);
+        if (code == CODE_OK)
+            code = take_record(command, &record);
+        if (code == CODE_REFUSED)
+            code = CODE_OK;
+        progress_show(&command->progress, run->counts.texts);
+    }
+    /* What came before a failure is good. */
+    int stored = embedding_finish(run);
+    progress_end(&command->progress);
+    if (code != CODE_OK && code != CODE_END)
+        return code;
+    int is_whole =
+        command->input.lines.refused == 0 && !interrupt_caught() && embedding_code(run) == CODE_OK;
+    int is_known = command->cache.spec.dims > 0;
+    return stored == CODE_OK && is_whole && is_known ? cache_create(&command->cache) : stored;
+}
+
+static int take_record(struct embed_command *command, const struct record *record)
+{
+    int is_empty_line = !command->input.is_json && record->text_bytes == 0;
+    if (record->text != NULL && !is_empty_line)
+        return embedding_take(&command->run, record);
+    command->skipped++;
+    return CODE_OK;
+}
+
+static int sum_up(const struct embed_command *command, double seconds, int code)
 {
     char count[STYLE_COUNT_BYTES];
-    if (code != CODE_OK && run->stored == 0)
+    uint64_t stored = command->run.counts.stored;
+    if (code != CODE_OK && stored == 0)
         return code;
     if (code != CODE_OK)
         return report_error(code, "%s texts were embedded and stored before that",
-                            style_count(run->stored, count));
-    if (option_given(run->arguments, "json")) {
-        print_json(run, seconds);
+                            style_count(stored, count));
+    if (option_given(command->arguments, "json")) {
+        print_json(command, seconds);
     } else if (interrupt_caught() || !report_is_quiet()) {
         FILE *file = interrupt_caught() ? stderr : stdout;
         if (interrupt_caught())
             fputs("embedcache: interrupted: ", file);
-        print_counts(run, file);
+        print_counts(command, file);
+        if (command->choice.address != NULL)
+            print_calls(command, file);
         fprintf(file, ", %s\n", style_seconds(seconds, count));
     }
-    code = line_sum_up(&run->input.lines);
+    code = line_sum_up(&command->input.lines);
+    if (embedding_code(&command->run) != CODE_OK)
+        code = embedding_code(&command->run);
     return interrupt_caught() ? CODE_INTERRUPTED : code;
 }
 
-static void print_json(const struct embedding *run, double seconds)
+static void print_json(const struct embed_command *command, double seconds)
 {
+    const struct embedding_counts *counts = &command->run.counts;
+    struct embedder_counts calls = embedding_calls(&command->run);
     struct emitter json = EMITTER(stdout);
     emit_begin(&json, '{');
-    emit_named_count(&json, "texts", run->texts);
-    emit_named_count(&json, "hits", run->hits);
-    emit_named_count(&json, "embedded", run->stored);
-    emit_named_count(&json, "changed", run->changed);
-    emit_named_count(&json, "wordless", run->wordless);
-    emit_named_count(&json, "skipped", run->skipped);
-    emit_named_count(&json, "refused", run->input.lines.refused);
+    emit_named_count(&json, "texts", counts->texts);
+    emit_named_count(&json, "hits", counts->hits);
+    emit_named_count(&json, "misses", counts->texts - counts->hits);
+    emit_named_count(&json, "embedded", counts->stored);
+    emit_named_count(&json, "changed", counts->changed);
+    emit_named_count(&json, "wordless", counts->wordless);
+    emit_named_count(&json, "skipped", command->skipped);
+    emit_named_count(&json, "refused", command->input.lines.refused + counts->refused);
+    emit_named_count(&json, "failed", counts->failed);
+    emit_named_count(&json, "dropped", counts->dropped);
+    emit_named_count(&json, "calls", calls.calls);
+    emit_named_count(&json, "retries", calls.retries);
+    emit_name(&json, "tokens_used");
+    if (calls.has_tokens)
+        emit_count(&json, calls.tokens);
+    else
+        emit_null(&json);
+    emit_named_count(&json, "tokens_saved_estimate", counts->tokens_saved);
     emit_name(&json, "seconds");
     emit_real(&json, (float)seconds);
     emit_end(&json, '}');
     putchar('\n');
 }
 
-static void print_counts(const struct embedding *run, FILE *file)
+static void print_counts(const struct embed_command *command, FILE *file)
+{
+    const struct embedding_counts *counts = &command->run.counts;
+    char count[STYLE_COUNT_BYTES];
+    fprintf(file, "%s texts: ", style_count(counts->texts, count));
+    fprintf(file, "%s hits, ", style_count(counts->hits, count));
+    if (command->choice.address != NULL)
+        fprintf(file, "%s misses, ", style_count(counts->texts - counts->hits, count));
+    fprintf(file, "%s embedded and stored", style_count(counts->stored, count));
+    print_count(file, counts->changed, "of them changed");
+    print_count(file, counts->wordless, "of them without a word");
+    print_count(file, command->skipped, "empty");
+    print_count(file, command->input.lines.refused + counts->refused, "refused");
+    print_count(file, counts->failed, "failed");
+    print_count(file, counts->dropped, "not waited for");
+}
+
+static void print_count(FILE *file, uint64_t number, const char *what)
 {
     char count[STYLE_COUNT_BYTES];
-    fprintf(file, "%s texts: ", style_count(run->texts, count));
-    fprintf(file, "%s hits, ", style_count(run->hits, count));
-    fprintf(file, "%s embedded and stored", style_count(run->stored, count));
-    if (run->changed > 0)
-        fprintf(file, ", %s of them changed", style_count(run->changed, count));
-    if (run->wordless > 0)
-        fprintf(file, ", %s of them without a word", style_count(run->wordless, count));
-    if (run->skipped > 0)
-        fprintf(file, ", %s empty", style_count(run->skipped, count));
-    if (run->input.lines.refused > 0)
-        fprintf(file, ", %s refused", style_count(run->input.lines.refused, count));
+    if (number > 0)
+        fprintf(file, ", %s %s", style_count(number, count), what);
+}
+
+static void print_calls(const struct embed_command *command, FILE *file)
+{
+    struct embedder_counts calls = embedding_calls(&command->run);
+    char count[STYLE_COUNT_BYTES];
+    fprintf(file, ", %s calls", style_count(calls.calls, count));
+    if (calls.retries > 0)
+        fprintf(file, " (%s of them again)", style_count(calls.retries, count));
+    if (calls.has_tokens)
+        fprintf(file, ", %s tokens used", style_count(calls.tokens, count));
+    fprintf(file, ", about %s tokens saved", style_count(command->run.counts.tokens_saved, count));
 }

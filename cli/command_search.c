@@ -5,7 +5,7 @@
 
 #include "cache_open.h"
 #include "commands.h"
-#include "hashing_embedder.h"
+#include "embedder_choose.h"
 #include "npy_read.h"
 #include "record_write.h"
 #include "report_error.h"
@@ -27,6 +27,8 @@ static int search(const struct arguments *arguments);
 static int take_options(struct search *search);
 static int answer_queries(struct search *search);
 static int answer_text(struct search *search, const char *text);
+static int answer_embedded(struct search *search, const struct embedder *embedder,
+                           const struct text_batch *batch);
 static int refuse_text(const char *text);
 static int answer_list(struct search *search, const char *list);
 static int answer_array(struct search *search, const char *path);
@@ -43,6 +45,7 @@ static const struct option options[] = {
     FILE_ROW("vectors", "one query for each row of a .npy array (\"-\": stdin)"),
     COUNT_ROW("k", 'k', "how many hits (10; with --threshold: all)", 1, UINT32_MAX),
     REAL_ROW("threshold", "SCORE", "only hits of at least this score (l2: at most)"),
+    OPTIONS_EMBEDDER,
     OPTION_SPACE,
     OPTION_JSON,
     OPTIONS_COMMON,
@@ -53,9 +56,10 @@ const struct command command_search = {
     .operands = "FILE --text TEXT",
     .surplus = "a question goes behind --text, in quotes",
     .summary = "Finds the nearest rows: exact",
-    .description = "A text is embedded with the built-in embedder, so it needs a space that "
-                   "was filled by embedcache embed. The score is the cosine, the dot product, "
-                   "or (l2) the squared distance.",
+    .description = "A text is embedded by the model that the space was filled with: the built-in "
+                   "embedder, or the server that --embedder or EMBEDCACHE_EMBEDDER names, which "
+                   "is sent that text as it is (see embedcache embed --help). The score is the "
+                   "cosine, the dot product, or (l2) the squared distance.",
     .examples = "embedcache search notes.edb --text \"how do I undo a commit\"\n"
                 "embedcache search cache.edb --vectors queries.npy -k 10 --json",
     .options = options,
@@ -111,24 +115,41 @@ static int answer_queries(struct search *search)
     return answer_array(search, option_text(arguments, "vectors"));
 }
 
+/* The text goes to whoever made the vectors of the space, as it is. */
 static int answer_text(struct search *search, const char *text)
 {
-    const edb_space_spec *spec = &search->cache.spec;
-    int code = cache_check_model(&search->cache, HASHING_MODEL,
-                                 "embed the text with that model and give --vector or --vectors");
-    if (code != CODE_OK)
-        return code;
-    struct hashing *hashing = hashing_open(spec->dims);
-    float *query = malloc(spec->dims * sizeof *query);
-    if (hashing == NULL || query == NULL) {
-        code = report_no_memory();
-    } else {
-        int has_words = hashing_embed(hashing, text, strlen(text), query);
-        code = has_words ? answer(search, query, 1) : refuse_text(text);
-    }
-    hashing_close(hashing);
-    free(query);
+    struct embedder_choice choice;
+    struct embedder *embedder = NULL;
+    struct text_batch batch;
+    size_t bytes = strlen(text);
+    struct record record = {text, bytes, text, bytes, NULL, 0};
+    memset(&batch, 0, sizeof batch);
+    if (!text_is_utf8(text, bytes))
+        return report_error(CODE_BAD_DATA, "--text \"%s\" is not UTF-8: give it in UTF-8", text);
+    int code = embedder_choose(&choice, &search->cache, search->arguments);
+    if (code == CODE_OK)
+        code = text_batch_open(&batch, 1, 1);
+    if (code == CODE_OK)
+        code = embedder_open(&embedder, &choice);
+    if (code == CODE_OK)
+        code = text_batch_add(&batch, &record, 0, TEXT_NEW);
+    if (code == CODE_OK)
+        code = embedder_give(embedder, &batch);
+    if (code == CODE_OK && embedder_take(embedder, 1) == &batch)
+        code = answer_embedded(search, embedder, &batch);
+    embedder_close(embedder);
+    text_batch_close(&batch);
     return code;
+}
+
+static int answer_embedded(struct search *search, const struct embedder *embedder,
+                           const struct text_batch *batch)
+{
+    if (batch->texts[0].fate == FATE_WORDLESS)
+        return refuse_text(option_text(search->arguments, "text"));
+    if (!text_batch_came(batch, 0))
+        return embedder_code(embedder);
+    return answer(search, text_batch_vector(batch, 0), 1);
 }
 
 /* Its vector is all zeros, and everything is equally far from that. */

@@ -54,16 +54,18 @@ int batch_has_key(const struct batch *batch, const void *key, size_t bytes)
     return *find_slot(batch, key, bytes) != 0;
 }
 
-int batch_find_text(const struct batch *batch, const struct record *record, const char **text_out,
-                    size_t *bytes_out)
+int batch_find_row(const struct batch *batch, const void *key, size_t bytes, size_t *row_out)
 {
-    uint32_t row = *find_slot(batch, record->key, record->key_bytes);
-    if (row == 0)
-        return 0;
-    const struct batch_piece *text = piece_of(batch, row - 1, TEXT);
-    *text_out = text->present ? batch->memory + text->at : NULL;
+    uint32_t row = *find_slot(batch, key, bytes);
+    *row_out = row == 0 ? 0 : row - 1;
+    return row != 0;
+}
+
+const char *batch_text_of(const struct batch *batch, size_t row, size_t *bytes_out)
+{
+    const struct batch_piece *text = piece_of(batch, row, TEXT);
     *bytes_out = text->bytes;
-    return 1;
+    return text->present ? batch->memory + text->at : NULL;
 }
 
 int batch_add(struct batch *batch, const struct record *record)
@@ -78,6 +80,11 @@ int batch_add(struct batch *batch, const struct record *record)
     *find_slot(batch, record->key, record->key_bytes) = (uint32_t)batch->rows + 1;
     batch->rows++;
     return CODE_OK;
+}
+
+void batch_move_row(struct batch *batch, size_t from, size_t to)
+{
+    memmove(piece_of(batch, to, 0), piece_of(batch, from, 0), PIECES * sizeof *batch->pieces);
 }
 
 void batch_aim(struct batch *batch)
@@ -99,8 +106,13 @@ void batch_aim(struct batch *batch)
 
 edb_status batch_store(struct batch *batch, edb_space *space)
 {
+    return batch_store_matrix(batch, space, batch->vectors);
+}
+
+edb_status batch_store_matrix(struct batch *batch, edb_space *space, const float *vectors)
+{
     batch_aim(batch);
-    return edb_put_many(space, batch->keys, batch->rows, batch->vectors, batch->options,
+    return edb_put_many(space, batch->keys, batch->rows, vectors, batch->options,
                         batch->row_numbers);
 }
 

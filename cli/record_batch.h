@@ -42,19 +42,27 @@ float *batch_next_vector(struct batch *batch);
 
 int batch_has_key(const struct batch *batch, const void *key, size_t bytes);
 
-/* Whether the record's key is there, and the text (NULL = none) of the newest row that has it,
- * valid until the next batch_add. */
-int batch_find_text(const struct batch *batch, const struct record *record, const char **text_out,
-                    size_t *bytes_out);
+/* Whether a key is there, and the newest row that has it. */
+int batch_find_row(const struct batch *batch, const void *key, size_t bytes, size_t *row_out);
 
 /* Adds a record (copied), whose vector has been written. A key that is there is added again. */
 int batch_add(struct batch *batch, const struct record *record);
+
+/* The text of a row, NULL = none; valid until the next batch_add. */
+const char *batch_text_of(const struct batch *batch, size_t row, size_t *bytes_out);
+
+/* Row `to` becomes what row `from` is, its vector aside. From then on no key is found, until
+ * batch_clear. */
+void batch_move_row(struct batch *batch, size_t from, size_t to);
 
 /* Fills keys and options from the pieces; valid until the next batch_add. */
 void batch_aim(struct batch *batch);
 
 /* Stores all rows as one commit and fills row_numbers. */
 edb_status batch_store(struct batch *batch, edb_space *space);
+
+/* As batch_store, with vectors that stand elsewhere. */
+edb_status batch_store_matrix(struct batch *batch, edb_space *space, const float *vectors);
 
 void batch_clear(struct batch *batch);
 void batch_close(struct batch *batch);

@@ -1,0 +1,43 @@
+/* What an embedding server answers: read, and checked before anything of it is believed. */
+#ifndef EMBEDCACHE_CLI_PROVIDER_ANSWER_H
+#define EMBEDCACHE_CLI_PROVIDER_ANSWER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WRONG_BYTES = 512 };
+
+/* What was asked for. */
+struct answer_wish {
+    const char *model;
+    size_t count;       /* vectors */
+    uint32_t dims;      /* 0: any */
+    int dims_are_fixed; /* by the space or by --dims, not by an answer before */
+};
+
+struct answer {
+    float *vectors; /* count * dims, in the order of the texts; the caller frees them */
+    uint32_t dims;
+    uint64_t tokens;
+    int has_tokens;
+    int is_foreign;   /* when it is wrong: no answer of an embedding server at all */
+    int is_of_others; /* when it is wrong: of another model or size than the space's */
+    char wrong[WRONG_BYTES];
+};
+
+/* Reads `body`, behind which stands a NUL. Returns whether it is what was asked for: one finite
+ * vector of one size for each text, their indices a permutation, of the model. Else `wrong` says
+ * why, as "it has ...". */
+int answer_read(const struct answer_wish *wish, const char *body, size_t bytes,
+                struct answer *answer_out);
+
+/* Whether a server that was asked for `asked` may call it `given`. The same apart from: capitals;
+ * directories or an owner before either; ".gguf"; a tag (":latest") or a revision ("@main") behind
+ * one of the two; a date or a number of at least four digits behind the given one ("-2024-01-25").
+ */
+int answer_model_is(const char *asked, const char *given);
+
+/* How long an answer may be at most. */
+size_t answer_bytes_max(const struct answer_wish *wish);
+
+#endif
