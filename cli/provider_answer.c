@@ -106,9 +106,10 @@ static int read_parts(struct parts *parts, const char *body, size_t bytes, struc
     memset(parts, 0, sizeof *parts);
     if (bytes == 0)
         return refuse(answer, "it is empty");
-    answer->is_foreign = 1;
+    answer->is_foreign = *json_skip_blank(body, body + bytes) != '{';
     if (!json_walk_document(body, bytes, &whole))
         return refuse(answer, "it is no valid JSON, or has been cut");
+    answer->is_foreign = 1;
     if (!json_walk_begin(&members, whole, '{'))
         return refuse(answer, "it is no JSON object");
     while (json_walk_next(&members, &name, &value)) {

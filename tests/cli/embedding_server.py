@@ -25,6 +25,7 @@ import struct
 import sys
 import threading
 import time
+import urllib.parse
 
 DIMS = 8
 
@@ -99,7 +100,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def modes(self, texts):
         modes = {}
-        for part in self.path.split("/")[1].split(","):
+        for part in urllib.parse.unquote(self.path.split("/")[1]).split(","):
             name, _, value = part.partition("=")
             if name == "if" and not any(value in text for text in texts):
                 break
@@ -108,12 +109,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def misbehave(self, request, count):
         texts, modes = request["input"], self.modes(request["input"])
-        if not self.path.endswith("/v1/embeddings"):
+        if "lost" in modes or not self.path.endswith("/v1/embeddings"):
             return self.send_whole(404, b'404 page not found')
         if "slow" in modes:
             time.sleep(float(modes["slow"]))
         if "auth" in modes and self.headers.get("Authorization") != "Bearer " + modes["auth"]:
             return self.fail(401, "Incorrect key provided: %s" % self.headers.get("Authorization"))
+        if "escaped" in modes:
+            told = "".join("\\u%04x" % ord(letter) for letter in self.headers.get("Authorization", ""))
+            return self.send_whole(200, b'{"error": "%s"}' % told.encode())
         if "echo" in modes:
             return self.fail(int(modes["echo"]), "you sent %s" % self.headers.get("Authorization"))
         if count <= int(modes.get("limit", 0)):
@@ -181,7 +185,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data.pop()
         if "surplus" in modes:
             data.append(data[-1])
-        document = {"object": "list", "data": data, "model": modes.get("model", request["model"]).replace("+", "/"),
+        document = {"object": "list", "data": data, "model": modes.get("model", request["model"]),
                     "usage": {"prompt_tokens": 3 * len(texts), "total_tokens": 3 * len(texts)}}
         if "nomodel" in modes:
             del document["model"]

@@ -11,7 +11,8 @@ read -r server_port <port || fail 'the server did not start'
 # address [MODES]: where the server behaves so.
 address()
 {
-    echo "http://127.0.0.1:$server_port/${1:-good}/v1"
+    local modes=${1:-good}
+    echo "http://127.0.0.1:$server_port/${modes// /%20}/v1"
 }
 
 # requests EXPRESSION: evaluates Python over the list r of the requests since the last `forget`.

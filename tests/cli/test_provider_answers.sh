@@ -137,8 +137,8 @@ nomic-embed-text nomic-embed-text:latest
 nomic-embed-text:latest nomic-embed-text
 text-embedding-3-small text-embedding-3-small-2024-01-25
 text-embedding-ada-002 text-embedding-ada-002-v2
-bge-small-en owner+bge-small-en
-bge-small.Q8 +models+bge-small.Q8.gguf
+bge-small-en owner%2Fbge-small-en
+bge-small.Q8 %2Fmodels%2Fbge-small.Q8.gguf
 NAMES
 while read -r asked given; do
     expect 3 embed other.edb --input few.txt --embedder "$(address "model=$given")" --model "$asked"
@@ -151,7 +151,7 @@ bge-small-en bge-small-en-v1.5
 e5-large e5-large-v2
 text-embedding-3-small text-embedding-3-large
 nomic-embed-text:v1 nomic-embed-text:v2
-one/model other+model
+one/model other%2Fmodel
 toy-2024-01-25 toy
 NAMES
 
