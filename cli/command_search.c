@@ -98,6 +98,10 @@ static int take_options(struct search *search)
         return report_error(
             CODE_USAGE,
             "search needs one of --text \"...\", --vector '[...]' and --vectors FILE.npy");
+    if (!option_given(arguments, "text") && option_given(arguments, "embedder"))
+        return report_error(CODE_USAGE,
+                            "--embedder turns a text into a vector: give --text too, or "
+                            "leave it away");
     search->options.has_threshold = (uint32_t)option_given(arguments, "threshold");
     search->options.threshold = (float)option_real(arguments, "threshold", 0);
     search->options.k =

@@ -243,6 +243,7 @@ static int check_dims(const struct answer_wish *wish, uint32_t dims, struct answ
     if (dims == 0 || dims > EDB_DIMS_MAX)
         return refuse(answer, "a vector of it is empty, too long or no vector at all");
     if (wanted != 0 && dims != wanted) {
+        answer->is_of_size = wish->dims_are_fixed;
         answer->is_of_others = wish->dims_are_fixed;
         return refuse(answer, "it has a vector of %u numbers where %u are needed", dims, wanted);
     }

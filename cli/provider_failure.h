@@ -12,6 +12,7 @@
 enum failure_kind {
     FAILURE_NONE,
     FAILURE_PASSING, /* another try may help */
+    FAILURE_FORM,    /* another form of the request may help */
     FAILURE_TEXTS,   /* the server does not take these texts; fewer at once may do */
     FAILURE_REQUEST, /* this request is lost */
     FAILURE_ALL      /* no request would do better */

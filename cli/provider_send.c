@@ -7,6 +7,8 @@
  *   passing   due again later: after 0.5 s, 1 s, 2 s, ... up to 30 s, each shortened by up to a
  *             half by chance, so that many clients do not come back at once; or when the server
  *             says, up to two minutes, and until then no other task begins either
+ *   form      due again at once, with a request that names the dimensions: the space may have been
+ *             made by such requests, which it does not tell
  *   texts     two tasks of half the texts; a text that is alone is refused by name
  *   request   its texts have failed
  *   all       likewise, and everything that comes after
@@ -50,6 +52,7 @@ struct task {
     size_t first; /* of the batch's asked texts */
     size_t count;
     uint32_t tries; /* failed ones */
+    int names_dims; /* its request does */
     double due;
 };
 
@@ -291,6 +294,7 @@ static int begin(struct provider *provider, struct transfer *transfer, struct ta
         return code;
     }
     transfer->task = task;
+    task->names_dims = provider->choice.dims_are_asked;
     provider->counts.calls++;
     provider->counts.retries += task->tries > 0;
     return CODE_OK;
@@ -330,6 +334,8 @@ static void judge(struct provider *provider, struct transfer *transfer, CURLcode
     int is_last_try = task->tries == provider->choice.tries_again || provider->is_stopped;
     if (kind == FAILURE_NONE)
         finish(provider, task, FATE_CAME);
+    else if (kind == FAILURE_FORM && !provider->is_stopped)
+        push(provider, task);
     else if (kind == FAILURE_PASSING && !is_last_try)
         try_again(provider, task, retry_after);
     else if (kind == FAILURE_TEXTS && task->count > 1 && !provider->is_stopped)
@@ -366,6 +372,10 @@ static enum failure_kind accept_answer(struct provider *provider, struct transfe
     failure->kind = FAILURE_NONE;
     if (!answer_read(&wish, transfer->answer, transfer->answer_bytes, &answer)) {
         failure_of_answer(failure, &scene, &answer, transfer->answer, transfer->answer_bytes);
+        if (answer.is_of_size && !((struct task *)transfer->task)->names_dims) {
+            provider->choice.dims_are_asked = 1;
+            failure->kind = FAILURE_FORM;
+        }
         return failure->kind;
     }
     if (keep_vectors(transfer->task, &answer) != CODE_OK) {

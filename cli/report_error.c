@@ -16,7 +16,7 @@ const struct exit_code exit_codes[] = {
     {CODE_USAGE, "wrong usage"},
     {CODE_BAD_DATA, "bad data, given or in the file"},
     {CODE_BUSY, "busy: another writer holds the file"},
-    {CODE_IO, "I/O: a file is not there, the system or its memory failed"},
+    {CODE_IO, "I/O: a file is not there, the system, its memory or a server failed"},
     {CODE_INTERRUPTED, "interrupted; what was stored before stays"},
     {0, NULL},
 };

@@ -91,6 +91,14 @@ embeds dims.edb '(20, 0, 20, 1)' --input few.txt "${good[@]}" --dims 3
 check_vectors dims.edb 20 3 -- "${texts[@]:0:20}"
 same 'dimensions' "$(requests 'r[0]["request"]["dimensions"]')" 3
 embeds dims.edb '(20, 0, 20, 1)' --input few.txt "${good[@]}" --space free
+# A space does not tell whether its size was asked for: the server is asked for it when it answers in another.
+forget
+expect 0 embed dims.edb --input texts.txt "${good[@]}" --concurrency 2 --batch 15
+says '20 hits, 281 misses, 281 embedded'
+check_vectors dims.edb 300 3 -- "${texts[@]}"
+same 'requests that name no size' "$(requests 'sum("dimensions" not in q["request"] for q in r) in (1, 2)')" True
+expect 0 search dims.edb --text 'text number 17' -k 1 "${good[@]}"
+says 'text number 17'
 expect 3 embed dims.edb --input texts.txt "${good[@]}" --dims 5
 
 # One text is sent once, whatever its keys are; a key has the text that came last.
