@@ -1,6 +1,6 @@
 /* A handle of libcurl, set up once and used again and again, which keeps its connection. It follows
- * no redirect, knows http and https only, reads no .netrc and keeps no cookie; a proxy is that of
- * the environment, as for curl. */
+ * no redirect, knows http and https only, reads no .netrc and keeps no cookie; a proxy, and a file
+ * of certificates (SSL_CERT_FILE), are those of the environment, as for curl. */
 #include "provider_transfer.h"
 
 #include <stdlib.h>
@@ -97,6 +97,9 @@ static int set_up(struct transfer *transfer, const struct provider_address *addr
     failures += curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) != CURLE_OK;
     failures += curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes) != CURLE_OK;
     failures += curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer) != CURLE_OK;
+    const char *certificates = getenv("SSL_CERT_FILE");
+    if (certificates != NULL && certificates[0] != '\0')
+        failures += curl_easy_setopt(easy, CURLOPT_CAINFO, certificates) != CURLE_OK;
     return failures == 0;
 }
 

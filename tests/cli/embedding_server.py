@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server of embeddings for tests, which misbehaves when its address says so.
 
-    embedding_server.py LOG      serves on a free port of this machine until its standard input ends; prints the port
+    embedding_server.py LOG [CERTIFICATE KEY]
+                                 serves on a free port of this machine until its standard input ends; prints the port
     embedding_server.py --check DIMS [halfway]
                                  reads records as `embedcache get --json` writes them and holds each vector to what the
                                  text's vector is
@@ -21,6 +22,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -268,10 +270,14 @@ def check(dims, halfway):
     print(count)
 
 
-def serve(log):
+def serve(log, certificate=None, key=None):
     global state
     state = State(open(log, "a"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     print(server.server_address[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -283,4 +289,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--check":
         check(int(sys.argv[2]), "halfway" in sys.argv[3:])
     else:
-        serve(sys.argv[1])
+        serve(*sys.argv[1:])

@@ -1,7 +1,8 @@
 # What the tests of embedding servers share; each sources it after testing.bash. Starts a server that misbehaves as its
 # address says (embedding_server.py) and gives: `address`, `requests`, `request`, `forget`, `check_vectors`.
 
-unset EMBEDCACHE_EMBEDDER EMBEDCACHE_API_KEY OPENAI_API_KEY http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+unset EMBEDCACHE_EMBEDDER EMBEDCACHE_API_KEY OPENAI_API_KEY SSL_CERT_FILE
+unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY
 server_log=$test_directory/requests.jsonl
 mkfifo port
 # It ends when its standard input does: with this shell.

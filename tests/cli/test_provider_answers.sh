@@ -180,6 +180,12 @@ complains '7 numbers where 8 are needed'
 expect 5 search notes.edb --text 'x' --embedder http://127.0.0.1:1/v1
 complains 'cannot connect to 127.0.0.1:1'
 
+# A proxy of the environment gets what is for elsewhere.
+forget
+http_proxy=http://127.0.0.1:$server_port expect 0 embed proxied.edb --input few.txt \
+    --embedder http://elsewhere.invalid/v1 --model toy
+same 'what the proxy was asked' "$(requests '[q["path"] for q in r]')" "['http://elsewhere.invalid/v1/embeddings']"
+
 # Which embedder: a space of the built-in one stays with it, whatever the environment names.
 forget
 expect 0 embed lexical.edb --input few.txt
