@@ -13,8 +13,7 @@ enum text_fate {
     FATE_WORDLESS, /* likewise, all zeros: nothing in it that the embedder reads */
     FATE_REFUSED,  /* by the server, though it was alone in its request */
     FATE_FAILED,   /* its request failed */
-    FATE_DROPPED,  /* an interrupt came first */
-    FATES
+    FATE_DROPPED   /* an interrupt came first */
 };
 
 struct batch_text {

@@ -10,7 +10,7 @@
 . "$test_tools/provider.bash"
 
 seed=${EDB_SEED:-1}
-rounds=150
+rounds=80
 echo "EDB_SEED=$seed"
 printf 'first text\nsecond text\n' >texts.txt
 taken=0
