@@ -120,6 +120,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "escaped" in modes:
             told = "".join("\\u%04x" % ord(letter) for letter in self.headers.get("Authorization", ""))
             return self.send_whole(200, b'{"error": "%s"}' % told.encode())
+        if "plain" in modes:
+            return self.send_whole(401, b"you sent " + self.headers.get("Authorization", "").encode())
         if "echo" in modes:
             return self.fail(int(modes["echo"]), "you sent %s" % self.headers.get("Authorization"))
         if count <= int(modes.get("limit", 0)):

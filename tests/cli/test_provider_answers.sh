@@ -127,6 +127,13 @@ for batch in 1 3 128; do
     embeds recur$batch.edb '(800, 800, 0, 0)' --input <(head -800 recur.jsonl) --text-field text --key-field id "${good[@]}"
 done
 
+# Also when that text is on its way for another key, and the batch that has the key's earlier one takes longest.
+printf '{"id": "%s", "text": "%s"}\n' a away b away2 k early k away >order.jsonl
+embeds order.edb '(4, 0, 4, 2)' --input order.jsonl --key-field id --embedder "$(address if=early,slow=0.5)" --model toy \
+    --batch 2
+expect 0 get order.edb k --json
+same 'the last text of a key' "$(member out 'd["text"]')" away
+
 # An edited text is sent again.
 forget
 printf '{"id": "1", "text": "before"}\n' >edit.jsonl

@@ -34,7 +34,7 @@ keyed 0 stats keyed.edb
 same 'requests with a key' "$(requests '(len(r), sum(q["has_key"] for q in r))')" '(4, 3)'
 
 # A server that repeats it, in plain, as JSON escapes, in an answer of 200 or with an error of its own: it is covered.
-for modes in echo=401 echo=403 echo=404 echo=500 echo=400 echo=402 echo=200 escaped "auth=x"; do
+for modes in echo=401 echo=403 echo=404 echo=500 echo=400 echo=402 echo=200 escaped plain "auth=x"; do
     code=2
     case $modes in echo=500 | echo=402) code=5 ;; echo=400 | echo=200 | escaped) code=3 ;; esac
     keyed $code embed shy.edb --input texts.txt --embedder "$(address "$modes")" --model toy --retries 1
