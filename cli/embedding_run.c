@@ -166,7 +166,8 @@ static int find_key(struct embedding *run, const struct record *record, struct f
     for (size_t i = 0; i < run->batch_count; i++) {
         struct text_batch *batch = &run->batches[i];
         size_t bytes;
-        if (!batch_find_row(&batch->records, record->key, record->key_bytes, &finding->row))
+        if (batch->records.rows == 0 ||
+            !batch_find_row(&batch->records, record->key, record->key_bytes, &finding->row))
             continue;
         const char *text = batch_text_of(&batch->records, finding->row, &bytes);
         finding->holder = batch;
