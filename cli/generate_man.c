@@ -16,6 +16,12 @@ struct entry {
 };
 
 static const struct entry environment[] = {
+    {"EMBEDCACHE_EMBEDDER", "The address of an embedding server, where --embedder names none."},
+    {"EMBEDCACHE_API_KEY",
+     "The key that is sent to the server of EMBEDCACHE_EMBEDDER or, where that "
+     "is not set, of --embedder."},
+    {"OPENAI_API_KEY", "The key that is sent to https://api.openai.com, and to nobody else."},
+    {"http_proxy, https_proxy, no_proxy", "As for curl."},
     {"NO_COLOR", "Set to anything: no colours. Without it they are used on a terminal only."},
     {"TERM", "Absent or dumb: no colours and no progress bar."},
 };
