@@ -79,8 +79,8 @@ static int delete_operands(struct deletion *deletion, const struct arguments *ar
 {
     int code = CODE_OK;
     for (size_t i = 1; i < arguments->operand_count && code == CODE_OK; i++) {
-        struct record record = {
-            arguments->operands[i], strlen(arguments->operands[i]), NULL, 0, NULL, 0};
+        struct record record = {.key = arguments->operands[i],
+                                .key_bytes = strlen(arguments->operands[i])};
         code = take_key(deletion, &record);
     }
     return code;

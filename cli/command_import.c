@@ -1,63 +1,93 @@
-/* embedcache import: the rows of a .npy array with their keys, streamed, a durable commit per
- * batch. What can be checked before anything is stored is: the array's header and size, and every
- * line of the keys file. */
+/* embedcache import: rows of a source with their keys, streamed, a durable commit per batch. What
+ * can be checked before anything is stored is: the source's header and size, and every line of the
+ * keys file. Formats are known by the sources alone; import_marker.h keeps how far it has come. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "cache_open.h"
 #include "commands.h"
+#include "element_widen.h"
+#include "import_marker.h"
 #include "interrupt_catch.h"
 #include "json_emit.h"
-#include "npy_read.h"
 #include "progress_draw.h"
 #include "record_batch.h"
 #include "report_error.h"
+#include "source.h"
 #include "text_style.h"
+
+enum { IMPORT_BATCH_ROWS = 16384 };
 
 /* An import that is under way. */
 struct import {
     const struct arguments *arguments;
-    const char *source;
-    const char *keys_path; /* NULL: keys are the row numbers */
+    struct source_wish wish;
+    struct source source;
+    const char *keys_path; /* NULL: the source brings keys, or they are the row numbers */
+    char *beside;          /* a keys file that an export left beside the source, or NULL */
     int keys_are_json;
     struct record_fields fields;
-    struct npy_array array;
     struct record_reader keys;
+    json_t *space; /* what an export says of the space it came from, or NULL */
     struct cache cache;
     struct batch batch;
+    struct import_marker marker;
     struct progress progress;
     char row_key[24];
-    uint64_t row;       /* the next of the array */
-    uint64_t stored;    /* rows of the array up to here are in, or passed over */
-    uint64_t first_row; /* row number in the space of the first stored, when any is */
+    uint64_t begin;     /* the row of the source that this import begins with */
+    uint64_t row;       /* the next of the source */
+    uint64_t stored;    /* rows of the source up to here are in, or passed over */
+    uint64_t continued; /* the row that an earlier import had come to; 0 = there was none */
+    int is_at_end;      /* the source has no more rows */
     uint64_t duplicates;
     uint64_t replaced;
 };
 
 static int import(const struct arguments *arguments);
-static void take_fields(struct import *import);
+static struct source_wish take_wish(const struct arguments *arguments);
 static int check_input(struct import *import);
+static int find_beside(struct import *import);
 static int check_keys(struct import *import);
 static int open_store(struct import *import);
+static void prefer_export(struct space_wish *wish, const json_t *space);
+static int wished_word(int wished, const char *words, const json_t *word);
+static int find_begin(struct import *import);
+static int pass_rows(struct import *import);
 static int store_rows(struct import *import);
 static int fill_batch(struct import *import);
-static int next_record(struct import *import, struct record *record);
+static int next_row(struct import *import, struct record *record);
+static int next_key(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
+static edb_status commit_rows(struct import *import);
 static edb_status count_known(struct import *import, const struct record *record);
 static int sum_up(const struct import *import, int code);
 static void print_json(const struct import *import, double seconds);
 static void print_summary(const struct import *import, double seconds);
 
 static const struct option options[] = {
+    CHOICE_ROW("from", SOURCE_WORDS, "what SOURCE is, where content and name do not tell"),
     FILE_ROW("keys", "keys beside the rows: .txt with a key a line, or .jsonl"),
-    TEXT_ROW("key-field", "NAME", "the key's member in .jsonl (key; '' = the row number)"),
-    TEXT_ROW("text-field", "NAME", "the text's member (text; '' = none)"),
+    TEXT_ROW("key-field", "NAME",
+             "the key's member in .jsonl, column in .csv (key; '' = the row "
+             "number)"),
+    TEXT_ROW("text-field", "NAME", "the text's member or column (text; '' = none)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
-    FLAG_ROW("metadata-rest", 0, "all members but key and text are the metadata"),
-    COUNT_ROW("start", 0, "begin at row N of the array (0)", 0, INT64_MAX),
-    OPTION_BATCH,
+    FLAG_ROW("metadata-rest", 0, "all members but key, text and vector are the metadata"),
+    TEXT_ROW("vector-field", "NAME",
+             "the vector's member or column (vector; in .csv else all other "
+             "columns)"),
+    FLAG_ROW("no-header", 0, "the first line of .csv is a row; columns are named 1, 2, ..."),
+    COUNT_ROW("dims", 0, "numbers in a row; a memmap needs it", 1, EDB_DIMS_MAX),
+    TEXT_ROW("dtype", "TYPE", "elements of a memmap: " ELEMENT_WORDS " (float32)"),
+    TEXT_ROW("tensor", "NAME", "which tensor of a safetensors file (the only matrix)"),
+    FILE_ROW("texts", "texts of a directory's files: JSON, [{\"file\": NAME, \"text\": TEXT}]"),
+    COUNT_ROW("start", 0, "begin at row N of the source (0, or where the last import stood)", 0,
+              INT64_MAX),
+    FLAG_ROW("restart", 0, "begin at row 0 where an earlier import was left unfinished"),
+    COUNT_ROW("batch", 0, "rows in one durable commit (16,384; never over 8 MiB)", 1, 100000),
     OPTION_SPACE,
     OPTIONS_SPACE_SPEC,
     OPTION_JSON,
@@ -66,15 +96,27 @@ static const struct option options[] = {
 
 const struct command command_import = {
     .name = "import",
-    .operands = "FILE SOURCE.npy",
-    .summary = "Stores the rows of a NumPy array",
-    .description = "SOURCE (\"-\": standard input) is a two-dimensional array in C order of "
-                   "float32, float16, float64 (rounded to float32), uint8 or int8. Without "
-                   "--keys a row's key is its number. A space that is not there is created; "
-                   "in a new space row i of the array is row i. Ctrl-C finishes the batch at "
-                   "hand; what is stored stays.",
+    .operands = "FILE SOURCE",
+    .summary = "Stores the rows of arrays, tables and other caches",
+    .description =
+        "SOURCE (\"-\": standard input) is a NumPy .npy array, a safetensors tensor, lines of "
+        "JSON ({\"key\": ..., \"vector\": [...], \"text\": ..., \"metadata\": {...}}), CSV, "
+        ".fvecs, .bvecs, .ivecs, .fbin, .u8bin, .i8bin, plain numbers without a header (--dims, "
+        "--dtype), or a directory of LangChain's LocalFileStore. Rows are float32; float16, "
+        "float64 (rounded), uint8 and int8 become it. A row without a key has its number as key. "
+        "A space that is not there is created; in a new space row i of the source is row "
+        "i.\n\n"
+        "Every batch is one durable commit that also notes how far the import has come: one that "
+        "was killed goes on where it stood when it is started again with the same words. A source "
+        "that has changed since is read from its beginning; standard input cannot go on by itself "
+        "(--start). Ctrl-C finishes the batch at hand; what is stored stays.\n\n"
+        "What embedcache export wrote is read back with its keys and into a space like the one it "
+        "came from: give the .jsonl, or the .npy or .fbin that it stands beside.",
     .examples =
-        "embedcache import cache.edb base.npy --keys base.jsonl --model text-embedding-ada-002",
+        "embedcache import cache.edb base.npy --keys base.jsonl --model text-embedding-ada-002\n"
+        "embedcache import cache.edb sift_base.fvecs --metric l2\n"
+        "embedcache import cache.edb vectors.f16 --dims 768 --dtype float16\n"
+        "embedcache import cache.edb langchain_cache/ --model text-embedding-ada-002",
     .options = options,
     .operands_min = 2,
     .operands_max = 2,
@@ -86,9 +128,8 @@ static int import(const struct arguments *arguments)
     struct import import;
     memset(&import, 0, sizeof import);
     import.arguments = arguments;
-    import.source =
-        strcmp(arguments->operands[1], "-") == 0 ? "standard input" : arguments->operands[1];
-    take_fields(&import);
+    import.wish = take_wish(arguments);
+    import.fields = source_fields(&import.wish);
     int code = check_input(&import);
     if (code == CODE_OK)
         code = open_store(&import);
@@ -96,146 +137,306 @@ static int import(const struct arguments *arguments)
         code = store_rows(&import);
     batch_close(&import.batch);
     record_close(&import.keys);
-    npy_close(&import.array);
+    source_close(&import.source);
+    marker_close(&import.marker);
+    json_decref(import.space);
+    free(import.beside);
     return cache_close(&import.cache, code);
 }
 
-static void take_fields(struct import *import)
+static struct source_wish take_wish(const struct arguments *arguments)
 {
-    const struct arguments *arguments = import->arguments;
-    const char *key = option_text(arguments, "key-field");
-    const char *text = option_text(arguments, "text-field");
-    const char *metadata = option_text(arguments, "metadata-field");
-    struct record_fields fields = {"key", "text", "metadata",
-                                   option_given(arguments, "metadata-rest"), 1};
-    if (key != NULL)
-        fields.key = key[0] != '\0' ? key : NULL;
-    if (text != NULL)
-        fields.text = text[0] != '\0' ? text : NULL;
-    if (metadata != NULL)
-        fields.metadata = metadata[0] != '\0' ? metadata : NULL;
-    import->fields = fields;
-    import->keys_path = option_text(arguments, "keys");
-    import->keys_are_json =
-        import->keys_path != NULL && (record_is_json_name(import->keys_path) || key != NULL ||
-                                      text != NULL || metadata != NULL || fields.metadata_is_rest);
-    import->row = option_count(arguments, "start", 0);
-    import->stored = import->row;
+    return (struct source_wish){
+        .path = arguments->operands[1],
+        .kind = option_text(arguments, "from"),
+        .dtype = option_text(arguments, "dtype"),
+        .tensor = option_text(arguments, "tensor"),
+        .texts = option_text(arguments, "texts"),
+        .key_field = option_text(arguments, "key-field"),
+        .text_field = option_text(arguments, "text-field"),
+        .metadata_field = option_text(arguments, "metadata-field"),
+        .vector_field = option_text(arguments, "vector-field"),
+        .metadata_is_rest = option_given(arguments, "metadata-rest"),
+        .has_no_header = option_given(arguments, "no-header"),
+        .dims = (uint32_t)option_count(arguments, "dims", 0),
+    };
 }
 
 static int check_input(struct import *import)
 {
-    const char *path = import->arguments->operands[1];
+    const char *path = import->wish.path;
     const char *dot = strrchr(path, '.');
     if (dot != NULL && strcmp(dot, ".edb") == 0)
         return report_error(CODE_USAGE, "%s is to be read as an array: the .edb file comes first",
                             path);
-    int code = npy_open(&import->array, path, NPY_MATRIX);
+    int code = source_open(&import->source, &import->wish);
     if (code != CODE_OK)
         return code;
-    if (import->row > import->array.rows)
-        return report_error(CODE_USAGE, "--start %" PRIu64 ": %s has %" PRIu64 " rows", import->row,
-                            import->source, import->array.rows);
-    return import->keys_path != NULL ? check_keys(import) : CODE_OK;
+    if (option_count(import->arguments, "start", 0) > import->source.rows)
+        return report_error(CODE_USAGE, "--start %" PRIu64 ": %s has %" PRIu64 " rows",
+                            option_count(import->arguments, "start", 0), import->source.name,
+                            import->source.rows);
+    import->keys_path = option_text(import->arguments, "keys");
+    import->space = json_incref((json_t *)(uintptr_t)import->source.space);
+    if (import->keys_path != NULL && import->source.brings_keys)
+        return report_error(CODE_USAGE,
+                            "--keys %s: %s brings its own keys: leave --keys away, or its keys "
+                            "with --key-field ''",
+                            import->keys_path, import->source.name);
+    if (import->keys_path == NULL && !import->source.brings_keys)
+        code = find_beside(import);
+    return code == CODE_OK && import->keys_path != NULL ? check_keys(import) : code;
+}
+
+/* An export wrote keys beside the rows: they are taken. What only has the same name is told. */
+static int find_beside(struct import *import)
+{
+    const char *path = import->wish.path;
+    const char *dot = strrchr(path, '.');
+    struct record_reader reader;
+    struct record ignored;
+    struct stat status;
+    if (dot == NULL || strchr(dot, '/') != NULL || !import->source.can_resume)
+        return CODE_OK;
+    size_t stem = (size_t)(dot - path);
+    import->beside = malloc(stem + sizeof ".jsonl");
+    if (import->beside == NULL)
+        return report_no_memory();
+    memcpy(import->beside, path, stem);
+    memcpy(import->beside + stem, ".jsonl", sizeof ".jsonl");
+    if (stat(import->beside, &status) != 0 || !S_ISREG(status.st_mode))
+        return CODE_OK;
+    if (strcmp(import->beside, path) == 0)
+        return CODE_OK;
+    int code = record_open(&reader, import->beside, 1, &import->fields);
+    if (code == CODE_OK)
+        code = record_next(&reader, &ignored);
+    int is_export = reader.space != NULL;
+    record_close(&reader);
+    if (code == CODE_IO)
+        return code;
+    if (is_export)
+        import->keys_path = import->beside;
+    report_note(is_export ? "keys, texts and metadata are taken from %s"
+                          : "%s stands beside: --keys takes its keys",
+                import->beside);
+    return CODE_OK;
 }
 
 static int check_keys(struct import *import)
 {
     struct stat status;
     uint64_t count;
+    json_t *space = NULL;
+    const struct source_wish *wish = &import->wish;
+    import->keys_are_json = record_is_json_name(import->keys_path) || wish->key_field != NULL ||
+                            wish->text_field != NULL || wish->metadata_field != NULL ||
+                            wish->metadata_is_rest;
     if (stat(import->keys_path, &status) == 0 && !S_ISREG(status.st_mode) &&
         !S_ISDIR(status.st_mode))
         return report_error(
             CODE_USAGE,
             "--keys %s is no regular file: its lines are counted first, so save it to one",
             import->keys_path);
-    int code = record_count(import->keys_path, import->keys_are_json, &import->fields, &count);
-    if (code == CODE_OK && count != import->array.rows)
+    if (import->source.rows == SOURCE_ROWS_UNKNOWN)
+        return report_error(CODE_USAGE,
+                            "--keys %s: how many rows %s has is not known before its end: save it "
+                            "to a file first",
+                            import->keys_path, import->source.name);
+    int code =
+        record_count(import->keys_path, import->keys_are_json, &import->fields, &count, &space);
+    if (import->space == NULL)
+        import->space = space;
+    else
+        json_decref(space);
+    if (code == CODE_OK && count != import->source.rows)
         return report_error(CODE_BAD_DATA,
                             "%s has %" PRIu64 " keys, %s has %" PRIu64
                             " rows: nothing was stored; give one key per row",
-                            import->keys_path, count, import->source, import->array.rows);
+                            import->keys_path, count, import->source.name, import->source.rows);
     return code;
 }
 
 static int open_store(struct import *import)
 {
     struct space_wish wish = space_wish_take(import->arguments);
-    wish.dims = (int)import->array.dims;
+    wish.dims = (int)import->source.dims;
+    prefer_export(&wish, import->space);
+    if (wish.name != NULL && strcmp(wish.name, IMPORT_MARKER_SPACE) == 0)
+        return report_error(CODE_USAGE,
+                            "--space %s is where unfinished imports are noted: choose "
+                            "another",
+                            wish.name);
     int code = cache_open_wish(&import->cache, import->arguments, &wish);
-    size_t rows_max = (size_t)option_count(import->arguments, "batch", BATCH_ROWS);
+    size_t rows_max = (size_t)option_count(import->arguments, "batch", IMPORT_BATCH_ROWS);
     if (code == CODE_OK)
-        code = batch_open(&import->batch, import->array.dims, rows_max);
+        code = batch_open(&import->batch, import->source.dims, rows_max);
+    if (code == CODE_OK && import->source.can_resume)
+        code = marker_open(&import->marker, &import->source, &import->wish, import->keys_path,
+                           import->cache.spec.name);
+    if (code == CODE_OK)
+        code = marker_find(&import->marker, import->cache.db);
+    if (code == CODE_OK)
+        code = find_begin(import);
+    return code == CODE_OK ? pass_rows(import) : code;
+}
+
+/* What the command line does not say of the space is as it was where the rows come from. */
+static void prefer_export(struct space_wish *wish, const json_t *space)
+{
+    const char *model = json_string_value(json_object_get(space, "model"));
+    const char *revision = json_string_value(json_object_get(space, "revision"));
+    if (space == NULL)
+        return;
+    if (wish->name == NULL)
+        wish->name = json_string_value(json_object_get(space, "name"));
+    if (wish->model == NULL && model != NULL && model[0] != '\0')
+        wish->model = model;
+    if (wish->revision == NULL && revision != NULL && revision[0] != '\0')
+        wish->revision = revision;
+    wish->metric = wished_word(wish->metric, METRIC_WORDS, json_object_get(space, "metric"));
+    wish->role = wished_word(wish->role, ROLE_WORDS, json_object_get(space, "role"));
+    wish->key_form =
+        wished_word(wish->key_form, KEY_FORM_WORDS, json_object_get(space, "key_form"));
+}
+
+static int wished_word(int wished, const char *words, const json_t *word)
+{
+    char listed[16];
+    if (wished != WISH_NONE || !json_is_string(word))
+        return wished;
+    for (size_t i = 0; option_word(words, i, listed, sizeof listed); i++) {
+        if (strcmp(listed, json_string_value(word)) == 0)
+            return (int)i;
+    }
+    return wished;
+}
+
+/* Where the import begins: --start, or where an earlier one stood. */
+static int find_begin(struct import *import)
+{
+    struct import_marker *marker = &import->marker;
+    char row[STYLE_COUNT_BYTES];
+    char rows[STYLE_COUNT_BYTES];
+    int is_told = option_given(import->arguments, "start");
+    int is_usable =
+        marker->is_kept && !marker->is_changed && !option_given(import->arguments, "restart");
+    import->begin = option_count(import->arguments, "start", 0);
+    style_count(marker->next_row, row);
+    style_count(import->source.rows, rows);
+    if (marker->is_changed && !is_told)
+        report_note("%s, or how it is read, has changed since its import stood at row %s: it is "
+                    "imported from the beginning",
+                    import->source.name, row);
+    if (is_usable && !is_told) {
+        import->begin = import->continued = marker->next_row;
+        if (import->source.rows == SOURCE_ROWS_UNKNOWN)
+            report_note("continuing at row %s of %s, where an import was left", row,
+                        import->source.name);
+        else
+            report_note("continuing at row %s of %s of %s, where an import was left", row, rows,
+                        import->source.name);
+    }
+    import->row = import->stored = import->begin;
+    edb_space_stats stats = {.struct_size = sizeof stats};
+    if (import->cache.space == NULL || is_usable)
+        return CODE_OK;
+    edb_status status = edb_space_stats_get(import->cache.space, &stats);
+    marker->first_row = stats.rows;
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+}
+
+/* Passes over the rows before the first, and their keys. */
+static int pass_rows(struct import *import)
+{
+    int code = source_skip(&import->source, import->begin);
     if (code == CODE_OK && import->keys_path != NULL)
         code =
             record_open(&import->keys, import->keys_path, import->keys_are_json, &import->fields);
-    struct record passed;
-    for (uint64_t i = 0; i < import->row && import->keys_path != NULL && code == CODE_OK; i++)
-        code = next_record(import, &passed);
-    return code == CODE_OK ? npy_skip_rows(&import->array, import->row) : code;
+    for (uint64_t i = 0; i < import->begin && import->keys_path != NULL && code == CODE_OK; i++)
+        code = record_skip(&import->keys);
+    return code == CODE_END || code == CODE_REFUSED ? CODE_OK : code;
 }
 
 static int store_rows(struct import *import)
 {
     double started = progress_seconds();
+    uint64_t rows = import->source.rows;
     int code = CODE_OK;
     interrupt_catch();
-    progress_begin(&import->progress, "import", "rows", import->array.rows);
-    while (code == CODE_OK && import->row < import->array.rows && !interrupt_caught()) {
+    progress_begin(&import->progress, "import", "rows", rows == SOURCE_ROWS_UNKNOWN ? 0 : rows);
+    import->is_at_end = import->row == rows;
+    while (code == CODE_OK && !import->is_at_end && !interrupt_caught()) {
         code = fill_batch(import);
         if (code == CODE_OK)
             code = commit_batch(import);
         progress_show(&import->progress, import->stored);
     }
     progress_end(&import->progress);
-    if (code == CODE_OK && import->stored == import->array.rows)
+    if (code == CODE_OK && import->is_at_end)
         code = cache_create(&import->cache);
-    if (code == CODE_OK && import->stored == import->array.rows) {
-        double seconds = progress_seconds() - started;
-        if (option_given(import->arguments, "json"))
-            print_json(import, seconds);
-        else if (!report_is_quiet())
-            print_summary(import, seconds);
-        return CODE_OK;
-    }
-    return sum_up(import, code);
+    if (code == CODE_OK && import->is_at_end && import->marker.is_kept)
+        code = commit_batch(import);
+    if (code != CODE_OK || !import->is_at_end)
+        return sum_up(import, code);
+    double seconds = progress_seconds() - started;
+    if (option_given(import->arguments, "json"))
+        print_json(import, seconds);
+    else if (!report_is_quiet())
+        print_summary(import, seconds);
+    return CODE_OK;
 }
 
 static int fill_batch(struct import *import)
 {
     int code = CODE_OK;
-    while (code == CODE_OK && import->row < import->array.rows && !batch_is_full(&import->batch)) {
+    while (!import->is_at_end && !batch_is_full(&import->batch)) {
         struct record record;
-        code = npy_next_row(&import->array, batch_next_vector(&import->batch));
-        if (code == CODE_OK)
-            code = next_record(import, &record);
+        code = next_row(import, &record);
+        if (code == CODE_END)
+            break;
         if (code == CODE_OK) {
             edb_status status = count_known(import, &record);
             code =
                 status == EDB_OK ? batch_add(&import->batch, &record) : report_status(status, NULL);
         }
-        import->row += code == CODE_OK;
-    }
-    return code;
-}
-
-static int next_record(struct import *import, struct record *record)
-{
-    memset(record, 0, sizeof *record);
-    if (import->keys_path != NULL) {
-        int code = record_next(&import->keys, record);
-        if (code == CODE_END || code == CODE_REFUSED)
-            return report_error(CODE_BAD_DATA, "%s was changed while it was read",
-                                import->keys_path);
         if (code != CODE_OK)
             return code;
+        import->row++;
+        import->is_at_end = import->row == import->source.rows;
     }
-    if (import->keys_path == NULL || (import->keys_are_json && import->fields.key == NULL)) {
-        snprintf(import->row_key, sizeof import->row_key, "%" PRIu64, import->row);
-        record->key = import->row_key;
-        record->key_bytes = strlen(import->row_key);
-    }
+    /* An interrupt ends a pipe, too. */
+    if (code == CODE_END)
+        import->is_at_end = !interrupt_caught();
     return CODE_OK;
+}
+
+/* The next row's vector into the batch, and what stands beside it. */
+static int next_row(struct import *import, struct record *record)
+{
+    memset(record, 0, sizeof *record);
+    int code =
+        import->source.kind->next(&import->source, record, batch_next_vector(&import->batch));
+    if (code != CODE_OK)
+        return code;
+    if (import->keys_path != NULL)
+        code = next_key(import, record);
+    int has_key = import->source.brings_keys ||
+                  (import->keys_path != NULL && !(import->keys_are_json && !import->fields.key));
+    if (code != CODE_OK || has_key)
+        return code;
+    snprintf(import->row_key, sizeof import->row_key, "%" PRIu64, import->row);
+    record->key = import->row_key;
+    record->key_bytes = strlen(import->row_key);
+    return CODE_OK;
+}
+
+static int next_key(struct import *import, struct record *record)
+{
+    int code = record_next(&import->keys, record);
+    if (code == CODE_END || code == CODE_REFUSED)
+        return report_error(CODE_BAD_DATA, "%s was changed while it was read", import->keys_path);
+    return code;
 }
 
 static int commit_batch(struct import *import)
@@ -243,18 +444,43 @@ static int commit_batch(struct import *import)
     int code = cache_create(&import->cache);
     if (code != CODE_OK)
         return code;
-    edb_status status = batch_store(&import->batch, import->cache.space);
+    edb_status status = commit_rows(import);
     if (status != EDB_OK) {
         char rows[96];
         snprintf(rows, sizeof rows, "rows %" PRIu64 " to %" PRIu64, import->stored,
                  import->row - 1);
         return report_status(status, rows);
     }
-    if (import->stored == option_count(import->arguments, "start", 0))
-        import->first_row = import->batch.row_numbers[0];
     import->stored = import->row;
     batch_clear(&import->batch);
     return CODE_OK;
+}
+
+/* The batch, and in the same transaction how far the import has come. An import of one batch needs
+ * no marker, nor does one that cannot be begun again. */
+static edb_status commit_rows(struct import *import)
+{
+    struct import_marker *marker = &import->marker;
+    edb_txn *txn = NULL;
+    int marks = import->source.can_resume && !import->is_at_end;
+    int unmarks = import->is_at_end && marker->is_kept;
+    if (!marks && !unmarks && import->source.dims > 0)
+        return batch_store(&import->batch, import->cache.space);
+    edb_status status = edb_begin(import->cache.db, &txn);
+    if (status == EDB_OK)
+        status = batch_put(&import->batch, txn, import->cache.space);
+    if (status == EDB_OK && marks)
+        status = marker_put(marker, import->cache.db, txn, import->row);
+    if (status == EDB_OK && unmarks)
+        status = marker_delete(marker, txn);
+    if (status == EDB_OK) {
+        status = edb_commit(txn, EDB_DURABLE);
+        txn = NULL;
+    }
+    if (status == EDB_OK)
+        marker->is_kept = marks;
+    edb_abort(txn);
+    return status;
 }
 
 /* Tells a key that came twice in this import from one that was in the space before: by its row. */
@@ -277,8 +503,7 @@ static edb_status count_known(struct import *import, const struct record *record
         return EDB_OK;
     if (status != EDB_OK)
         return status;
-    int is_own = import->stored > option_count(import->arguments, "start", 0) &&
-                 view.row >= import->first_row;
+    int is_own = view.row >= import->marker.first_row;
     import->duplicates += (uint64_t)is_own;
     import->replaced += (uint64_t)!is_own;
     edb_view_release(&view);
@@ -290,22 +515,28 @@ static int sum_up(const struct import *import, int code)
 {
     char stored[STYLE_COUNT_BYTES];
     char rows[STYLE_COUNT_BYTES];
+    char of_rows[STYLE_COUNT_BYTES + 8] = "";
     const char *why = code == CODE_OK ? "interrupted: " : "";
     int result = code == CODE_OK ? CODE_INTERRUPTED : code;
     style_count(import->stored, stored);
-    style_count(import->array.rows, rows);
-    if (import->stored == 0)
+    if (import->source.rows != SOURCE_ROWS_UNKNOWN)
+        snprintf(of_rows, sizeof of_rows, "of %s ", style_count(import->source.rows, rows));
+    if (import->stored == 0 && of_rows[0] != '\0')
         return report_error(result, "%snone of the %s rows are in %s", why, rows,
                             import->cache.path);
-    return report_error(result, "%s%s of %s rows are in %s: go on with --start %" PRIu64, why,
-                        stored, rows, import->cache.path, import->stored);
+    if (import->stored == 0)
+        return report_error(result, "%snone of the rows are in %s", why, import->cache.path);
+    return report_error(result, "%s%s %srows are in %s: go on with --start %" PRIu64 "%s", why,
+                        stored, of_rows, import->cache.path, import->stored,
+                        import->marker.is_kept ? ", or with the same words" : "");
 }
 
 static void print_json(const struct import *import, double seconds)
 {
     struct emitter json = EMITTER(stdout);
     emit_begin(&json, '{');
-    emit_named_count(&json, "rows", import->stored - option_count(import->arguments, "start", 0));
+    emit_named_count(&json, "rows", import->stored - import->begin);
+    emit_named_count(&json, "continued_at", import->continued);
     emit_named_count(&json, "duplicates", import->duplicates);
     emit_named_count(&json, "replaced", import->replaced);
     emit_name(&json, "seconds");
@@ -317,9 +548,9 @@ static void print_json(const struct import *import, double seconds)
 static void print_summary(const struct import *import, double seconds)
 {
     char count[STYLE_COUNT_BYTES];
-    uint64_t rows = import->stored - option_count(import->arguments, "start", 0);
+    uint64_t rows = import->stored - import->begin;
     printf("%s rows of ", style_count(rows, count));
-    style_print_name(stdout, import->source);
+    style_print_name(stdout, import->source.name);
     fputs(" stored in ", stdout);
     style_print_name(stdout, import->cache.path);
     fputs(" (space ", stdout);

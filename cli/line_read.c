@@ -37,6 +37,20 @@ int line_open(struct line_reader *reader, const char *path)
     return make_room(reader);
 }
 
+int line_open_input(struct line_reader *reader, const struct input *input)
+{
+    memset(reader, 0, sizeof *reader);
+    reader->name = input->name;
+    reader->descriptor = input->descriptor;
+    int code = make_room(reader);
+    if (code != CODE_OK)
+        return code;
+    memcpy(reader->buffer, input->head, input->head_bytes);
+    reader->end = input->head_bytes;
+    reader->at_end = input->head_bytes < INPUT_HEAD_BYTES;
+    return check_beginning(reader);
+}
+
 int line_next(struct line_reader *reader, const char **line_out, size_t *bytes_out)
 {
     int code = find_line(reader, line_out, bytes_out);

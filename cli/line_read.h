@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "input_open.h"
+
 /* A JSON line that carries the longest text has room, the memory of a process too. Of refused lines
  * the first are named, the others only counted. */
 enum { LINE_BYTES_MAX = 25165824, REFUSED_NAMED_MAX = 10 };
@@ -23,6 +25,9 @@ struct line_reader {
 
 /* Opens `path`; "-" is standard input. Zero the reader before. CODE_OK or a reported code. */
 int line_open(struct line_reader *reader, const char *path);
+
+/* As line_open, of an input that is open. Takes it over. */
+int line_open_input(struct line_reader *reader, const struct input *input);
 
 /* The next line without its end (LF, or CR and LF), valid until the next call. Left out is also a
  * UTF-8 byte order mark at the very beginning. CODE_OK; CODE_END (also after Ctrl-C); CODE_REFUSED

@@ -87,7 +87,7 @@ struct command {
     int (*run)(const struct arguments *arguments);
 };
 
-enum { OPTIONS_MAX = 24 };
+enum { OPTIONS_MAX = 32 };
 
 struct arguments {
     const struct command *command;

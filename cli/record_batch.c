@@ -7,7 +7,7 @@
 
 #include "report_error.h"
 
-enum { KEY, TEXT, METADATA, PIECES };
+enum { KEY, TEXT, METADATA, VALUE, PIECES };
 
 static struct batch_piece *piece_of(const struct batch *batch, size_t row, int which);
 static int add_piece(struct batch *batch, int which, const char *bytes, size_t count);
@@ -75,6 +75,8 @@ int batch_add(struct batch *batch, const struct record *record)
         code = add_piece(batch, TEXT, record->text, record->text_bytes);
     if (code == CODE_OK)
         code = add_piece(batch, METADATA, record->metadata, record->metadata_bytes);
+    if (code == CODE_OK)
+        code = add_piece(batch, VALUE, record->value, record->value_bytes);
     if (code != CODE_OK)
         return code;
     *find_slot(batch, record->key, record->key_bytes) = (uint32_t)batch->rows + 1;
@@ -114,6 +116,23 @@ edb_status batch_store_matrix(struct batch *batch, edb_space *space, const float
     batch_aim(batch);
     return edb_put_many(space, batch->keys, batch->rows, vectors, batch->options,
                         batch->row_numbers);
+}
+
+edb_status batch_put(struct batch *batch, edb_txn *txn, edb_space *space)
+{
+    edb_status status = EDB_OK;
+    batch_aim(batch);
+    for (size_t row = 0; row < batch->rows && status == EDB_OK; row++) {
+        const struct batch_piece *value = piece_of(batch, row, VALUE);
+        const void *vector = batch->vectors + row * batch->dims;
+        if (batch->dims == 0) {
+            vector = batch->memory + value->at;
+            batch->options[row].value_bytes = value->bytes;
+        }
+        status = edb_txn_put(txn, space, batch->keys[row].data, batch->keys[row].bytes, vector,
+                             &batch->options[row]);
+    }
+    return status;
 }
 
 void batch_clear(struct batch *batch)

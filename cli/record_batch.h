@@ -8,7 +8,7 @@
 
 enum { BATCH_ROWS = 1000, BATCH_BYTES_MAX = 8388608 };
 
-/* Where a key, text or metadata lies in the batch's memory. */
+/* Where a key, text, metadata or value lies in the batch's memory. */
 struct batch_piece {
     size_t at;
     size_t bytes;
@@ -20,7 +20,7 @@ struct batch {
     size_t rows;
     size_t rows_max;
     float *vectors;
-    struct batch_piece *pieces; /* key, text, metadata of each row */
+    struct batch_piece *pieces; /* key, text, metadata, value of each row */
     char *memory;
     size_t memory_used;
     size_t memory_capacity;
@@ -63,6 +63,10 @@ edb_status batch_store(struct batch *batch, edb_space *space);
 
 /* As batch_store, with vectors that stand elsewhere. */
 edb_status batch_store_matrix(struct batch *batch, edb_space *space, const float *vectors);
+
+/* Adds all rows to a transaction; row_numbers stay as they are. Opaque values can be stored by this
+ * alone. */
+edb_status batch_put(struct batch *batch, edb_txn *txn, edb_space *space);
 
 void batch_clear(struct batch *batch);
 void batch_close(struct batch *batch);

@@ -8,15 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64_read.h"
+#include "json_list_find.h"
 #include "metadata_check.h"
 #include "report_error.h"
 
+enum { DECODED_KEY, DECODED_TEXT, DECODED_VALUE, DECODED, NAME_BYTES = 256 };
+
 static void forget_line(struct record_reader *reader);
+static int next_object(struct record_reader *reader, struct record *record);
 static int next_filled_line(struct record_reader *reader, const char **line_out, size_t *bytes_out);
 static int take_line(struct record_reader *reader, const char *line, size_t bytes,
                      struct record *record);
 static int parse_object(struct record_reader *reader, const char *line, size_t bytes);
 static int take_key(struct record_reader *reader, struct record *record);
+static int take_space(struct record_reader *reader);
+static int take_vector(struct record_reader *reader, const char *line, size_t bytes,
+                       struct record *record);
+static int take_value(struct record_reader *reader, struct record *record);
+static int take_base64(struct record_reader *reader, const char *field, int which,
+                       const char **bytes_out, size_t *count_out);
 static const char *main_member(const struct record_reader *reader);
 static int take_text(struct record_reader *reader, struct record *record);
 static int take_metadata(struct record_reader *reader, struct record *record);
@@ -40,35 +51,51 @@ int record_open(struct record_reader *reader, const char *path, int is_json,
     return line_open(&reader->lines, path);
 }
 
+int record_open_input(struct record_reader *reader, const struct input *input,
+                      const struct record_fields *fields)
+{
+    memset(reader, 0, sizeof *reader);
+    reader->fields = *fields;
+    reader->is_json = 1;
+    return line_open_input(&reader->lines, input);
+}
+
 int record_next(struct record_reader *reader, struct record *record_out)
 {
-    const char *line;
-    size_t bytes;
     memset(record_out, 0, sizeof *record_out);
-    forget_line(reader);
-    int code = next_filled_line(reader, &line, &bytes);
-    if (code != CODE_OK)
+    int code = next_object(reader, record_out);
+    if (code != CODE_OK || !reader->is_json)
         return code;
-    if (!reader->is_json)
-        return take_line(reader, line, bytes, record_out);
-    code = parse_object(reader, line, bytes);
-    if (code == CODE_OK)
-        code = take_text(reader, record_out);
+    code = take_text(reader, record_out);
     if (code == CODE_OK)
         code = take_key(reader, record_out);
+    if (code == CODE_OK && reader->vector_field != NULL)
+        code = take_value(reader, record_out);
     if (code == CODE_OK)
         code = take_metadata(reader, record_out);
     return code;
 }
 
+int record_skip(struct record_reader *reader)
+{
+    const char *line;
+    size_t bytes;
+    struct record ignored;
+    if (reader->lines.line == 0 && reader->is_json)
+        return next_object(reader, &ignored);
+    return next_filled_line(reader, &line, &bytes);
+}
+
 void record_close(struct record_reader *reader)
 {
     forget_line(reader);
+    json_decref(reader->space);
+    free(reader->vector);
     line_close(&reader->lines);
 }
 
 int record_count(const char *path, int is_json, const struct record_fields *fields,
-                 uint64_t *count_out)
+                 uint64_t *count_out, json_t **space_out)
 {
     struct record_reader reader;
     struct record record;
@@ -78,9 +105,31 @@ int record_count(const char *path, int is_json, const struct record_fields *fiel
         code = record_next(&reader, &record);
         count += code == CODE_OK;
     }
+    *space_out = json_incref(reader.space);
     record_close(&reader);
     *count_out = count;
     return code == CODE_END ? CODE_OK : code == CODE_REFUSED ? CODE_BAD_DATA : code;
+}
+
+/* The next line that is a record: of JSON its object, of text the record itself. */
+static int next_object(struct record_reader *reader, struct record *record)
+{
+    const char *line;
+    size_t bytes;
+    for (;;) {
+        forget_line(reader);
+        int code = next_filled_line(reader, &line, &bytes);
+        if (code != CODE_OK)
+            return code;
+        if (!reader->is_json)
+            return take_line(reader, line, bytes, record);
+        if (reader->vector_field != NULL)
+            code = take_vector(reader, line, bytes, record);
+        if (code == CODE_OK)
+            code = parse_object(reader, line, bytes);
+        if (code != CODE_OK || reader->lines.line > 1 || !take_space(reader))
+            return code;
+    }
 }
 
 static int take_line(struct record_reader *reader, const char *line, size_t bytes,
@@ -103,6 +152,10 @@ static void forget_line(struct record_reader *reader)
     reader->metadata = NULL;
     json_decref(reader->object);
     reader->object = NULL;
+    for (int i = 0; i < DECODED; i++) {
+        free(reader->decoded[i]);
+        reader->decoded[i] = NULL;
+    }
 }
 
 static int next_filled_line(struct record_reader *reader, const char **line_out, size_t *bytes_out)
@@ -133,6 +186,78 @@ static int parse_object(struct record_reader *reader, const char *line, size_t b
     return CODE_OK;
 }
 
+/* Keeps what the first line says of the exported space; returns whether it says nothing else. */
+static int take_space(struct record_reader *reader)
+{
+    json_t *space = json_object_get(reader->object, RECORD_SPACE_MEMBER);
+    if (!json_is_object(space) || reader->space != NULL)
+        return 0;
+    reader->space = json_incref(space);
+    json_object_del(reader->object, RECORD_SPACE_MEMBER);
+    return json_object_size(reader->object) == 0;
+}
+
+/* The list of numbers is taken out of the line before the line is parsed: a JSON reader would round
+ * each number to double, and spend most of the time of an import. "null" and blanks take its place,
+ * so that what is wrong elsewhere is named by its right column. */
+static int take_vector(struct record_reader *reader, const char *line, size_t bytes,
+                       struct record *record)
+{
+    size_t at;
+    size_t count;
+    if (!json_list_find(line, bytes, reader->vector_field, &at, &count))
+        return CODE_OK;
+    if (count > reader->vector_capacity) {
+        char *grown = realloc(reader->vector, count);
+        if (grown == NULL)
+            return report_no_memory();
+        reader->vector = grown;
+        reader->vector_capacity = count;
+    }
+    memcpy(reader->vector, line + at, count);
+    record->vector = reader->vector;
+    record->vector_bytes = count;
+    char *list = reader->lines.buffer + (line - reader->lines.buffer) + at;
+    memset(list, ' ', count);
+    if (count >= 4)
+        memcpy(list, "null", 4);
+    else
+        memcpy(list, "0", 1);
+    return CODE_OK;
+}
+
+static int take_value(struct record_reader *reader, struct record *record)
+{
+    int code = take_base64(reader, "value", DECODED_VALUE, &record->value, &record->value_bytes);
+    if (code == CODE_OK && record->value_bytes > EDB_VALUE_BYTES_MAX)
+        return refuse_member(reader, "value_base64",
+                             "is too long: a value has at most 33,554,432 bytes");
+    return code;
+}
+
+/* The bytes of the member "<field>_base64", where a key is needed and it is there. */
+static int take_base64(struct record_reader *reader, const char *field, int which,
+                       const char **bytes_out, size_t *count_out)
+{
+    char name[NAME_BYTES];
+    int is_valid;
+    if (field == NULL || !reader->fields.key_needed)
+        return CODE_OK;
+    snprintf(name, sizeof name, "%s_base64", field);
+    const json_t *member = member_of(reader, name);
+    if (!json_is_string(member))
+        return member == NULL || json_is_null(member)
+                   ? CODE_OK
+                   : refuse_member(reader, name, "is no string: give base64");
+    char *bytes =
+        base64_read(json_string_value(member), json_string_length(member), count_out, &is_valid);
+    if (bytes == NULL)
+        return is_valid ? report_no_memory() : refuse_member(reader, name, "is no base64");
+    reader->decoded[which] = bytes;
+    *bytes_out = bytes;
+    return CODE_OK;
+}
+
 /* A member to show in an example: one that a line cannot do without, where there is such. */
 static const char *main_member(const struct record_reader *reader)
 {
@@ -158,7 +283,9 @@ static int take_text(struct record_reader *reader, struct record *record)
     if (text == NULL && !reader->fields.key_needed)
         return refuse_member(reader, reader->fields.text,
                              "is not there: name the text with --text-field");
-    return CODE_OK;
+    return text == NULL ? take_base64(reader, reader->fields.text, DECODED_TEXT, &record->text,
+                                      &record->text_bytes)
+                        : CODE_OK;
 }
 
 static int take_key(struct record_reader *reader, struct record *record)
@@ -169,6 +296,16 @@ static int take_key(struct record_reader *reader, struct record *record)
         return CODE_OK;
     }
     json_t *key = member_of(reader, reader->fields.key);
+    if (key == NULL) {
+        int code =
+            take_base64(reader, reader->fields.key, DECODED_KEY, &record->key, &record->key_bytes);
+        if (code != CODE_OK || record->key != NULL)
+            return code;
+    }
+    if (key == NULL && json_is_string(member_of(reader, "key_digest")))
+        return refuse_member(reader, reader->fields.key,
+                             "is not there, only its digest: the cache that was exported never "
+                             "kept the key itself; take the line out");
     if (key == NULL)
         return refuse_member(reader, reader->fields.key,
                              "is not there: name the key with --key-field");
@@ -217,6 +354,8 @@ static json_t *rest_of_object(const struct record_reader *reader)
         json_object_del(rest, reader->fields.key);
     if (reader->fields.text != NULL)
         json_object_del(rest, reader->fields.text);
+    if (reader->vector_field != NULL)
+        json_object_del(rest, reader->vector_field);
     if (json_object_size(rest) > 0)
         return rest;
     json_decref(rest);

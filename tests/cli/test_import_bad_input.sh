@@ -106,7 +106,9 @@ refuses 3 'no .npy file'
 rm bad.npy
 refuses 5 'No such file'
 mkdir bad.npy
-refuses 5 'directory'
+refuses 3 'has no files'
+expect 5 put new.edb key --vector-file bad.npy
+complains 'directory'
 rmdir bad.npy
 
 # Numbers that cannot be stored are named by row and element; rows before their batch are in.

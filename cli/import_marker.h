@@ -1,0 +1,41 @@
+/* How far an import has come, kept in the cache that it fills: a record in a space of its own that
+ * changes in the same transaction as the rows it speaks of. Whatever ends an import, the next one
+ * of the same source finds where to go on. */
+#ifndef EMBEDCACHE_CLI_IMPORT_MARKER_H
+#define EMBEDCACHE_CLI_IMPORT_MARKER_H
+
+#include <embedcache.h>
+
+#include "source.h"
+
+/* The space with the markers; of dims 0. No import may fill it. */
+#define IMPORT_MARKER_SPACE "embedcache.imports"
+
+struct import_marker {
+    edb_space *space; /* NULL: not there yet */
+    char *key;        /* the target space and the source's path */
+    uint64_t state;   /* digest of what the source is and how it is read */
+    int is_kept;      /* a marker of this import is in the cache */
+    int is_changed;   /* it is of another state of the source */
+    uint64_t next_row;
+    uint64_t first_row; /* row number in the space of the first row that the import stored */
+};
+
+/* What the marker is about: a source that can be resumed, read beside `keys_path` (NULL = none)
+ * into the space `name`. CODE_OK or a reported code; after either, marker_close. */
+int marker_open(struct import_marker *marker, const struct source *source,
+                const struct source_wish *wish, const char *keys_path, const char *name);
+
+/* Looks for the marker; `db` may be NULL. Sets is_kept and what follows it. */
+int marker_find(struct import_marker *marker, edb *db);
+
+/* Adds to a transaction that the import has come to `next_row`; makes the space where it is
+ * needed. */
+edb_status marker_put(struct import_marker *marker, edb *db, edb_txn *txn, uint64_t next_row);
+
+/* Adds to a transaction that the import is done. */
+edb_status marker_delete(struct import_marker *marker, edb_txn *txn);
+
+void marker_close(struct import_marker *marker);
+
+#endif

@@ -1,0 +1,275 @@
+/* A directory with a file for each vector, as LangChain's LocalFileStore keeps the embeddings of a
+ * CacheBackedEmbeddings: a file's name (with the folders above it, from the directory on) is the
+ * key, its content a JSON list of numbers. Files are taken in the order in which the system names
+ * them, so that any number of them needs no memory. */
+#include <dirent.h>
+#include <embedcache.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "float_list.h"
+#include "report_error.h"
+#include "source.h"
+#include "vector_read.h"
+
+enum { DEPTH_MAX = 32, PATH_BYTES = 4096, FILE_BYTES_MAX = 16777216, TEXTS_BYTES_MAX = 16777216 };
+
+struct directory {
+    const char *path;
+    DIR *open[DEPTH_MAX];
+    size_t name_at[DEPTH_MAX]; /* where the names of each depth begin in `file` */
+    size_t depth;
+    char file[PATH_BYTES]; /* the path of the entry at hand */
+    size_t key_at;         /* where the key begins in it */
+    json_t *texts;         /* key -> text, or NULL */
+    float *vector;         /* room for one */
+};
+
+static int open_directory(struct source *source, const struct input *input,
+                          const struct source_wish *wish);
+static int begin(struct directory *directory);
+static void end(struct directory *directory);
+static int next_file(struct directory *directory);
+static int take_entry(struct directory *directory, const char *name, int *is_file_out);
+static int enter(struct directory *directory);
+static int count_files(struct source *source, struct directory *directory);
+static int read_file(struct directory *directory, size_t *count_out);
+static int read_texts(struct directory *directory, const char *path);
+static int next_row(struct source *source, struct record *record, float *vector_out);
+static int skip_rows(struct source *source, uint64_t rows);
+static void close_directory(struct source *source);
+
+const struct source_kind source_directory = {
+    .name = "directory",
+    .options = "texts",
+    .open = open_directory,
+    .next = next_row,
+    .skip = skip_rows,
+    .close = close_directory,
+};
+
+static int open_directory(struct source *source, const struct input *input,
+                          const struct source_wish *wish)
+{
+    size_t count = 0;
+    input_close(input->descriptor);
+    struct directory *directory = calloc(1, sizeof *directory);
+    source->state = directory;
+    if (directory == NULL)
+        return report_no_memory();
+    directory->path = input->path;
+    source->brings_keys = 1;
+    directory->vector = malloc(EDB_DIMS_MAX * sizeof *directory->vector);
+    if (directory->vector == NULL)
+        return report_no_memory();
+    int code = wish->texts != NULL ? read_texts(directory, wish->texts) : CODE_OK;
+    if (code == CODE_OK)
+        code = count_files(source, directory);
+    if (code == CODE_OK)
+        code = begin(directory);
+    if (code == CODE_OK)
+        code = next_file(directory);
+    if (code == CODE_OK)
+        code = read_file(directory, &count);
+    source->dims = (uint32_t)count;
+    return code == CODE_OK ? begin(directory) : code;
+}
+
+/* Back to the first file. */
+static int begin(struct directory *directory)
+{
+    end(directory);
+    int length = snprintf(directory->file, sizeof directory->file, "%s", directory->path);
+    if (length < 0 || (size_t)length + 2 > sizeof directory->file)
+        return report_error(CODE_USAGE, "%s: a path has at most %d bytes", directory->path,
+                            PATH_BYTES);
+    directory->key_at = (size_t)length + 1;
+    return enter(directory);
+}
+
+static void end(struct directory *directory)
+{
+    while (directory->depth > 0)
+        closedir(directory->open[--directory->depth]);
+}
+
+/* Goes on to the next regular file: its path is then in directory->file. CODE_END behind the
+ * last. */
+static int next_file(struct directory *directory)
+{
+    while (directory->depth > 0) {
+        int is_file = 0;
+        errno = 0;
+        directory->file[directory->name_at[directory->depth - 1]] = '\0';
+        const struct dirent *entry = readdir(directory->open[directory->depth - 1]);
+        if (entry == NULL && errno != 0)
+            return report_error(CODE_IO, "cannot read %s: %s", directory->file, strerror(errno));
+        if (entry == NULL) {
+            closedir(directory->open[--directory->depth]);
+            continue;
+        }
+        if (entry->d_name[0] == '.')
+            continue;
+        int code = take_entry(directory, entry->d_name, &is_file);
+        if (code != CODE_OK || is_file)
+            return code;
+    }
+    return CODE_END;
+}
+
+/* A file, a folder that is entered, or something that is refused. */
+static int take_entry(struct directory *directory, const char *name, int *is_file_out)
+{
+    struct stat status;
+    struct stat target;
+    size_t at = directory->name_at[directory->depth - 1];
+    if (at + strlen(name) + 2 > sizeof directory->file)
+        return report_error(CODE_BAD_DATA, "%s/%s: a path has at most %d bytes", directory->file,
+                            name, PATH_BYTES);
+    directory->file[at - 1] = '/';
+    memcpy(directory->file + at, name, strlen(name) + 1);
+    if (lstat(directory->file, &status) != 0 || stat(directory->file, &target) != 0)
+        return report_error(CODE_IO, "cannot read %s: %s", directory->file, strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        return enter(directory);
+    if (S_ISDIR(target.st_mode))
+        return report_error(CODE_BAD_DATA,
+                            "%s is a link to a directory: links are not followed; import its "
+                            "target by itself, or take the link away",
+                            directory->file);
+    if (!S_ISREG(target.st_mode))
+        return report_error(CODE_BAD_DATA, "%s is no regular file: take it away", directory->file);
+    *is_file_out = 1;
+    return CODE_OK;
+}
+
+static int enter(struct directory *directory)
+{
+    size_t length = strlen(directory->file);
+    if (directory->depth == DEPTH_MAX)
+        return report_error(CODE_BAD_DATA, "%s: folders are read %d deep", directory->file,
+                            DEPTH_MAX);
+    DIR *open = opendir(directory->file);
+    if (open == NULL)
+        return report_error(CODE_IO, "cannot read %s: %s", directory->file, strerror(errno));
+    directory->name_at[directory->depth] = length + 1;
+    directory->open[directory->depth++] = open;
+    return CODE_OK;
+}
+
+static int count_files(struct source *source, struct directory *directory)
+{
+    int code = begin(directory);
+    while (code == CODE_OK) {
+        code = next_file(directory);
+        source->rows += code == CODE_OK;
+    }
+    if (code == CODE_END && source->rows == 0)
+        return report_error(CODE_BAD_DATA,
+                            "%s has no files: a directory of vectors has a file for each, a JSON "
+                            "list of numbers, as LangChain's LocalFileStore writes them",
+                            source->name);
+    return code == CODE_END ? CODE_OK : code;
+}
+
+/* The file at hand into directory->vector. */
+static int read_file(struct directory *directory, size_t *count_out)
+{
+    struct float_list_found found;
+    char *text;
+    size_t bytes;
+    int code = vector_read_bytes(directory->file, FILE_BYTES_MAX, &text, &bytes);
+    if (code == CODE_OK) {
+        const char *wrong =
+            float_list_read(text, bytes, FLOAT_LIST_JSON, directory->vector, EDB_DIMS_MAX, &found);
+        *count_out = found.count;
+        if (wrong == NULL && found.count > EDB_DIMS_MAX)
+            wrong = "has more than 65,536 numbers: a vector has at most that many";
+        if (wrong != NULL)
+            code = report_error(CODE_BAD_DATA, "%s %s", directory->file, wrong);
+    }
+    free(text);
+    return code;
+}
+
+/* A JSON list of {"file": NAME, "text": TEXT}, or an object {NAME: TEXT}. */
+static int read_texts(struct directory *directory, const char *path)
+{
+    json_error_t error;
+    size_t bytes;
+    size_t index;
+    json_t *entry;
+    char *text;
+    int code = vector_read_bytes(path, TEXTS_BYTES_MAX, &text, &bytes);
+    json_t *texts = code == CODE_OK ? json_loadb(text, bytes, JSON_ALLOW_NUL, &error) : NULL;
+    free(text);
+    if (code != CODE_OK)
+        return code;
+    if (json_is_object(texts)) {
+        directory->texts = texts;
+        return CODE_OK;
+    }
+    directory->texts = json_object();
+    int is_good = json_is_array(texts);
+    json_array_foreach(texts, index, entry)
+    {
+        const char *file = json_string_value(json_object_get(entry, "file"));
+        json_t *given = json_object_get(entry, "text");
+        is_good = is_good && file != NULL && json_is_string(given);
+        if (is_good)
+            json_object_set(directory->texts, file, given);
+    }
+    json_decref(texts);
+    return is_good ? CODE_OK
+                   : report_error(CODE_BAD_DATA,
+                                  "%s is no JSON list of {\"file\": name, \"text\": text}", path);
+}
+
+static int next_row(struct source *source, struct record *record, float *vector_out)
+{
+    struct directory *directory = source->state;
+    size_t count;
+    int code = next_file(directory);
+    if (code == CODE_OK)
+        code = read_file(directory, &count);
+    if (code != CODE_OK)
+        return code;
+    if (count != source->dims)
+        return report_error(CODE_BAD_DATA,
+                            "%s has %zu numbers, the first file has %u: the vectors of one space "
+                            "are of one length",
+                            directory->file, count, source->dims);
+    memcpy(vector_out, directory->vector, count * sizeof *vector_out);
+    record->key = directory->file + directory->key_at;
+    record->key_bytes = strlen(record->key);
+    const json_t *text = json_object_get(directory->texts, record->key);
+    record->text = json_string_value(text);
+    record->text_bytes = json_string_length(text);
+    return CODE_OK;
+}
+
+static int skip_rows(struct source *source, uint64_t rows)
+{
+    int code = CODE_OK;
+    for (uint64_t i = 0; i < rows && code == CODE_OK; i++)
+        code = next_file(source->state);
+    return code == CODE_END ? CODE_OK : code;
+}
+
+static void close_directory(struct source *source)
+{
+    struct directory *directory = source->state;
+    if (directory != NULL) {
+        end(directory);
+        json_decref(directory->texts);
+        free(directory->vector);
+    }
+    free(directory);
+    source->state = NULL;
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# CSV as RFC 4180 has it: quoted fields with commas, quotes and line ends; a vector in one column, or in all that are
+# left; a line that is wrong is named.
+
+# shellcheck source=tests/cli/testing.bash
+. "$(dirname "$0")/testing.bash"
+
+# record KEY: text, metadata and vector of a key of new.edb.
+record()
+{
+    expect 0 get new.edb "$1" --json
+    member out '(d["text"], d["metadata"], d["vector"])'
+}
+
+printf '\xef\xbb\xbfkey,text,"embedding",other,metadata\r\n' >table.csv
+printf 'a,"one, ""two""\r\nthree","[1, 2.5]",x,"{""n"": 1}"\r\n' >>table.csv
+printf '\r\n"b",,"3 4",y,\r\nc,é,5;6,z,' >>table.csv
+expect 0 import new.edb table.csv
+says '3 rows'
+same 'quoted' "$(record a)" "('one, \"two\"\\r\\nthree', {'n': 1}, [1.0, 2.5])"
+same 'plain, empty text' "$(record b)" "('', None, [3.0, 4.0])"
+same 'no line end' "$(record c)" "('é', None, [5.0, 6.0])"
+for form in '[1,2]' ' [ 1 , 2 ] ' '1,2' '1 2' '1;2' '1	2' '1, 2'; do
+    printf 'key,vector\na,"%s"\n' "$form" >table.csv
+    rm new.edb
+    expect 0 import new.edb table.csv
+    same "a vector as $form" "$(record a)" '(None, None, [1.0, 2.0])'
+done
+
+# Other names; no key; no header; other separators.
+printf 'name\tbody\tv\nn\tt\t1 2\n' >table.tsv
+expect 0 import new.edb table.tsv --key-field name --text-field body --vector-field v
+same 'tabs' "$(record n)" "('t', None, [1.0, 2.0])"
+printf 'x,y\n1,2\n3,4\n' >table.csv
+expect 0 import numbers.edb table.csv
+expect 0 get numbers.edb 1 --json
+same 'columns' "$(member out 'd["vector"]')" '[3.0, 4.0]'
+printf 'k,1,2\nl,3, 4 \n' >table.csv
+expect 0 import bare.edb table.csv --no-header --key-field 1
+expect 0 get bare.edb l --json
+same 'no header' "$(member out 'd["vector"]')" '[3.0, 4.0]'
+
+# refuses CODE REASON TEXT [ARGUMENT...]: the text is the table; nothing appears.
+refuses()
+{
+    local code=$1 reason=$2 text=$3
+    shift 3
+    printf '%b' "$text" >bad.csv
+    expect "$code" import refused.edb bad.csv "$@"
+    complains "$reason"
+    [ ! -e refused.edb ] || fail "a refused import created a file ($reason)"
+}
+refuses 3 'is empty' ''
+refuses 3 'has no rows' 'key,vector\n'
+refuses 3 'line 3: it has 1 fields, the first line has 2' 'key,vector\na,1 2\nb\n'
+refuses 3 'line 2: it has 3 fields' 'key,vector\na,1,2\n'
+refuses 3 'line 3: its vector has 1 numbers' 'key,vector\na,1 2\nb,1\n'
+refuses 3 'line 2: the vector has an element 1 that is no number' 'key,vector\na,1 x\n'
+refuses 3 'line 2: the vector has an element 0 that does not fit' 'key,vector\na,1e50 1\n'
+refuses 3 'line 2: the vector is no list' 'key,vector\na,\n'
+refuses 3 'line 2: the vector is a list that does not end' 'key,vector\na,"[1, 2"\n'
+refuses 3 'line 2: a quote is opened and never closed' 'key,vector\na,"1 2\n'
+refuses 3 'line 2: field 1 has a quote in it' 'key,vector\na"b,1 2\n'
+refuses 3 'line 2: field 1 goes on behind' 'key,vector\n"a"b,1 2\n'
+refuses 3 'line 2: column 2 is "x", no number' 'a,b\n1,x\n'
+refuses 3 'line 2: column 2 is "1x", no number' 'a,b\n1,1x\n'
+refuses 3 'line 2: column 1 does not fit float32' 'a,b\n1e39,1\n'
+refuses 3 'line 2: no column is left' 'key,text\na,b\n'
+refuses 3 'line 2: field 1 has a NUL byte' 'key,vector\na\0b,1\n'
+refuses 3 'line 2: field 1 is not UTF-8' 'key,vector\n\xff,1\n'
+refuses 3 'line 2: its metadata is no object' 'key,vector,metadata\na,1,[1]\n'
+refuses 2 'has no column "id": it has key, vector' 'key,vector\na,1\n' --key-field id
+refuses 2 'columns are 1 to 2' 'a,1\n' --no-header --key-field 3

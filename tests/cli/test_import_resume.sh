@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# An import that is killed at any moment goes on where it stood when it is started again with the same words, says so,
+# and ends with what one that was never killed has: the same rows, once each.
+
+# shellcheck source=tests/cli/testing.bash
+. "$(dirname "$0")/testing.bash"
+
+npy rows.npy '<f4' 4000x64
+python3 - <<'PYTHON'
+import json
+with open("keys.jsonl", "w") as file, open("rows.jsonl", "w") as lines:
+    for row in range(4000):
+        record = {"key": f"key {row}", "text": f"text {row}", "metadata": {"n": row}}
+        file.write(json.dumps(record) + "\n")
+        record["vector"] = [row, row + 1, 0.5]
+        lines.write(json.dumps(record) + "\n")
+PYTHON
+
+# Kills imports at random moments until one gets through. Prints how often it was killed and continued.
+cat >killing.py <<'PYTHON'
+import json, os, random, subprocess, sys, time
+
+command, path, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+words = [command, "import", path] + sys.argv[4:]
+chance = random.Random(seed)
+killed = continued = 0
+reached = 0
+while True:
+    if killed > 300:
+        sys.exit(f"seed {seed}: it never ends")
+    started = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(chance.uniform(0.0, 0.12))
+    done = started.poll() is not None
+    if not done:
+        started.kill()
+    out, err = started.communicate()
+    said = [line for line in err.decode().splitlines() if "continuing at row" in line]
+    if said:
+        row = int(said[0].split("row ")[1].split()[0].replace(",", ""))
+        if row < reached or row % 25 != 0:
+            sys.exit(f"seed {seed}: went on at row {row} behind {reached}")
+        reached = row
+        continued += 1
+    if started.returncode == 0:
+        break
+    if started.returncode != -9:
+        sys.exit(f"seed {seed}: exit code {started.returncode}: {err.decode()}")
+    killed += 1
+print("killed", killed, "times, continued", continued, "times, last at row", reached)
+if not continued:
+    sys.exit(f"seed {seed}: never continued")
+PYTHON
+seed=${EDB_SEED:-$RANDOM}
+echo "EDB_SEED=$seed"
+for round in 1 2 3; do
+    for source in 'rows.npy --keys keys.jsonl' rows.jsonl; do
+        # shellcheck disable=SC2086
+        expect 0 import whole.edb $source -q
+        # shellcheck disable=SC2086
+        python3 killing.py "$test_command" killed.edb $((seed + round)) $source --batch 25 || fail 'killing'
+        expect 0 verify killed.edb
+        expect 0 diff whole.edb killed.edb
+        same 'differences' "$(cat out)" ''
+        expect 0 info killed.edb --json
+        same 'rows and marker' "$(member out '(len(d["spaces"]), d["live"], d["imports_unfinished"])')" '(1, 4000, 0)'
+        same 'each row once' "$(member out 'd["spaces"][0]["rows"]')" 4000
+        rm whole.edb killed.edb
+    done
+done
+
+# stop FILE SOURCE...: leaves an import unfinished, by a row that cannot be stored.
+npy whole.npy '<f4' 400x4
+python3 - <<'PYTHON'
+data = bytearray(open("whole.npy", "rb").read())
+data[-4 * 4 * 100:-4 * 4 * 100 + 4] = b"\x00\x00\xc0\x7f"
+open("bad.npy", "wb").write(data)
+PYTHON
+stop()
+{
+    rm -f new.edb
+    cp -p bad.npy rows.npy
+    expect 3 import new.edb rows.npy --batch 50 "$@"
+    complains 'row 300, element 0 is NaN'
+    complains '300 of 400 rows are in new.edb: go on with --start 300, or with the same words'
+}
+stop
+expect 0 info new.edb
+says '1 import not finished'
+expect 0 stats new.edb --json
+same 'the marker is no space' "$(member out '[space["name"] for space in d["spaces"]]')" "['default']"
+expect 3 import new.edb rows.npy --batch 50
+complains 'continuing at row 300 of 400 of rows.npy'
+# The source is mended: it has changed, so it is read from its beginning.
+cp whole.npy rows.npy
+expect 0 import new.edb rows.npy --json
+complains 'has changed since its import stood at row 300'
+same 'from the beginning' "$(member out '(d["rows"], d["continued_at"], d["replaced"])')" '(400, 0, 300)'
+expect 0 info new.edb --json
+same 'no marker' "$(member out 'd["imports_unfinished"]')" 0
+# --restart, --start, another space, another option: none of them goes on.
+stop
+expect 3 import new.edb rows.npy --restart --batch 50
+! grep -q continuing err || fail '--restart went on'
+stop
+expect 3 import new.edb rows.npy --start 250 --batch 50
+! grep -q continuing err || fail '--start went on elsewhere'
+stop
+expect 3 import new.edb rows.npy --space other --batch 50
+! grep -q continuing err || fail 'another space went on'
+expect 0 info new.edb
+says '2 imports not finished'
+seq 400 >keys.txt
+expect 3 import new.edb rows.npy --keys keys.txt --batch 50
+complains 'has changed'
+# The same file by another path goes on.
+stop
+expect 3 import new.edb "$PWD/./rows.npy" --batch 50
+complains 'continuing at row 300'
+expect 0 import new.edb rows.npy --start 301 -q
+expect 0 info new.edb --json
+same 'done by --start' "$(member out 'd["imports_unfinished"]')" 0
+# A short import leaves nothing behind.
+expect 0 import short.edb whole.npy
+expect 0 stats short.edb --json
+same 'spaces of a short import' "$(member out '(d["live"], len(d["spaces"]))')" '(400, 1)'
+# An import that goes on counts as one that did not stop: a key of its first part that comes again is a duplicate.
+yes key | head -400 >keys.txt
+stop --keys keys.txt
+expect 3 import new.edb rows.npy --keys keys.txt --batch 50
+complains continuing
