@@ -8,7 +8,6 @@
 #include "report_error.h"
 #include "text_style.h"
 
-static edb_status open_file(struct cache *cache, const struct arguments *arguments, uint32_t flags);
 static edb_status open_path(struct cache *cache, uint32_t flags);
 static int find_wish(struct cache *cache, const struct space_wish *wish);
 static void tell_opened(const struct cache *cache, uint32_t flags);
@@ -39,8 +38,17 @@ struct space_wish space_wish_take(const struct arguments *arguments)
 
 int cache_open(struct cache *cache, const struct arguments *arguments, enum cache_access access)
 {
-    return report_open(
-        open_file(cache, arguments, access == CACHE_READ ? EDB_OPEN_READ_ONLY : EDB_OPEN_EXISTING));
+    return cache_open_at(cache, arguments->operands[0], access);
+}
+
+int cache_open_at(struct cache *cache, const char *path, enum cache_access access)
+{
+    uint32_t flags = access == CACHE_READ       ? EDB_OPEN_READ_ONLY
+                     : access == CACHE_SNAPSHOT ? EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT
+                                                : EDB_OPEN_EXISTING;
+    memset(cache, 0, sizeof *cache);
+    cache->path = path;
+    return report_open(open_path(cache, flags));
 }
 
 int cache_open_space(struct cache *cache, const struct arguments *arguments,
@@ -56,7 +64,9 @@ int cache_open_space(struct cache *cache, const struct arguments *arguments,
 int cache_open_wish(struct cache *cache, const struct arguments *arguments,
                     const struct space_wish *wish)
 {
-    edb_status status = open_file(cache, arguments, EDB_OPEN_EXISTING);
+    memset(cache, 0, sizeof *cache);
+    cache->path = arguments->operands[0];
+    edb_status status = open_path(cache, EDB_OPEN_EXISTING);
     if (status != EDB_OK && status != EDB_NOT_FOUND)
         return report_open(status);
     return find_wish(cache, wish);
@@ -101,13 +111,6 @@ int cache_close(struct cache *cache, int code)
     if (status != EDB_OK && code == CODE_OK)
         return report_status(status, NULL);
     return code;
-}
-
-static edb_status open_file(struct cache *cache, const struct arguments *arguments, uint32_t flags)
-{
-    memset(cache, 0, sizeof *cache);
-    cache->path = arguments->operands[0];
-    return open_path(cache, flags);
 }
 
 static edb_status open_path(struct cache *cache, uint32_t flags)

@@ -9,7 +9,8 @@
 
 /* The file must exist either way. */
 enum cache_access {
-    CACHE_READ, /* nothing is written */
+    CACHE_READ,     /* nothing is written */
+    CACHE_SNAPSHOT, /* as CACHE_READ, and what others commit stays unseen */
     CACHE_CHANGE
 };
 
@@ -43,6 +44,7 @@ struct space_wish space_wish_take(const struct arguments *arguments);
 /* The file is the first operand of the arguments, the space that of --space. All return CODE_OK or
  * a reported code; commits are durable. After any code, cache_close. */
 int cache_open(struct cache *cache, const struct arguments *arguments, enum cache_access access);
+int cache_open_at(struct cache *cache, const char *path, enum cache_access access);
 int cache_open_space(struct cache *cache, const struct arguments *arguments,
                      enum cache_access access);
 

@@ -10,10 +10,12 @@ const struct command *const command_table[] = {
     &command_get,
     &command_del,
     &command_import,
+    &command_export,
     &command_embed,
     &command_search,
     &command_info,
     &command_stats,
+    &command_diff,
     &command_verify,
     NULL,
 };
@@ -30,12 +32,13 @@ const struct command *command_find(const char *name)
 const char *command_meant(const char *name)
 {
     static const char *const others[][2] = {
-        {"add", "put"},     {"cat", "get"},     {"check", "verify"}, {"count", "stats"},
-        {"delete", "del"},  {"erase", "del"},   {"fetch", "get"},    {"find", "search"},
-        {"fsck", "verify"}, {"init", "create"}, {"insert", "put"},   {"list", "info"},
-        {"load", "import"}, {"ls", "info"},     {"new", "create"},   {"query", "search"},
-        {"read", "get"},    {"remove", "del"},  {"rm", "del"},       {"set", "put"},
-        {"show", "get"},    {"store", "put"},   {"upsert", "put"},   {"write", "put"},
+        {"add", "put"},     {"cat", "get"},      {"check", "verify"}, {"compare", "diff"},
+        {"dump", "export"}, {"count", "stats"},  {"delete", "del"},   {"erase", "del"},
+        {"fetch", "get"},   {"find", "search"},  {"fsck", "verify"},  {"init", "create"},
+        {"insert", "put"},  {"list", "info"},    {"load", "import"},  {"ls", "info"},
+        {"new", "create"},  {"query", "search"}, {"read", "get"},     {"remove", "del"},
+        {"rm", "del"},      {"set", "put"},      {"show", "get"},     {"store", "put"},
+        {"upsert", "put"},  {"write", "put"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(name, others[i][0]) == 0)

@@ -10,10 +10,12 @@ extern const struct command command_put;
 extern const struct command command_get;
 extern const struct command command_del;
 extern const struct command command_import;
+extern const struct command command_export;
 extern const struct command command_embed;
 extern const struct command command_search;
 extern const struct command command_info;
 extern const struct command command_stats;
+extern const struct command command_diff;
 extern const struct command command_verify;
 
 /* In the order of help; NULL ends it. */

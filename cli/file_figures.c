@@ -1,12 +1,15 @@
 /* Opening, figures, walking the spaces: once for info and for stats. */
 #include "file_figures.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cache_open.h"
+#include "import_marker.h"
 #include "report_error.h"
 
+static edb_status set_markers_apart(struct cache *cache, edb_stats *stats, uint64_t *imports_out);
 static int show_spaces(struct cache *cache, const struct figures_view *view, struct emitter *json);
 static void write_space(struct emitter *json, const edb_space_spec *spec,
                         const edb_space_stats *stats);
@@ -24,12 +27,17 @@ int figures_show_file(struct cache *cache, const struct figures_view *view, int 
 {
     struct emitter json = EMITTER(stdout);
     edb_stats stats = {.struct_size = sizeof stats};
-    edb_status status = edb_stats_get(cache->db, &stats);
+    uint64_t imports = 0;
+    edb_status status = figures_file(cache, &stats, &imports);
     if (status != EDB_OK)
         return report_status(status, NULL);
     if (!is_json) {
         view->print_file(cache->path, &stats);
-        return show_spaces(cache, view, NULL);
+        int code = show_spaces(cache, view, NULL);
+        if (imports > 0)
+            printf("%" PRIu64 " import%s not finished: the same words go on with it\n", imports,
+                   imports == 1 ? "" : "s");
+        return code;
     }
     emit_begin(&json, '{');
     view->write_file(&json, cache->path, &stats);
@@ -37,26 +45,39 @@ int figures_show_file(struct cache *cache, const struct figures_view *view, int 
     emit_begin(&json, '[');
     int code = show_spaces(cache, view, &json);
     emit_end(&json, ']');
+    emit_named_count(&json, "imports_unfinished", imports);
     emit_end(&json, '}');
     putchar('\n');
     return code;
 }
 
-int figures_space(struct cache *cache, size_t index, edb_space_spec *spec_out,
+edb_status figures_file(struct cache *cache, edb_stats *stats_out, uint64_t *imports_out)
+{
+    *imports_out = 0;
+    stats_out->struct_size = sizeof *stats_out;
+    edb_status status = edb_stats_get(cache->db, stats_out);
+    return status == EDB_OK ? set_markers_apart(cache, stats_out, imports_out) : status;
+}
+
+int figures_space(struct cache *cache, size_t *index, edb_space_spec *spec_out,
                   edb_space_stats *stats_out)
 {
-    edb_space *space;
-    memset(spec_out, 0, sizeof *spec_out);
+    edb_status status = EDB_OK;
     memset(stats_out, 0, sizeof *stats_out);
-    spec_out->struct_size = sizeof *spec_out;
     stats_out->struct_size = sizeof *stats_out;
-    edb_status status = edb_space_at(cache->db, index, &space);
-    if (status == EDB_NOT_FOUND)
-        return CODE_END;
-    if (status == EDB_OK)
-        status = edb_space_describe(space, spec_out);
-    if (status == EDB_OK)
-        status = edb_space_stats_get(space, stats_out);
+    for (int is_found = 0; !is_found && status == EDB_OK;) {
+        edb_space *space;
+        memset(spec_out, 0, sizeof *spec_out);
+        spec_out->struct_size = sizeof *spec_out;
+        status = edb_space_at(cache->db, (*index)++, &space);
+        if (status == EDB_NOT_FOUND)
+            return CODE_END;
+        if (status == EDB_OK)
+            status = edb_space_describe(space, spec_out);
+        is_found = status == EDB_OK && strcmp(spec_out->name, IMPORT_MARKER_SPACE) != 0;
+        if (is_found)
+            status = edb_space_stats_get(space, stats_out);
+    }
     return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 
@@ -84,14 +105,32 @@ const char *figures_word(const char *list, uint32_t index, char out[16])
     return out;
 }
 
+/* The space of import markers is the command's own business: its rows and itself are in no figure,
+ * but how many markers there are is told. */
+static edb_status set_markers_apart(struct cache *cache, edb_stats *stats, uint64_t *imports_out)
+{
+    edb_space *space;
+    edb_space_stats markers = {.struct_size = sizeof markers};
+    edb_status status = edb_space_find(cache->db, IMPORT_MARKER_SPACE, &space);
+    if (status == EDB_NOT_FOUND)
+        return EDB_OK;
+    if (status == EDB_OK)
+        status = edb_space_stats_get(space, &markers);
+    stats->spaces -= 1;
+    stats->rows -= markers.rows;
+    stats->live -= markers.live;
+    *imports_out = markers.live;
+    return status;
+}
+
 /* json NULL: for people. */
 static int show_spaces(struct cache *cache, const struct figures_view *view, struct emitter *json)
 {
     edb_space_spec spec;
     edb_space_stats stats;
     int code = CODE_OK;
-    for (size_t i = 0; code == CODE_OK; i++) {
-        code = figures_space(cache, i, &spec, &stats);
+    for (size_t next = 0; code == CODE_OK;) {
+        code = figures_space(cache, &next, &spec, &stats);
         if (code == CODE_OK && json != NULL)
             write_space(json, &spec, &stats);
         else if (code == CODE_OK)

@@ -25,8 +25,13 @@ int figures_show(const struct arguments *arguments, const struct figures_view *v
 /* The same of an open file. */
 int figures_show_file(struct cache *cache, const struct figures_view *view, int is_json);
 
-/* Description and figures of space number `index`; CODE_END behind the last. */
-int figures_space(struct cache *cache, size_t index, edb_space_spec *spec_out,
+/* The file's figures without those of the space in which import notes where it stands, and how many
+ * imports are not finished. */
+edb_status figures_file(struct cache *cache, edb_stats *stats_out, uint64_t *imports_out);
+
+/* Description and figures of the next space from *index on, which is moved behind it; CODE_END
+ * behind the last. */
+int figures_space(struct cache *cache, size_t *index, edb_space_spec *spec_out,
                   edb_space_stats *stats_out);
 
 /* The oldest release that reads a file of this format. */

@@ -29,6 +29,16 @@ void record_write_key(struct emitter *json, const edb_view *view, const char *as
     emit_named_text(json, "key_form", word);
 }
 
+void record_write_digest(struct emitter *json, const edb_view *view)
+{
+    char word[16];
+    char hex[HEX_BYTES];
+    write_hex(view, hex);
+    emit_named_text(json, "key_digest", hex);
+    option_word(KEY_FORM_WORDS, view->key_form, word, sizeof word);
+    emit_named_text(json, "key_form", word);
+}
+
 void record_write_row(struct emitter *json, const edb_view *view)
 {
     emit_named_count(json, "row", view->row);

@@ -11,6 +11,9 @@
  * as the user gave it (`view` may be NULL then), NULL = take the record's. */
 void record_write_key(struct emitter *json, const edb_view *view, const char *asked);
 
+/* "key_digest" in hexadecimal and "key_form", of a record that keeps no key. */
+void record_write_digest(struct emitter *json, const edb_view *view);
+
 /* "row". */
 void record_write_row(struct emitter *json, const edb_view *view);
 

@@ -12,7 +12,7 @@ enum { SENTENCE_BYTES = 16384 };
 
 const struct exit_code exit_codes[] = {
     {CODE_OK, "done"},
-    {CODE_NOT_FOUND, "a key or space is not there"},
+    {CODE_NOT_FOUND, "a key or space is not there; of diff: the caches differ"},
     {CODE_USAGE, "wrong usage"},
     {CODE_BAD_DATA, "bad data, given or in the file"},
     {CODE_BUSY, "busy: another writer holds the file"},

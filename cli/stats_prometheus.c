@@ -75,8 +75,8 @@ static int print_spaces(struct cache *cache, const struct space_metric *metric)
     edb_space_stats stats;
     int code = CODE_OK;
     print_head(metric->name, metric->type, metric->help);
-    for (size_t i = 0; code == CODE_OK; i++) {
-        code = figures_space(cache, i, &spec, &stats);
+    for (size_t next = 0; code == CODE_OK;) {
+        code = figures_space(cache, &next, &spec, &stats);
         if (code != CODE_OK)
             break;
         printf("%s{", metric->name);

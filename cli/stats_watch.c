@@ -83,7 +83,8 @@ static int look(struct watch *watch)
             return code;
     }
     watch->is_gone = 0;
-    edb_status status = edb_stats_get(watch->cache.db, &stats);
+    uint64_t imports;
+    edb_status status = figures_file(&watch->cache, &stats, &imports);
     if (status == EDB_STALE)
         return close_replaced(watch, "was written over");
     if (status != EDB_OK)
@@ -157,8 +158,9 @@ static int draw_spaces(struct watch *watch)
     edb_space_spec spec;
     edb_space_stats stats;
     int code = CODE_OK;
+    size_t next = 0;
     for (size_t i = 0; i < SPACES_SHOWN; i++) {
-        code = figures_space(&watch->cache, i, &spec, &stats);
+        code = figures_space(&watch->cache, &next, &spec, &stats);
         if (code != CODE_OK)
             break;
         fputs("space ", stdout);

@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What is exported and imported again is the same cache, in every form, whatever is in it; an export appears whole or not
+# at all.
+
+# shellcheck source=tests/cli/testing.bash
+. "$(dirname "$0")/testing.bash"
+
+# A cache with all that is hard: bytes that are no UTF-8, empty ones, controls, numbers at the ends of float32, deleted
+# and overwritten rows.
+python3 - <<'PYTHON'
+import base64, json, random, struct
+random.seed(7)
+def row():
+    values = [struct.unpack("<f", struct.pack("<I", random.getrandbits(32) & ~(0x40 << 23) ))[0] for _ in range(5)]
+    return values + [random.gauss(0, 1), 0.0, -0.0, 1e-45, 3.4028234663852886e38]
+records = [
+    {"key": "", "text": ""}, {"key": "a\u0000b", "text": "x\u0000y"}, {"key": "\u001b[31m", "text": "\u0085 \u007f \u2028"},
+    {"key_base64": base64.b64encode(b"\xff\x00\x80").decode(), "text_base64": base64.b64encode(b"\xc3").decode()},
+    {"key": "key_base64", "metadata": {}}, {"key": "long " + "x" * 70000, "text": "long " + "x" * 70000},
+    {"key": "é", "text": "日本", "metadata": {"é": [1, 2.5, None, True, {"n": 9223372036854775807, "s": "\u0000"}], "e": 1e300}},
+    {"key": "docs/a"}, {"key": "docs/b", "text": "b"}, {"key": "doc"}]
+records += [{"key": f"row {i}", "text": f"text {i}", "metadata": {"n": i}} for i in range(500)]
+with open("records.jsonl", "w") as file:
+    for record in records:
+        record["vector"] = row()
+        file.write(json.dumps(record) + "\n")
+PYTHON
+expect 0 import cache.edb records.jsonl --model 'a "model"' --revision 3 --metric l2 --role document --batch 100
+expect 0 import cache.edb records.jsonl --space other --model m --batch 100
+expect 0 del cache.edb 'row 7' 'row 8'
+expect 0 put cache.edb 'row 9' --vector '[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]' --text new
+
+# same_again: new.edb and cache.edb have the same space default.
+same_again()
+{
+    expect 0 diff cache.edb new.edb --space default
+    same 'differences' "$(cat out)" ''
+    expect 0 verify new.edb
+    rm new.edb
+}
+expect 0 export cache.edb out.jsonl
+says '508 rows of cache.edb (space default) written to out.jsonl'
+same 'lines' "$(wc -l <out.jsonl)" 508
+python3 -c 'import json; [json.loads(line) for line in open("out.jsonl")]'
+! grep -qP '[\x00-\x09\x0b-\x1f\x7f]' out.jsonl || fail 'a control character in the export'
+expect 0 import new.edb out.jsonl
+same_again
+embedcache export cache.edb - >piped 2>err
+cmp piped out.jsonl || fail 'standard output has something else'
+embedcache export cache.edb - | embedcache import new.edb - -q
+same_again
+for form in npy fbin; do
+    expect 0 export cache.edb rows.$form --json
+    same rows "$(member out 'd["rows"]')" 508
+    expect 0 import new.edb rows.$form
+    complains 'are taken from rows.jsonl'
+    same_again
+    expect 0 import new.edb rows.$form --keys rows.jsonl
+    same_again
+    mv rows.jsonl moved.jsonl
+    expect 0 import new.edb rows.$form --keys moved.jsonl --batch 7
+    same_again
+    expect 0 import new.edb rows.$form
+    expect 0 get new.edb 507
+    rm new.edb
+    embedcache export cache.edb - --to $form >piped
+    cmp piped rows.$form || fail "$form on standard output has something else"
+done
+expect 0 export cache.edb other.ndjson --space other
+expect 0 import new.edb other.ndjson
+expect 0 import new.edb out.jsonl
+expect 0 diff cache.edb new.edb
+expect 1 diff cache.edb new.edb --space nowhere
+rm new.edb
+expect 0 import new.edb out.jsonl --space default --model 'a "model"' --revision 3
+expect 3 import new.edb out.jsonl --model another
+complains 'another'
+rm new.edb
+
+# What import reads, export writes: through every format and back.
+python3 "$test_tools/make_sources.py" 9 6
+for source in f32.fvecs i8.i8bin f16.safetensors rows.jsonl rows.csv store; do
+    expect 0 import first.edb "$source" --metric dot
+    expect 0 export first.edb again.jsonl --force
+    expect 0 import second.edb again.jsonl
+    expect 0 diff first.edb second.edb
+    rm first.edb second.edb
+done
+
+# By prefix; in order; nothing is no error.
+expect 0 export cache.edb docs.jsonl --prefix docs/
+same 'by prefix' "$(python3 -c 'import json; print([json.loads(line)["key"] for line in open("docs.jsonl")])')" "['docs/a', 'docs/b']"
+expect 0 export cache.edb docs.npy --prefix docs/ --force
+expect 0 import new.edb docs.npy
+expect 0 get new.edb docs/b --json
+same 'text by prefix' "$(member out 'd["text"]')" b
+rm new.edb
+for form in jsonl npy fbin; do
+    expect 0 export cache.edb none.$form --prefix nobody --force
+    says '0 rows'
+    [ $form = fbin ] || {
+        expect 0 import new.edb none.$form
+        expect 0 info new.edb --json
+        same 'an empty space like the other' "$(member out '[(s["dims"], s["metric"], s["live"]) for s in d["spaces"]]')" "[(10, 'l2', 0)]"
+        rm new.edb
+    }
+done
+
+# Opaque values, and keys that are only known by their digest.
+head -c 3000 /dev/urandom >value
+expect 0 put values.edb v --value-file value --text t
+: >value
+expect 0 put values.edb empty --value-file value
+expect 0 export values.edb values.jsonl
+expect 0 import new.edb values.jsonl
+expect 0 diff values.edb new.edb
+rm new.edb
+expect 2 export values.edb values.npy
+complains 'opaque values'
+for form in blake2b sha256; do
+    expect 0 create $form.edb --dims 2 --key-form $form
+    expect 0 put $form.edb 'the text' --vector '[1, 2]' --text 'the text'
+    expect 0 export $form.edb $form.jsonl
+    expect 0 import new.edb $form.jsonl
+    expect 0 diff $form.edb new.edb
+    expect 0 put $form.edb 'a key' --vector '[1, 2]' --text 'another text'
+    expect 1 diff $form.edb new.edb
+    complains '1 keys only in the first'
+    expect 1 diff new.edb $form.edb
+    complains '1 only in the second'
+    rm new.edb
+    expect 0 export $form.edb $form.jsonl --force
+    complains '1 records have a key of which only the digest is kept'
+    expect 3 import new.edb $form.jsonl
+    complains 'line 2: "key" is not there, only its digest'
+done
+
+# refuses CODE REASON ARGUMENT...: nothing is written or changed.
+refuses()
+{
+    local code=$1 reason=$2
+    shift 2
+    local before
+    before=$(find . -type f ! -name out ! -name err -exec md5sum {} + | sort)
+    expect "$code" export "$@"
+    complains "$reason"
+    [ "$before" = "$(find . -type f ! -name out ! -name err -exec md5sum {} + | sort)" ] ||
+        fail "embedcache export $*: left or changed something"
+}
+refuses 2 'out.jsonl is there already: --force' cache.edb out.jsonl
+refuses 2 'docs.jsonl is there already: --force' cache.edb docs.fbin
+refuses 2 'its name does not say what to write' cache.edb out.txt
+refuses 2 'is the cache itself' cache.edb cache.edb --to jsonl --force
+refuses 2 'is a directory' cache.edb . --to jsonl --force
+refuses 2 'name it .npy or .fbin' cache.edb new.jsonl --to npy
+refuses 5 'No such file' cache.edb nowhere/out.jsonl
+refuses 5 'nowhere.edb' nowhere.edb new.jsonl
+refuses 1 'no space' cache.edb new.jsonl --space nobody
+refuses 2 'needs FILE OUT' cache.edb
+code=0
+(ulimit -f 100; "$test_command" export cache.edb large.jsonl --space other >out 2>err) || code=$?
+same 'exit code of a full device' $code 5
+complains 'large.jsonl'
+[ -z "$(find . -name '*large*')" ] || fail 'a full device: something was left'
+cp cache.edb damaged.edb
+python3 - <<'PYTHON'
+data = bytearray(open("damaged.edb", "rb").read())
+at = data.find(b"text 300")
+data[at:at + 4] = b"TEXT"
+open("damaged.edb", "wb").write(data)
+PYTHON
+refuses 3 'damaged.edb' damaged.edb new.jsonl
+
+# Ctrl-C leaves nothing; a slow reader of standard output holds it up until then.
+mkfifo slow
+sleep 60 <slow &
+sleeper=$!
+python3 -c '
+import json
+with open("many.jsonl", "w") as file:
+    for row in range(20000):
+        file.write(json.dumps({"key": str(row), "vector": [row] * 40}) + "\n")'
+expect 0 import many.edb many.jsonl
+"$test_command" export many.edb many.out --to jsonl >/dev/null 2>err &
+export=$!
+for _ in $(seq 100); do
+    [ -z "$(find . -name '.many.out*')" ] || break
+    sleep 0.01
+done
+kill -INT $export 2>/dev/null || true
+code=0
+wait $export || code=$?
+kill $sleeper
+if [ $code -eq 0 ]; then
+    echo 'the export was faster than Ctrl-C'
+else
+    same 'exit code' $code 130
+    complains 'interrupted: many.out was not written'
+    [ -z "$(find . -name '*many.out*')" ] || fail 'Ctrl-C: something was left'
+fi
