@@ -3,6 +3,7 @@
 #include "cache_open.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "report_error.h"
@@ -82,6 +83,20 @@ int cache_create(struct cache *cache)
     if (status != EDB_OK)
         return report_open(status);
     status = edb_space_open(cache->db, &cache->spec, &cache->space);
+    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
+}
+
+int cache_reopen(struct cache *cache)
+{
+    char name[EDB_NAME_BYTES_MAX + 1];
+    snprintf(name, sizeof name, "%s", cache->spec.name);
+    cache->space = NULL;
+    int code = cache_close(cache, CODE_OK);
+    if (code == CODE_OK)
+        code = report_open(open_path(cache, EDB_OPEN_EXISTING));
+    if (code != CODE_OK)
+        return code;
+    edb_status status = edb_space_find(cache->db, name, &cache->space);
     return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
 }
 

@@ -18,8 +18,11 @@
 #include "report_error.h"
 #include "source.h"
 #include "text_style.h"
+#include "write_behind.h"
 
-enum { IMPORT_BATCH_ROWS = 16384 };
+/* A batch is one transaction, so that keys, rows and marker agree. A device likes fewer and larger
+ * syncs: where --batch does not say otherwise, batches are durable together. */
+enum { IMPORT_BATCH_ROWS = 16384, DURABLE_BYTES = 64 << 20, REOPEN_BYTES = 128 << 20 };
 
 /* An import that is under way. */
 struct import {
@@ -35,11 +38,15 @@ struct import {
     struct cache cache;
     struct batch batch;
     struct import_marker marker;
+    struct write_behind behind;
     struct progress progress;
     char row_key[24];
     uint64_t begin;     /* the row of the source that this import begins with */
     uint64_t row;       /* the next of the source */
-    uint64_t stored;    /* rows of the source up to here are in, or passed over */
+    uint64_t committed; /* rows of the source up to here are in, or passed over */
+    uint64_t stored;    /* and durably so up to here */
+    size_t lazy_bytes;  /* committed and not durable yet */
+    size_t bytes;       /* committed since the file was opened */
     uint64_t continued; /* the row that an earlier import had come to; 0 = there was none */
     int is_at_end;      /* the source has no more rows */
     uint64_t duplicates;
@@ -61,7 +68,10 @@ static int fill_batch(struct import *import);
 static int next_row(struct import *import, struct record *record);
 static int next_key(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
+static int reopen(struct import *import);
 static edb_status commit_rows(struct import *import);
+static edb_durability choose_durability(struct import *import);
+static int make_durable(struct import *import);
 static edb_status count_known(struct import *import, const struct record *record);
 static int sum_up(const struct import *import, int code);
 static void print_json(const struct import *import, double seconds);
@@ -127,6 +137,7 @@ static int import(const struct arguments *arguments)
 {
     struct import import;
     memset(&import, 0, sizeof import);
+    import.behind.descriptor = -1;
     import.arguments = arguments;
     import.wish = take_wish(arguments);
     import.fields = source_fields(&import.wish);
@@ -135,6 +146,7 @@ static int import(const struct arguments *arguments)
         code = open_store(&import);
     if (code == CODE_OK)
         code = store_rows(&import);
+    write_behind_close(&import.behind);
     batch_close(&import.batch);
     record_close(&import.keys);
     source_close(&import.source);
@@ -337,7 +349,7 @@ static int find_begin(struct import *import)
             report_note("continuing at row %s of %s of %s, where an import was left", row, rows,
                         import->source.name);
     }
-    import->row = import->stored = import->begin;
+    import->row = import->committed = import->stored = import->begin;
     edb_space_stats stats = {.struct_size = sizeof stats};
     if (import->cache.space == NULL || is_usable)
         return CODE_OK;
@@ -370,15 +382,17 @@ static int store_rows(struct import *import)
         code = fill_batch(import);
         if (code == CODE_OK)
             code = commit_batch(import);
-        progress_show(&import->progress, import->stored);
+        progress_show(&import->progress, import->committed);
     }
     progress_end(&import->progress);
     if (code == CODE_OK && import->is_at_end)
         code = cache_create(&import->cache);
     if (code == CODE_OK && import->is_at_end && import->marker.is_kept)
         code = commit_batch(import);
-    if (code != CODE_OK || !import->is_at_end)
-        return sum_up(import, code);
+    if (code != CODE_OK || !import->is_at_end) {
+        int late = make_durable(import);
+        return sum_up(import, code == CODE_OK ? late : code);
+    }
     double seconds = progress_seconds() - started;
     if (option_given(import->arguments, "json"))
         print_json(import, seconds);
@@ -451,9 +465,21 @@ static int commit_batch(struct import *import)
                  import->row - 1);
         return report_status(status, rows);
     }
-    import->stored = import->row;
+    if (import->lazy_bytes > 0)
+        write_behind_start(&import->behind, import->cache.path);
+    else
+        import->stored = import->row;
+    import->committed = import->row;
     batch_clear(&import->batch);
-    return CODE_OK;
+    return import->lazy_bytes == 0 && import->bytes >= REOPEN_BYTES ? reopen(import) : CODE_OK;
+}
+
+/* What was read back of a commit stays mapped: without this an import would seem to need memory
+ * for all that it writes. */
+static int reopen(struct import *import)
+{
+    import->bytes = 0;
+    return cache_reopen(&import->cache);
 }
 
 /* The batch, and in the same transaction how far the import has come. An import of one batch needs
@@ -464,23 +490,47 @@ static edb_status commit_rows(struct import *import)
     edb_txn *txn = NULL;
     int marks = import->source.can_resume && !import->is_at_end;
     int unmarks = import->is_at_end && marker->is_kept;
-    if (!marks && !unmarks && import->source.dims > 0)
-        return batch_store(&import->batch, import->cache.space);
+    edb_durability durability = choose_durability(import);
     edb_status status = edb_begin(import->cache.db, &txn);
     if (status == EDB_OK)
         status = batch_put(&import->batch, txn, import->cache.space);
     if (status == EDB_OK && marks)
         status = marker_put(marker, import->cache.db, txn, import->row);
     if (status == EDB_OK && unmarks)
-        status = marker_delete(marker, txn);
+        status = marker_delete(marker, import->cache.db, txn);
     if (status == EDB_OK) {
-        status = edb_commit(txn, EDB_DURABLE);
+        status = edb_commit(txn, durability);
         txn = NULL;
     }
     if (status == EDB_OK)
         marker->is_kept = marks;
     edb_abort(txn);
     return status;
+}
+
+/* The last batch is durable, and one in so many bytes; all are where --batch was given. */
+static edb_durability choose_durability(struct import *import)
+{
+    size_t bytes = batch_bytes(&import->batch);
+    import->bytes += bytes;
+    import->lazy_bytes += bytes;
+    int is_last = import->is_at_end || interrupt_caught();
+    if (!is_last && import->lazy_bytes < DURABLE_BYTES && !option_given(import->arguments, "batch"))
+        return EDB_LAZY;
+    import->lazy_bytes = 0;
+    return EDB_DURABLE;
+}
+
+/* An import that ends early: what was committed is made durable, and counted. */
+static int make_durable(struct import *import)
+{
+    if (import->committed == import->stored || import->cache.db == NULL)
+        return CODE_OK;
+    edb_status status = edb_sync(import->cache.db);
+    if (status != EDB_OK)
+        return report_status(status, NULL);
+    import->stored = import->committed;
+    return CODE_OK;
 }
 
 /* Tells a key that came twice in this import from one that was in the space before: by its row. */

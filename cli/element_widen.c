@@ -68,7 +68,8 @@ const char *element_wrong(const struct element_type *type, const void *number)
 static size_t copy_floats(const void *from, size_t count, float *out)
 {
     const uint32_t exponent = 0x7f800000;
-    memcpy(out, from, count * sizeof *out);
+    if (from != (const void *)out)
+        memcpy(out, from, count * sizeof *out);
     for (size_t block = 0; block < count; block += 256) {
         size_t end = count - block < 256 ? count : block + 256;
         uint32_t bad = 0;

@@ -28,7 +28,8 @@ struct element_type {
  * none. */
 int element_find(const char *name, struct element_type *type_out);
 
-/* Turns `count` numbers at `from` (any alignment) into floats. float64 is rounded. Returns `count`,
+/* Turns `count` numbers at `from` (any alignment) into floats; floats may be where they are.
+ * float64 is rounded. Returns `count`,
  * or the place of the first that float32 cannot hold: not finite, too large, or a whole number that
  * would be rounded. */
 size_t element_widen(const struct element_type *type, const void *from, size_t count, float *out);

@@ -52,11 +52,12 @@ int marker_open(struct import_marker *marker, const struct source *source,
 int marker_find(struct import_marker *marker, edb *db)
 {
     edb_view view;
+    edb_space *space;
     if (db == NULL || marker->key == NULL)
         return CODE_OK;
-    edb_status status = edb_space_find(db, IMPORT_MARKER_SPACE, &marker->space);
+    edb_status status = edb_space_find(db, IMPORT_MARKER_SPACE, &space);
     if (status == EDB_OK)
-        status = edb_view_key(marker->space, marker->key, strlen(marker->key), &view);
+        status = edb_view_key(space, marker->key, strlen(marker->key), &view);
     if (status == EDB_NOT_FOUND)
         return CODE_OK;
     if (status != EDB_OK)
@@ -72,23 +73,26 @@ edb_status marker_put(struct import_marker *marker, edb *db, edb_txn *txn, uint6
     char value[VALUE_BYTES];
     edb_put_options options = EDB_PUT_OPTIONS_INIT;
     edb_space_spec spec = EDB_SPACE_SPEC_INIT;
-    edb_status status = EDB_OK;
+    edb_space *space;
     spec.name = IMPORT_MARKER_SPACE;
-    if (marker->space == NULL)
-        status = edb_space_open(db, &spec, &marker->space);
+    edb_status status = edb_space_open(db, &spec, &space);
     int bytes = snprintf(value, sizeof value,
                          "{\"next_row\": %" PRIu64 ", \"first_row\": %" PRIu64
                          ", \"state\": \"%016" PRIx64 "\"}",
                          next_row, marker->first_row, marker->state);
     options.value_bytes = (size_t)bytes;
     if (status == EDB_OK)
-        status = edb_txn_put(txn, marker->space, marker->key, strlen(marker->key), value, &options);
+        status = edb_txn_put(txn, space, marker->key, strlen(marker->key), value, &options);
     return status;
 }
 
-edb_status marker_delete(struct import_marker *marker, edb_txn *txn)
+edb_status marker_delete(struct import_marker *marker, edb *db, edb_txn *txn)
 {
-    return edb_txn_delete(txn, marker->space, marker->key, strlen(marker->key));
+    edb_space *space;
+    edb_status status = edb_space_find(db, IMPORT_MARKER_SPACE, &space);
+    if (status == EDB_OK)
+        status = edb_txn_delete(txn, space, marker->key, strlen(marker->key));
+    return status;
 }
 
 void marker_close(struct import_marker *marker)

@@ -12,11 +12,10 @@
 #define IMPORT_MARKER_SPACE "embedcache.imports"
 
 struct import_marker {
-    edb_space *space; /* NULL: not there yet */
-    char *key;        /* the target space and the source's path */
-    uint64_t state;   /* digest of what the source is and how it is read */
-    int is_kept;      /* a marker of this import is in the cache */
-    int is_changed;   /* it is of another state of the source */
+    char *key;      /* the target space and the source's path */
+    uint64_t state; /* digest of what the source is and how it is read */
+    int is_kept;    /* a marker of this import is in the cache */
+    int is_changed; /* it is of another state of the source */
     uint64_t next_row;
     uint64_t first_row; /* row number in the space of the first row that the import stored */
 };
@@ -34,7 +33,7 @@ int marker_find(struct import_marker *marker, edb *db);
 edb_status marker_put(struct import_marker *marker, edb *db, edb_txn *txn, uint64_t next_row);
 
 /* Adds to a transaction that the import is done. */
-edb_status marker_delete(struct import_marker *marker, edb_txn *txn);
+edb_status marker_delete(struct import_marker *marker, edb *db, edb_txn *txn);
 
 void marker_close(struct import_marker *marker);
 

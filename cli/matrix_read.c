@@ -15,6 +15,7 @@ enum { ROW_DIMS_BYTES = 4 };
 static uint64_t row_bytes(const struct matrix *matrix);
 static int check_size(const struct matrix *matrix, uint64_t behind);
 static int check_row_dims(const struct matrix *matrix);
+static int refuse_number(const struct matrix *matrix, size_t element, const void *number);
 static int refuse_cut(const struct matrix *matrix, const char *what);
 
 int matrix_open(struct matrix *matrix, const struct input *input)
@@ -51,9 +52,13 @@ int matrix_next(struct matrix *matrix, float *vector_out)
     size_t got;
     size_t needed = (size_t)row_bytes(matrix);
     int is_open = matrix->rows == SOURCE_ROWS_UNKNOWN;
+    /* Floats as they are take no way round by the row's buffer. */
+    int is_ready = matrix->element.kind == ELEMENT_F32 && !matrix->element.is_big_endian &&
+                   !matrix->has_row_dims;
+    unsigned char *row = is_ready ? (unsigned char *)vector_out : matrix->row;
     if (matrix->next_row == matrix->rows)
         return CODE_END;
-    int code = byte_read(&matrix->bytes, matrix->row, needed, &got);
+    int code = byte_read(&matrix->bytes, row, needed, &got);
     if (code != CODE_OK)
         return code;
     if (got < needed)
@@ -61,14 +66,10 @@ int matrix_next(struct matrix *matrix, float *vector_out)
     code = matrix->has_row_dims ? check_row_dims(matrix) : CODE_OK;
     if (code != CODE_OK)
         return code;
-    const unsigned char *numbers = matrix->row + (matrix->has_row_dims ? ROW_DIMS_BYTES : 0);
+    const unsigned char *numbers = row + (matrix->has_row_dims ? ROW_DIMS_BYTES : 0);
     size_t good = element_widen(&matrix->element, numbers, matrix->dims, vector_out);
     if (good < matrix->dims)
-        return report_error(
-            CODE_BAD_DATA,
-            "%s: row %" PRIu64 ", element %zu %s: only finite float32 values are stored",
-            matrix->bytes.name, matrix->next_row, good,
-            element_wrong(&matrix->element, numbers + good * matrix->element.bytes));
+        return refuse_number(matrix, good, numbers + good * matrix->element.bytes);
     matrix->next_row++;
     return CODE_OK;
 }
@@ -126,6 +127,13 @@ static int check_row_dims(const struct matrix *matrix)
                         "%s: row %" PRIu64 " says that it has %u numbers, the first row has %u: "
                         "the rows of one space are of one length",
                         matrix->bytes.name, matrix->next_row, dims, matrix->dims);
+}
+
+static int refuse_number(const struct matrix *matrix, size_t element, const void *number)
+{
+    return report_error(
+        CODE_BAD_DATA, "%s: row %" PRIu64 ", element %zu %s: only finite float32 values are stored",
+        matrix->bytes.name, matrix->next_row, element, element_wrong(&matrix->element, number));
 }
 
 static int refuse_cut(const struct matrix *matrix, const char *what)

@@ -40,8 +40,12 @@ int batch_open(struct batch *batch, size_t dims, size_t rows_wanted)
 
 int batch_is_full(const struct batch *batch)
 {
-    size_t vector_bytes = batch->rows * batch->dims * sizeof(float);
-    return batch->rows == batch->rows_max || batch->memory_used + vector_bytes >= BATCH_BYTES_MAX;
+    return batch->rows == batch->rows_max || batch_bytes(batch) >= BATCH_BYTES_MAX;
+}
+
+size_t batch_bytes(const struct batch *batch)
+{
+    return batch->memory_used + batch->rows * batch->dims * sizeof(float);
 }
 
 float *batch_next_vector(struct batch *batch)

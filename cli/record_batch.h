@@ -37,6 +37,9 @@ int batch_open(struct batch *batch, size_t dims, size_t rows_wanted);
 
 int batch_is_full(const struct batch *batch);
 
+/* Of vectors and what stands beside them. */
+size_t batch_bytes(const struct batch *batch);
+
 /* Where the next row's vector goes. Only while the batch is not full. */
 float *batch_next_vector(struct batch *batch);
 

@@ -39,8 +39,9 @@ static const struct space_metric space_metrics[] = {
 
 int stats_prometheus(struct cache *cache)
 {
-    edb_stats stats = {.struct_size = sizeof stats};
-    edb_status status = edb_stats_get(cache->db, &stats);
+    edb_stats stats;
+    uint64_t imports;
+    edb_status status = figures_file(cache, &stats, &imports);
     if (status != EDB_OK)
         return report_status(status, NULL);
     print_identity(cache->path, &stats);

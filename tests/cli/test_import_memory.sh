@@ -40,13 +40,34 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 PYTHON
 }
 
-array 30000
-rss=$(peak "$test_command" import large.edb array.npy --keys keys.jsonl)
-echo "184 MB imported with $((rss / 1024)) MiB resident"
+# A gigabyte, with the data segment limited to 64 MiB, and the resident memory measured: mapped pages count, too.
+rows=175000
+[ "$(df -Pk . | awk 'NR == 2 {print $4}')" -ge 3000000 ] || rows=60000
+array $rows
+rss=$(ulimit -d 65536; peak "$test_command" import large.edb array.npy --keys keys.jsonl) || fail 'out of memory'
+echo "$((rows * 6144 / 1000000)) MB imported with $((rss / 1024)) MiB resident"
 [ "$rss" -le 65536 ] || fail "$((rss / 1024)) MiB resident, 64 are allowed"
-expect 0 get large.edb 'key 29999'
-rm large.edb
+expect 0 get large.edb 'key 0' "key $((rows - 1))"
+expect 0 info large.edb --json
+same rows "$(member out 'd["live"]')" $rows
+rm large.edb array.npy
 
-# The data segment alone, as a limit: 64 MiB are enough for any array.
-(ulimit -d 65536; embedcache import limited.edb array.npy --keys keys.jsonl >out 2>err) || fail 'out of memory'
-says '30,000 rows'
+# Lines of JSON, CSV and a pipe of rows need no more for being long.
+python3 - <<'PYTHON'
+import json, struct
+with open("rows.jsonl", "w") as lines, open("rows.csv", "w") as table, open("rows.fvecs", "wb") as vecs:
+    vector = [0.015625 * i for i in range(768)]
+    numbers = json.dumps(vector)
+    packed = struct.pack("<i768f", 768, *vector)
+    table.write("key,vector\n")
+    for row in range(30000):
+        lines.write(f'{{"key": "{row}", "vector": {numbers}}}\n')
+        table.write(f'{row},"{numbers}"\n')
+        vecs.write(packed)
+PYTHON
+for source in rows.jsonl rows.csv rows.fvecs; do
+    rss=$(ulimit -d 65536; peak "$test_command" import large.edb $source) || fail "out of memory ($source)"
+    echo "$(($(stat -c %s $source) / 1000000)) MB of $source imported with $((rss / 1024)) MiB resident"
+    [ "$rss" -le 65536 ] || fail "$((rss / 1024)) MiB resident, 64 are allowed"
+    rm large.edb $source
+done
