@@ -36,7 +36,6 @@ static size_t take_decimal(const char *text, size_t bytes, struct decimal *decim
 static const char *take_digits(const char *at, const char *end, struct decimal *decimal,
                                int is_fraction);
 static size_t take_exponent(const char *at, const char *end, struct decimal *decimal);
-static int scale(uint64_t digits, int exponent, float *out);
 static float read_slowly(const char *text, size_t length);
 static int take_open(struct list *list);
 static int take_next(struct list *list);
@@ -80,9 +79,9 @@ size_t float_read(const char *text, size_t bytes, float *out)
     float high;
     if (take_decimal(text, bytes, &decimal) == 0)
         return 0;
-    int is_sure = scale(decimal.digits, decimal.exponent, &low);
+    int is_sure = float_scale(decimal.digits, decimal.exponent, &low);
     if (is_sure && decimal.cut)
-        is_sure = scale(decimal.digits + 1, decimal.exponent, &high) && low == high;
+        is_sure = float_scale(decimal.digits + 1, decimal.exponent, &high) && low == high;
     if (!is_sure)
         *out = read_slowly(text, decimal.length);
     else
@@ -150,8 +149,7 @@ static size_t take_exponent(const char *at, const char *end, struct decimal *dec
     return at == digits ? 0 : (size_t)(at - first);
 }
 
-/* digits * 10^exponent as the nearest float; 0 where this way cannot be sure of it. */
-static int scale(uint64_t digits, int exponent, float *out)
+int float_scale(uint64_t digits, int exponent, float *out)
 {
     static const double powers[POWER_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,

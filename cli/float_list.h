@@ -3,6 +3,7 @@
 #define EMBEDCACHE_CLI_FLOAT_LIST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum float_list_form {
     FLOAT_LIST_JSON, /* [0.25, -1] */
@@ -23,5 +24,8 @@ const char *float_list_read(const char *text, size_t bytes, enum float_list_form
 /* Reads the JSON number at the beginning of the text, to the nearest float32: infinite where it is
  * too large. Returns its length; 0 when there is none. */
 size_t float_read(const char *text, size_t bytes, float *out);
+
+/* digits * 10^exponent as the nearest float; 0 where this fast way cannot be sure of it. */
+int float_scale(uint64_t digits, int exponent, float *out);
 
 #endif

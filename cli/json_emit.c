@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal_write.h"
 #include "text_style.h"
 
 static void separate(struct emitter *json);
@@ -128,8 +129,9 @@ void emit_line(struct emitter *json)
 
 const char *emit_decimal(float value, char out[DECIMAL_BYTES])
 {
-    /* Six digits are the watershed: decimals that people typed need fewer, computed values more. */
-    int digits = 6;
+    if (decimal_write(value, out))
+        return out;
+    int digits = 6; /* as decimal_write.c has it */
     if (reads_back(value, digits, out)) {
         while (digits > 1 && reads_back(value, digits - 1, out))
             digits--;

@@ -23,7 +23,7 @@ static int take_line(struct record_reader *reader, const char *line, size_t byte
 static int parse_object(struct record_reader *reader, const char *line, size_t bytes);
 static int take_key(struct record_reader *reader, struct record *record);
 static int take_space(struct record_reader *reader);
-static int take_vector(struct record_reader *reader, const char *line, size_t bytes,
+static int take_vector(struct record_reader *reader, const char *line, size_t *bytes,
                        struct record *record);
 static int take_value(struct record_reader *reader, struct record *record);
 static int take_base64(struct record_reader *reader, const char *field, int which,
@@ -124,7 +124,7 @@ static int next_object(struct record_reader *reader, struct record *record)
         if (!reader->is_json)
             return take_line(reader, line, bytes, record);
         if (reader->vector_field != NULL)
-            code = take_vector(reader, line, bytes, record);
+            code = take_vector(reader, line, &bytes, record);
         if (code == CODE_OK)
             code = parse_object(reader, line, bytes);
         if (code != CODE_OK || reader->lines.line > 1 || !take_space(reader))
@@ -175,6 +175,8 @@ static int parse_object(struct record_reader *reader, const char *line, size_t b
 {
     json_error_t error;
     reader->object = json_loadb(line, bytes, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+    if (reader->vector_bytes > 0 && error.position > (int)reader->vector_at)
+        error.column += (int)reader->vector_bytes;
     if (reader->object == NULL)
         return line_refuse(&reader->lines,
                            "no valid JSON: %s at column %d: write one object, {\"%s\": ...}, on "
@@ -198,14 +200,14 @@ static int take_space(struct record_reader *reader)
 }
 
 /* The list of numbers is taken out of the line before the line is parsed: a JSON reader would round
- * each number to double, and spend most of the time of an import. "null" and blanks take its place,
- * so that what is wrong elsewhere is named by its right column. */
-static int take_vector(struct record_reader *reader, const char *line, size_t bytes,
+ * each number to double, and spend most of the time of an import. "0" stands in its place. */
+static int take_vector(struct record_reader *reader, const char *line, size_t *bytes,
                        struct record *record)
 {
     size_t at;
     size_t count;
-    if (!json_list_find(line, bytes, reader->vector_field, &at, &count))
+    reader->vector_bytes = 0;
+    if (!json_list_find(line, *bytes, reader->vector_field, &at, &count))
         return CODE_OK;
     if (count > reader->vector_capacity) {
         char *grown = realloc(reader->vector, count);
@@ -218,11 +220,11 @@ static int take_vector(struct record_reader *reader, const char *line, size_t by
     record->vector = reader->vector;
     record->vector_bytes = count;
     char *list = reader->lines.buffer + (line - reader->lines.buffer) + at;
-    memset(list, ' ', count);
-    if (count >= 4)
-        memcpy(list, "null", 4);
-    else
-        memcpy(list, "0", 1);
+    *list = '0';
+    memmove(list + 1, list + count, *bytes - at - count);
+    *bytes -= count - 1;
+    reader->vector_at = at;
+    reader->vector_bytes = count - 1;
     return CODE_OK;
 }
 

@@ -41,8 +41,10 @@ struct record_reader {
     char *metadata;
     char *vector; /* text of the vector, kept between lines */
     size_t vector_capacity;
-    char *decoded[3]; /* what came as base64: key, text, value */
-    char number[24];  /* an integer key as decimal */
+    size_t vector_at;    /* where it stood in the line at hand */
+    size_t vector_bytes; /* how many bytes were taken out there; 0 = none */
+    char *decoded[3];    /* what came as base64: key, text, value */
+    char number[24];     /* an integer key as decimal */
 };
 
 /* The member of an export's first line that says what the space is. */

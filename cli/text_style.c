@@ -149,6 +149,14 @@ int text_is_utf8(const void *text, size_t bytes)
 {
     const unsigned char *at = text;
     for (size_t i = 0; i < bytes;) {
+        uint64_t eight;
+        if (bytes - i >= sizeof eight) { /* most text is ASCII */
+            memcpy(&eight, at + i, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                i += sizeof eight;
+                continue;
+            }
+        }
         size_t length = style_utf8_length(at + i, bytes - i);
         if (length == 0)
             return 0;
