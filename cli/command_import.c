@@ -1,7 +1,10 @@
-/* embedcache import: rows of a source with their keys, streamed, a durable commit per batch. What
+/* embedcache import: rows of a source with their keys, streamed, batch by batch. What
  * can be checked before anything is stored is: the source's header and size, and every line of the
  * keys file. Formats are known by the sources alone; import_marker.h keeps how far it has come. */
 #include <inttypes.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +23,17 @@
 #include "text_style.h"
 #include "write_behind.h"
 
-/* A batch is one transaction, so that keys, rows and marker agree. A device likes fewer and larger
- * syncs: where --batch does not say otherwise, batches are durable together. */
-enum { IMPORT_BATCH_ROWS = 16384, DURABLE_BYTES = 64 << 20, REOPEN_BYTES = 128 << 20 };
+/* A batch is one transaction, so that keys, rows and marker agree. Where --batch does not say
+ * otherwise, batches are as small as the processor's cache likes them (8 MiB instead take a third
+ * longer a gigabyte), and durable together, for a device likes fewer and larger syncs. Beyond 128
+ * MiB the mapped pages of what was written would count for too much memory before the file is
+ * opened anew. */
+enum {
+    IMPORT_BATCH_ROWS = 16384,
+    LAZY_BATCH_BYTES = 1 << 20,
+    DURABLE_BYTES = 128 << 20,
+    REOPEN_BYTES = 128 << 20
+};
 
 /* An import that is under way. */
 struct import {
@@ -54,6 +65,7 @@ struct import {
 };
 
 static int import(const struct arguments *arguments);
+static void keep_memory(void);
 static struct source_wish take_wish(const struct arguments *arguments);
 static int check_input(struct import *import);
 static int find_beside(struct import *import);
@@ -65,6 +77,7 @@ static int find_begin(struct import *import);
 static int pass_rows(struct import *import);
 static int store_rows(struct import *import);
 static int fill_batch(struct import *import);
+static int is_batch_full(const struct import *import);
 static int next_row(struct import *import, struct record *record);
 static int next_key(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
@@ -97,7 +110,9 @@ static const struct option options[] = {
     COUNT_ROW("start", 0, "begin at row N of the source (0, or where the last import stood)", 0,
               INT64_MAX),
     FLAG_ROW("restart", 0, "begin at row 0 where an earlier import was left unfinished"),
-    COUNT_ROW("batch", 0, "rows in one durable commit (16,384; never over 8 MiB)", 1, 100000),
+    COUNT_ROW("batch", 0,
+              "rows in one durable commit, at most 8 MiB (1 MiB, durable every 128 MiB)", 1,
+              100000),
     OPTION_SPACE,
     OPTIONS_SPACE_SPEC,
     OPTION_JSON,
@@ -116,8 +131,8 @@ const struct command command_import = {
         "float64 (rounded), uint8 and int8 become it. A row without a key has its number as key. "
         "A space that is not there is created; in a new space row i of the source is row "
         "i.\n\n"
-        "Every batch is one durable commit that also notes how far the import has come: one that "
-        "was killed goes on where it stood when it is started again with the same words. A source "
+        "Every batch also notes how far the import has come: one that was killed goes on where it "
+        "stood when it is started again with the same words. A source "
         "that has changed since is read from its beginning; standard input cannot go on by itself "
         "(--start). Ctrl-C finishes the batch at hand; what is stored stays.\n\n"
         "What embedcache export wrote is read back with its keys and into a space like the one it "
@@ -136,6 +151,7 @@ const struct command command_import = {
 static int import(const struct arguments *arguments)
 {
     struct import import;
+    keep_memory();
     memset(&import, 0, sizeof import);
     import.behind.descriptor = -1;
     import.arguments = arguments;
@@ -154,6 +170,16 @@ static int import(const struct arguments *arguments)
     json_decref(import.space);
     free(import.beside);
     return cache_close(&import.cache, code);
+}
+
+/* Each batch needs what the one before gave back. Handed to the system and fetched again, page by
+ * page, it costs half a second a gigabyte. */
+static void keep_memory(void)
+{
+#if defined(__GLIBC__)
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+#endif
 }
 
 static struct source_wish take_wish(const struct arguments *arguments)
@@ -404,7 +430,7 @@ static int store_rows(struct import *import)
 static int fill_batch(struct import *import)
 {
     int code = CODE_OK;
-    while (!import->is_at_end && !batch_is_full(&import->batch)) {
+    while (!import->is_at_end && !is_batch_full(import)) {
         struct record record;
         code = next_row(import, &record);
         if (code == CODE_END)
@@ -423,6 +449,13 @@ static int fill_batch(struct import *import)
     if (code == CODE_END)
         import->is_at_end = !interrupt_caught();
     return CODE_OK;
+}
+
+static int is_batch_full(const struct import *import)
+{
+    int is_lazy = !option_given(import->arguments, "batch");
+    return batch_is_full(&import->batch) ||
+           (is_lazy && batch_bytes(&import->batch) >= LAZY_BATCH_BYTES);
 }
 
 /* The next row's vector into the batch, and what stands beside it. */
