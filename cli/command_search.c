@@ -126,7 +126,7 @@ static int answer_text(struct search *search, const char *text)
     struct embedder *embedder = NULL;
     struct text_batch batch;
     size_t bytes = strlen(text);
-    struct record record = {text, bytes, text, bytes, NULL, 0};
+    struct record record = {.key = text, .key_bytes = bytes, .text = text, .text_bytes = bytes};
     memset(&batch, 0, sizeof batch);
     if (!text_is_utf8(text, bytes))
         return report_error(CODE_BAD_DATA, "--text \"%s\" is not UTF-8: give it in UTF-8", text);
