@@ -94,8 +94,7 @@ static const struct option options[] = {
     CHOICE_ROW("from", SOURCE_WORDS, "what SOURCE is, where content and name do not tell"),
     FILE_ROW("keys", "keys beside the rows: .txt with a key a line, or .jsonl"),
     TEXT_ROW("key-field", "NAME",
-             "the key's member in .jsonl, column in .csv (key; '' = the row "
-             "number)"),
+             "the key's member in .jsonl, column in .csv (key; '' = row number)"),
     TEXT_ROW("text-field", "NAME", "the text's member or column (text; '' = none)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
     FLAG_ROW("metadata-rest", 0, "all members but key, text and vector are the metadata"),

@@ -431,6 +431,7 @@ EDB_API edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out);
  * view_out  borrowed view; release it before the next call or keep it, as you like.
  *
  * EDB_NOT_FOUND  the end. EDB_CORRUPT  this record is damaged; the next call goes on behind it.
+ * EDB_STALE  other bytes were copied over the file since the iteration began: it is over.
  * EDB_IO, EDB_NO_MEMORY, EDB_FORKED, EDB_INVALID  the next call tries this record again. */
 EDB_API edb_status edb_next(edb_iterator *iterator, edb_view *view_out);
 

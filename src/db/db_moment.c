@@ -24,6 +24,7 @@ static edb_status note_moment(void *arg)
     struct db_moment *moment = arg;
     edb_space *space = moment->space;
     moment->end = space->next_row;
+    moment->replaced = atomic_load(&space->db->store->replaced);
     moment->live = memory_zeroed((size_t)(moment->end / 8 + 1), 1);
     if (moment->live == NULL)
         return memory_failed((size_t)(moment->end / 8 + 1));
@@ -61,6 +62,8 @@ edb_status db_moment_locate(struct db_moment *moment, uint64_t row, struct db_fo
 {
     struct row_place place;
     edb_space *space = moment->space;
+    if (atomic_load(&space->db->store->replaced) != moment->replaced)
+        return store_tell_replaced(space->db->store);
     edb_status status = rows_place(&moment->rows, row, &place);
     if (status == EDB_CORRUPT)
         status = rows_place(&space->rows, row, &place);

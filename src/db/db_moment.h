@@ -12,6 +12,7 @@ struct db_moment {
     uint64_t end;  /* rows [0, end) */
     uint8_t *live; /* one bit a row */
     struct rows rows;
+    uint32_t replaced; /* store->replaced then: places of other bytes mean nothing */
     uint64_t asked_to; /* how far the file was asked for ahead of reading */
 };
 
@@ -25,7 +26,7 @@ void db_moment_close(struct db_moment *moment);
 uint64_t db_moment_next(const struct db_moment *moment, uint64_t row);
 
 /* The record of a row that was live, also if it is gone by now. Needs the view lock, shared.
- * EDB_CORRUPT. */
+ * EDB_CORRUPT; EDB_STALE when other bytes were copied over the file since. */
 edb_status db_moment_locate(struct db_moment *moment, uint64_t row, struct db_found *out);
 
 #endif

@@ -128,8 +128,8 @@ edb_status db_load(edb *db)
     struct store_hint hints[4];
     edb_status status;
     uint64_t stop_at = db->limits.stop_at;
-    if (stop_at != 0 && atomic_load(&db->store->replaced))
-        return store_note_replaced(db->store); /* what a snapshot showed is gone */
+    if (stop_at != 0 && atomic_load(&db->store->replaced) > 0)
+        return store_tell_replaced(db->store); /* what a snapshot showed is gone */
     size_t count = store_hints(db->store, hints, &status);
     if (status != EDB_OK)
         return status;

@@ -5,6 +5,8 @@
 
 #include "db/db.h"
 
+enum { STRUCT_BYTES_MAX = 1024 };
+
 /* The size in release 0.1 is what struct_size 0 means: where a member is added, write the offset of
  * the first one that 0.1 did not have. */
 const struct db_struct db_struct_open_options = {"edb_open_options", sizeof(edb_open_options),
@@ -28,9 +30,10 @@ size_t db_struct_bytes(const struct db_struct *kind, const void *given)
     return bytes > 0 ? bytes : kind->bytes_0_1;
 }
 
+/* Much more than any release will need is a struct whose size was never set. */
 static edb_status check_bytes(const struct db_struct *kind, size_t bytes)
 {
-    if (bytes >= kind->bytes_0_1)
+    if (bytes >= kind->bytes_0_1 && bytes <= STRUCT_BYTES_MAX)
         return EDB_OK;
     return fail(EDB_INVALID, "%s: struct_size %zu; use sizeof(%s), which is %zu, or 0", kind->name,
                 bytes, kind->name, kind->bytes);

@@ -88,8 +88,9 @@ struct store {
     /* Changed and read without a lock. */
     _Atomic uint64_t file_bytes; /* as last seen; the file never shrinks */
     _Atomic uint64_t synced_to;
-    _Atomic bool damaged;  /* frames are missing before data that was synced: no more writing */
-    _Atomic bool replaced; /* other bytes came where accepted ones stood: no more writing */
+    _Atomic bool damaged;      /* frames are missing before data that was synced: no more writing */
+    _Atomic uint32_t replaced; /* how often other bytes came where accepted ones stood; no more
+                                  writing then */
 
     _Atomic uint64_t epoch; /* of this session's frames; 0 before its first append */
 
@@ -168,6 +169,9 @@ bool store_stands(struct store *store);
 
 /* Notes that accepted bytes are gone, for ever: EDB_STALE with the sentence. */
 edb_status store_note_replaced(struct store *store);
+
+/* The sentence about it: EDB_STALE. */
+edb_status store_tell_replaced(const struct store *store);
 
 /* Accepts frames from `end` on as long as they verify, within the limits. EDB_STALE: what was
  * walked no longer stands there (begin again from the slots; nothing is written any more). A

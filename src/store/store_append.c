@@ -240,8 +240,8 @@ static uint64_t space_limit(const struct frame_draft *last)
 
 edb_status store_check_writable(struct store *store)
 {
-    if (atomic_load(&store->replaced))
-        return store_note_replaced(store);
+    if (atomic_load(&store->replaced) > 0)
+        return store_tell_replaced(store);
     if (atomic_load(&store->damaged))
         return fail(EDB_READ_ONLY,
                     "%s is damaged at %llu: what is before is readable, nothing is written",

@@ -173,7 +173,12 @@ static edb_status check_body(struct store *store, struct store_frame *frame, boo
 
 edb_status store_note_replaced(struct store *store)
 {
-    atomic_store(&store->replaced, true);
+    atomic_fetch_add(&store->replaced, 1);
+    return store_tell_replaced(store);
+}
+
+edb_status store_tell_replaced(const struct store *store)
+{
     return fail(EDB_STALE,
                 "%s was written over since it was opened, by a copy or by a program that is not "
                 "EmbedCache: close it and open it again",

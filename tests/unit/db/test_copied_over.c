@@ -247,6 +247,35 @@ static void test_reader_gives_out_nothing_that_is_gone(void **state)
     assert_int_equal(edb_close(db), EDB_OK);
 }
 
+/* An iteration knows places in the file that was there when it began. */
+static void test_iteration_does_not_go_on_in_other_bytes(void **state)
+{
+    (void)state;
+    edb_space *space;
+    edb_iterator *iterator;
+    edb_view view;
+    make_file(live, "ab");
+    copy_over(live, copy, true);
+    edb *writer = open_handle(live, 0);
+    assert_int_equal(put(writer, "c"), EDB_OK);
+    edb *db = open_handle(live, EDB_OPEN_READ_ONLY);
+    assert_int_equal(edb_space_find(db, NULL, &space), EDB_OK);
+    assert_int_equal(edb_iterate(space, &iterator), EDB_OK);
+    assert_int_equal(edb_next(iterator, &view), EDB_OK);
+    edb_view_release(&view);
+    copy_over(copy, live, false);
+    assert_int_equal(get(db, "b"), EDB_OK); /* begun anew with the copy */
+    assert_int_equal(edb_next(iterator, &view), EDB_STALE);
+    assert_int_equal(edb_next(iterator, &view), EDB_STALE);
+    edb_iterator_close(iterator);
+    assert_int_equal(edb_iterate(space, &iterator), EDB_OK);
+    assert_int_equal(edb_next(iterator, &view), EDB_OK);
+    edb_view_release(&view);
+    edb_iterator_close(iterator);
+    assert_int_equal(edb_close(db), EDB_OK);
+    edb_close(writer);
+}
+
 static void test_reader_is_not_given_another_file(void **state)
 {
     (void)state;
@@ -291,6 +320,7 @@ int main(void)
         CASE(test_another_file_under_a_writer),
         CASE(test_another_file_under_an_empty_one),
         CASE(test_reader_gives_out_nothing_that_is_gone),
+        CASE(test_iteration_does_not_go_on_in_other_bytes),
         CASE(test_reader_is_not_given_another_file),
         CASE(test_snapshot_is_not_moved),
     };

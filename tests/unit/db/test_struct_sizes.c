@@ -77,6 +77,16 @@ static void test_refuse_too_short(void **state)
     assert_int_equal(given.a, 7);
 }
 
+static void test_refuse_garbage(void **state)
+{
+    (void)state;
+    struct today own = {.a = 1};
+    struct today given = {SIZE_MAX / 3, 9, 9};
+    assert_int_equal(db_struct_read(&kind, &given, &own), EDB_INVALID);
+    assert_int_equal(db_struct_write(&kind, &own, &given), EDB_INVALID);
+    assert_int_equal(given.a, 9);
+}
+
 static void test_write(void **state)
 {
     (void)state;
@@ -99,7 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_shorter),     cmocka_unit_test(test_read_longer),
         cmocka_unit_test(test_read_none),        cmocka_unit_test(test_write),
-        cmocka_unit_test(test_refuse_too_short),
+        cmocka_unit_test(test_refuse_too_short), cmocka_unit_test(test_refuse_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
