@@ -148,7 +148,8 @@ struct db_found {
 edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out);
 edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out);
 
-/* A record whose place is known already. EDB_CORRUPT when the place is not in the file. */
+/* A record whose place is known already. EDB_CORRUPT when the place is not in the file: then the
+ * section that says so is lost. */
 edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_place *place,
                            struct db_found *out);
 

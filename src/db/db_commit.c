@@ -168,12 +168,17 @@ static edb_status reserve_view(const struct plan *plan)
     return status;
 }
 
+/* The plan's own look at a section may be older than damage that reserving meets: then a second
+ * plan is made without the section. */
 static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
 {
     struct plan plan = {.db = db, .changes = changes, .count = count};
-    edb_status status = db_with_view(db, make_plan, &plan);
-    if (status == EDB_OK)
-        status = reserve_view(&plan);
+    edb_status status = EDB_CORRUPT;
+    for (int attempt = 0; attempt < 2 && status == EDB_CORRUPT; attempt++) {
+        status = db_with_view(db, make_plan, &plan);
+        if (status == EDB_OK)
+            status = reserve_view(&plan);
+    }
     memory_free(plan.latest.slots);
     memory_free(plan.next_row);
     return status;

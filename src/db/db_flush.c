@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/memory.h"
 #include "db/db.h"
 #include "db/db_publish.h"
 
@@ -134,12 +135,10 @@ static size_t merged_from(const struct store_section_list *sections, uint64_t ta
     return merging.from;
 }
 
-/* A row is worth an entry as long as it is live; when that cannot be told, too. */
-static bool keep_live(void *arg, uint64_t row)
+/* A row is worth an entry as long as it is live. */
+static bool keep_live(void *gone, uint64_t row)
 {
-    bool dead;
-    edb_space *space = arg;
-    return rows_dead(&space->rows, row, &dead) != EDB_OK || !dead;
+    return !rows_is_gone(gone, row);
 }
 
 static edb_status gather_rows(edb_space *space, struct db_publication *publication, bool closing)
@@ -162,7 +161,12 @@ static edb_status gather_keys(edb_space *space, struct db_publication *publicati
     draft->descriptor.first = from < keys->sections.count ? keys->sections.items[from]->entry.first
                                                           : space->rows.tail_first;
     draft->descriptor.last = space->next_row;
-    return keys_build(keys, from, draft, keep_live, space);
+    struct rows_gone gone;
+    status = rows_copy_gone(&space->rows, draft->descriptor.first, space->next_row, &gone);
+    if (status == EDB_OK)
+        status = keys_build(keys, from, draft, keep_live, &gone);
+    memory_free(gone.bits);
+    return status;
 }
 
 static edb_status gather_dead(edb_space *space, struct db_publication *publication)

@@ -50,8 +50,10 @@ edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_plac
     uint64_t reach = (uint64_t)out->place.vector_offset + out->place.vector_bytes;
     uint64_t key_end = (uint64_t)out->place.key_offset + out->place.key_bytes;
     out->frame = store_at(space->db->store, out->place.frame, reach > key_end ? reach : key_end);
-    if (out->frame == NULL)
+    if (out->frame == NULL) {
+        rows_lose_place(&space->rows, row);
         return EDB_CORRUPT;
+    }
     ask_ahead(out);
     return EDB_OK;
 }

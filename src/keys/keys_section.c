@@ -82,9 +82,11 @@ static void take(struct intake *intake, uint32_t tag, uint64_t row)
 
 static edb_status take_section(struct intake *intake, struct store_section *section)
 {
+    struct store_section_copy copy = {0};
     uint32_t buckets = keys_section_buckets(section);
     for (uint32_t i = 0; i < buckets; i++) {
-        const uint8_t *bucket = keys_section_bucket(section, i);
+        const uint8_t *bucket = store_section_copy_at(
+            &copy, section, KEYS_HEAD_BYTES + (uint64_t)i * KEYS_BUCKET_BYTES, KEYS_BUCKET_BYTES);
         if (bucket == NULL)
             return keys_section_damaged(section);
         for (int e = 0; e < keys_bucket_used(bucket); e++)

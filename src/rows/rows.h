@@ -61,6 +61,9 @@ edb_status rows_place(const struct rows *rows, uint64_t row, struct row_place *p
  * Close it with rows_close. EDB_NO_MEMORY. */
 edb_status rows_keep(const struct rows *rows, struct rows *kept_out);
 
+/* The place of a row has turned out to be none: the section that said so is lost. */
+void rows_lose_place(const struct rows *rows, uint64_t row);
+
 /* Asks the memory for the entry of a row. */
 void rows_prefetch(const struct rows *rows, uint64_t row);
 
@@ -99,6 +102,19 @@ void rows_adopt(struct rows *rows, struct store_section_list *sections, uint64_t
 edb_status rows_adopt_dead(struct rows *rows, const struct store_section_list *sections);
 
 /* ------------------------------------------------------------------------------------- building */
+
+/* Which rows of [first, last) are gone, in a copy that is verified as it is made. */
+struct rows_gone {
+    uint64_t first;
+    uint8_t *bits; /* freed with memory_free */
+};
+edb_status rows_copy_gone(const struct rows *rows, uint64_t first, uint64_t last,
+                          struct rows_gone *out);
+
+static inline bool rows_is_gone(const struct rows_gone *gone, uint64_t row)
+{
+    return gone->bits[(row - gone->first) / 8] >> ((row - gone->first) % 8) & 1;
+}
 
 /* Builds the body of a ROWS section for the rows below `last`, out of the sections from number
  * `from` on and the tail. Pages whose rows are all gone take no space. EDB_CORRUPT: a section is

@@ -17,26 +17,39 @@ static edb_status open_body(struct store_section_draft *draft, uint16_t kind, ui
     return EDB_OK;
 }
 
-/* Whether any row of [first, last) is still there. */
-static edb_status any_live(const struct rows *rows, uint64_t first, uint64_t last, bool *live_out)
+edb_status rows_copy_gone(const struct rows *rows, uint64_t first, uint64_t last,
+                          struct rows_gone *out)
 {
-    *live_out = false;
-    for (uint64_t row = first; row < last && !*live_out; row++) {
-        bool dead;
-        edb_status status = rows_dead(rows, row, &dead);
-        if (status != EDB_OK)
-            return status;
-        *live_out = !dead;
+    struct store_section_copy copy = {0};
+    edb_status status = EDB_OK;
+    size_t bytes = (size_t)((last - first) / 8 + 1);
+    *out = (struct rows_gone){first, memory_zeroed(bytes, 1)};
+    if (out->bits == NULL)
+        return memory_failed(bytes);
+    for (uint64_t row = first; row < last && status == EDB_OK; row++) {
+        bool dead = false;
+        status = rows_dead_copied(rows, row, &copy, &dead);
+        out->bits[(row - first) / 8] |= (uint8_t)(dead << ((row - first) % 8));
     }
-    return EDB_OK;
+    return status;
+}
+
+/* Whether any row of [first, last) is still there. */
+static bool any_live(const struct rows_gone *gone, uint64_t first, uint64_t last)
+{
+    for (uint64_t row = first; row < last; row++)
+        if (!rows_is_gone(gone, row))
+            return true;
+    return false;
 }
 
 /* Copies the entries of [first, last) to `at`. Entries of dead pages stay zero. */
-static edb_status copy_page(const struct rows *rows, uint64_t first, uint64_t last, uint8_t *at)
+static edb_status copy_page(const struct rows *rows, uint64_t first, uint64_t last,
+                            struct rows_copy *copy, uint8_t *at)
 {
     for (uint64_t row = first; row < last; row++, at += ROWS_ENTRY_BYTES) {
         struct row_place place;
-        edb_status status = rows_place(rows, row, &place);
+        edb_status status = rows_place_copied(rows, row, copy, &place);
         if (status == EDB_OK)
             rows_encode_place(&place, at);
         else if (status != EDB_NOT_FOUND)
@@ -54,21 +67,24 @@ edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
     uint64_t start = rows_pages_offset(pages);
     draft->descriptor.first = first;
     draft->descriptor.last = last;
+    struct rows_gone gone = {0};
+    struct rows_copy copy = {0};
     edb_status status = open_body(draft, SECTION_ROWS, start + (last - first) * ROWS_ENTRY_BYTES);
+    if (status == EDB_OK)
+        status = rows_copy_gone(rows, first, last, &gone);
     uint32_t stored = 0;
     uint64_t end = start;
     for (uint64_t page = 0; page < pages && status == EDB_OK; page++) {
         uint64_t begin = first + page * ROWS_PAGE_ROWS;
         uint64_t stop = last - begin < ROWS_PAGE_ROWS ? last : begin + ROWS_PAGE_ROWS;
-        bool live;
-        status = any_live(rows, begin, stop, &live);
-        if (status != EDB_OK || !live)
+        if (!any_live(&gone, begin, stop))
             continue;
         uint64_t at = start + (uint64_t)stored * ROWS_PAGE_BYTES;
-        status = copy_page(rows, begin, stop, draft->body + at);
+        status = copy_page(rows, begin, stop, &copy, draft->body + at);
         end = at + (stop - begin) * ROWS_ENTRY_BYTES;
         store_u32(draft->body + ROWS_HEAD_BYTES + 4 * page, ++stored);
     }
+    memory_free(gone.bits);
     if (status != EDB_OK)
         return status;
     store_u64(draft->body, last - first);

@@ -29,13 +29,22 @@ edb_status rows_section_damaged(const struct store_section *section)
                 (unsigned long long)section->entry.offset);
 }
 
+/* In place, or in a copy that verifies now when there is one. */
+static inline const uint8_t *bytes_at(struct store_section *section, uint64_t offset, size_t count,
+                                      struct store_section_copy *copy)
+{
+    return copy != NULL ? store_section_copy_at(copy, section, offset, count)
+                        : store_section_at(section, offset, count);
+}
+
 /* Where the entry stands in the section's body; *offset_out is 0 when its page is dead. */
-static edb_status entry_offset(struct store_section *section, uint64_t row, uint64_t *offset_out)
+static edb_status entry_offset(struct store_section *section, uint64_t row,
+                               struct store_section_copy *copy, uint64_t *offset_out)
 {
     uint64_t index = row - section->descriptor.first;
     uint64_t pages = rows_pages_of(section->descriptor.last - section->descriptor.first);
     const uint8_t *slot =
-        store_section_at(section, ROWS_HEAD_BYTES + 4 * (index / ROWS_PAGE_ROWS), 4);
+        bytes_at(section, ROWS_HEAD_BYTES + 4 * (index / ROWS_PAGE_ROWS), 4, copy);
     if (slot == NULL)
         return rows_section_damaged(section);
     uint32_t stored = load_u32(slot);
@@ -46,19 +55,20 @@ static edb_status entry_offset(struct store_section *section, uint64_t row, uint
     return EDB_OK;
 }
 
-static edb_status find_in_section(const struct rows *rows, uint64_t row,
+static edb_status find_in_section(const struct rows *rows, uint64_t row, struct rows_copy *copy,
                                   struct row_place *place_out)
 {
     struct store_section *section = covering_section(rows, row);
     if (section == NULL)
         return EDB_NOT_FOUND;
     uint64_t offset = 0;
-    edb_status status = entry_offset(section, row, &offset);
+    edb_status status = entry_offset(section, row, copy ? &copy->table : NULL, &offset);
     if (status != EDB_OK)
         return status;
     if (offset == 0)
         return EDB_NOT_FOUND;
-    const uint8_t *entry = store_section_at(section, offset, ROWS_ENTRY_BYTES);
+    const uint8_t *entry =
+        bytes_at(section, offset, ROWS_ENTRY_BYTES, copy ? &copy->entries : NULL);
     if (entry == NULL)
         return rows_section_damaged(section);
     rows_decode_place(entry, place_out);
@@ -67,12 +77,25 @@ static edb_status find_in_section(const struct rows *rows, uint64_t row,
 
 edb_status rows_place(const struct rows *rows, uint64_t row, struct row_place *place_out)
 {
+    return rows_place_copied(rows, row, NULL, place_out);
+}
+
+edb_status rows_place_copied(const struct rows *rows, uint64_t row, struct rows_copy *copy,
+                             struct row_place *place_out)
+{
     if (row < rows->tail_first)
-        return find_in_section(rows, row, place_out);
+        return find_in_section(rows, row, copy, place_out);
     if (row - rows->tail_first >= rows->tail_count)
         return EDB_NOT_FOUND;
     rows_decode_place(rows->tail + (row - rows->tail_first) * ROWS_ENTRY_BYTES, place_out);
     return EDB_OK;
+}
+
+void rows_lose_place(const struct rows *rows, uint64_t row)
+{
+    struct store_section *section = row < rows->tail_first ? covering_section(rows, row) : NULL;
+    if (section != NULL)
+        atomic_store(&section->lost, true);
 }
 
 /* Guesses that no page before it is dead: a wrong guess costs nothing but the guess. */
@@ -89,6 +112,12 @@ void rows_prefetch(const struct rows *rows, uint64_t row)
 
 edb_status rows_dead(const struct rows *rows, uint64_t row, bool *dead_out)
 {
+    return rows_dead_copied(rows, row, NULL, dead_out);
+}
+
+edb_status rows_dead_copied(const struct rows *rows, uint64_t row, struct store_section_copy *copy,
+                            bool *dead_out)
+{
     uint64_t number = row / ROWS_CHUNK_ROWS;
     *dead_out = false;
     if (number >= rows->chunk_count)
@@ -99,7 +128,7 @@ edb_status rows_dead(const struct rows *rows, uint64_t row, bool *dead_out)
     if (chunk->bits != NULL)
         byte = chunk->bits + bit / 8;
     else if (chunk->section != NULL && row < chunk->section->descriptor.last) {
-        byte = store_section_at(chunk->section, ROWS_HEAD_BYTES + bit / 8, 1);
+        byte = bytes_at(chunk->section, ROWS_HEAD_BYTES + bit / 8, 1, copy);
         if (byte == NULL)
             return rows_section_damaged(chunk->section);
     }

@@ -50,6 +50,19 @@ static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
     out->vector_bytes = load_u32(at + 24);
 }
 
+/* Blocks of a ROWS section that verify now: of its table of pages, and of its entries. */
+struct rows_copy {
+    struct store_section_copy table;
+    struct store_section_copy entries;
+};
+
+/* rows_place and rows_dead for what goes into a new section: out of copies that verify now, for
+ * rows asked for in order. NULL: as they are in the map. */
+edb_status rows_place_copied(const struct rows *rows, uint64_t row, struct rows_copy *copy,
+                             struct row_place *place_out);
+edb_status rows_dead_copied(const struct rows *rows, uint64_t row, struct store_section_copy *copy,
+                            bool *dead_out);
+
 /* EDB_CORRUPT with the sentence. */
 edb_status rows_section_damaged(const struct store_section *section);
 

@@ -48,13 +48,15 @@ edb_status rows_reserve(struct rows *rows, size_t count)
 /* Fills the copy in memory with what the section says. */
 static edb_status copy_bits(struct rows_chunk *chunk)
 {
+    struct store_section_copy copy = {0};
     uint8_t *bits = memory_zeroed(CHUNK_BITS_BYTES, 1);
     if (bits == NULL)
         return memory_failed(CHUNK_BITS_BYTES);
     if (chunk->section != NULL) {
         uint64_t bytes = chunk->section->descriptor.body_bytes - ROWS_HEAD_BYTES;
         for (uint64_t at = 0; at < bytes; at++) {
-            const uint8_t *byte = store_section_at(chunk->section, ROWS_HEAD_BYTES + at, 1);
+            const uint8_t *byte =
+                store_section_copy_at(&copy, chunk->section, ROWS_HEAD_BYTES + at, 1);
             if (byte == NULL) {
                 memory_free(bits);
                 return rows_section_damaged(chunk->section);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/checked.h"
 #include "base/memory.h"
 
 /* Bytes from the frame's start on that are checked when a section is opened. */
@@ -105,22 +106,51 @@ static size_t block_bytes(const struct section_descriptor *descriptor, uint64_t 
     return left < SECTION_BLOCK_BYTES ? (size_t)left : SECTION_BLOCK_BYTES;
 }
 
+/* Whether `block` is what was written as number `index`. One that is not loses the section, also
+ * when the block was verified before. */
+static bool check_block(struct store_section *section, uint64_t index, const uint8_t *block)
+{
+    uint64_t expected = load_u64(section->table + 8 * index);
+    uint64_t found =
+        section_block_checksum(&section->descriptor, index, block,
+                               block_bytes(&section->descriptor, index), section->chain_seed);
+    uint8_t bit = (uint8_t)(1u << (index % 8));
+    if (found == expected) {
+        atomic_fetch_or_explicit(&section->verified[index / 8], bit, memory_order_relaxed);
+        return true;
+    }
+    atomic_fetch_and_explicit(&section->verified[index / 8], (uint8_t)~bit, memory_order_relaxed);
+    atomic_store(&section->lost, true);
+    return false;
+}
+
 bool store_section_verify(struct store_section *section, uint64_t offset, size_t count)
 {
     uint64_t last = (offset + count - 1) / SECTION_BLOCK_BYTES;
-    for (uint64_t index = offset / SECTION_BLOCK_BYTES; index <= last; index++) {
-        uint64_t expected = load_u64(section->table + 8 * index);
-        uint64_t found = section_block_checksum(
-            &section->descriptor, index, section->body + index * SECTION_BLOCK_BYTES,
-            block_bytes(&section->descriptor, index), section->chain_seed);
-        if (found != expected) {
-            atomic_store(&section->lost, true);
+    for (uint64_t index = offset / SECTION_BLOCK_BYTES; index <= last; index++)
+        if (!check_block(section, index, section->body + index * SECTION_BLOCK_BYTES))
             return false;
-        }
-        atomic_fetch_or_explicit(&section->verified[index / 8], (uint8_t)(1u << (index % 8)),
-                                 memory_order_relaxed);
-    }
     return true;
+}
+
+const uint8_t *store_section_copy_at(struct store_section_copy *copy, struct store_section *section,
+                                     uint64_t offset, size_t count)
+{
+    uint64_t index = offset / SECTION_BLOCK_BYTES;
+    if (!range_within(offset, count, section->descriptor.body_bytes)) {
+        atomic_store(&section->lost, true);
+        return NULL;
+    }
+    if (copy->section != section || copy->index != index) {
+        copy->section = NULL;
+        copy->index = index;
+        memcpy(copy->block, section->body + index * SECTION_BLOCK_BYTES,
+               block_bytes(&section->descriptor, index));
+        if (!check_block(section, index, copy->block))
+            return NULL;
+        copy->section = section;
+    }
+    return copy->block + offset % SECTION_BLOCK_BYTES;
 }
 
 edb_status store_section_draft_lay_out(struct store_section_draft *draft, uint64_t offset,

@@ -1,6 +1,6 @@
 /* Sections in use: opened by their header alone, read in place, each 4 KiB block verified when
- * first touched in this process. A block that does not verify loses the section: its owner rebuilds
- * what it said from the GROUPs. */
+ * first touched in this process, and again when it is copied into a new section. A block that does
+ * not verify loses the section: its owner rebuilds what it said from the GROUPs. */
 #ifndef EDB_STORE_STORE_SECTION_H
 #define EDB_STORE_STORE_SECTION_H
 
@@ -45,19 +45,36 @@ static inline bool store_section_verified(const struct store_section *section, u
     return (a >> (first % 8) & 1) && (b >> (last % 8) & 1);
 }
 
-/* The verified bytes [offset, offset + count) of the body; NULL when they lie outside of it or are
- * damaged. `count` is 1 to a block. */
+/* The verified bytes [offset, offset + count) of the body; NULL, and the section is lost, when they
+ * lie outside of it or are damaged. `count` is 1 to a block. */
 static inline const uint8_t *store_section_at(struct store_section *section, uint64_t offset,
                                               size_t count)
 {
     uint64_t body_bytes = section->descriptor.body_bytes;
-    if (offset > body_bytes || count > body_bytes - offset)
+    if (offset > body_bytes || count > body_bytes - offset) {
+        atomic_store(&section->lost, true);
         return NULL;
+    }
     if (!store_section_verified(section, offset, count) &&
         !store_section_verify(section, offset, count))
         return NULL;
     return section->body + offset;
 }
+
+/* One block of a section in memory, all zero at first. */
+struct store_section_copy {
+    const struct store_section *section; /* NULL: no block */
+    uint64_t index;
+    uint8_t block[SECTION_BLOCK_BYTES];
+};
+
+/* The bytes [offset, offset + count), which do not cross the end of a block, in a copy that
+ * verifies. For whatever goes into a new section: the bytes in the map may have changed since they
+ * were verified (a page that was read again from a failing disk), and a new checksum would make
+ * damage look whole. NULL, and the section is lost: outside of the body or damaged. Good until the
+ * next call. */
+const uint8_t *store_section_copy_at(struct store_section_copy *copy, struct store_section *section,
+                                     uint64_t offset, size_t count);
 
 /* A section to be written: its body in memory, and room for what the frame needs around it. */
 struct store_section_draft {
