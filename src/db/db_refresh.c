@@ -155,14 +155,16 @@ edb_status db_load(edb *db)
     return EDB_OK;
 }
 
-/* With the view lock, exclusive. A walk that fails loses the view. */
+/* With the view lock, exclusive. A walk that fails loses the view, unless all that it lacked was
+ * address space for the next frame: then nothing was applied, and the view moves on when there is
+ * some. */
 static edb_status move_forward(edb *db)
 {
     if (db->lost)
         return EDB_STALE;
     edb_status status = store_walk(db->store, &db->limits, db_apply, db);
-    if (status == EDB_OK)
-        return EDB_OK;
+    if (status == EDB_OK || (status == EDB_NO_MEMORY && !db->store->visit_failed))
+        return status;
     log_event(EDB_LOG_WARNING, "%s: the view is built anew: %s", db->store->path,
               edb_error_detail());
     db->lost = true;
@@ -187,8 +189,9 @@ edb_status db_refresh(edb *db)
 {
     os_rwlock_write(&db->view_lock);
     edb_status status = move_forward(db);
+    bool lost = db->lost;
     os_rwlock_unlock(&db->view_lock);
-    return status == EDB_OK ? EDB_OK : build_anew(db);
+    return lost ? build_anew(db) : status;
 }
 
 edb_status db_enter(edb *db)

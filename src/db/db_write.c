@@ -72,6 +72,32 @@ void db_write_end(edb *db)
     os_mutex_unlock(&db->write_lock);
 }
 
+/* Behind a frame: a PAD, and the header after that. */
+enum { ROOM_BEHIND_BYTES = 2 * PAGE_BYTES };
+
+/* What is written must be readable, by this handle too: address space for it comes before its first
+ * byte. */
+static edb_status map_range(edb *db, uint64_t offset, uint64_t bytes)
+{
+    if (store_is_mapped(db->store, offset, bytes))
+        return EDB_OK;
+    os_rwlock_write(&db->view_lock);
+    edb_status status = store_map_range(db->store, offset, bytes);
+    os_rwlock_unlock(&db->view_lock);
+    return status;
+}
+
+static edb_status map_drafts(edb *db, const struct frame_draft *drafts, size_t count)
+{
+    edb_status status = EDB_OK;
+    for (size_t i = 0; i < count && status == EDB_OK; i++)
+        status = map_range(db, drafts[i].offset, drafts[i].frame_bytes);
+    const struct frame_draft *last = &drafts[count - 1];
+    if (status == EDB_OK)
+        status = map_range(db, last->offset + last->frame_bytes, ROOM_BEHIND_BYTES);
+    return status;
+}
+
 /* What stands in the file cannot be called back: any failure from here on leaves the outcome
  * open. */
 static edb_status outcome_unknown(edb *db, edb_status status)
@@ -86,7 +112,10 @@ static edb_status outcome_unknown(edb *db, edb_status status)
 edb_status db_append(edb *db, struct frame_draft *drafts, size_t count, bool durable)
 {
     uint64_t expected = db->store->end.sequence + count;
-    edb_status status = store_append(db->store, drafts, count, durable);
+    edb_status status = map_drafts(db, drafts, count);
+    if (status != EDB_OK)
+        return status;
+    status = store_append(db->store, drafts, count, durable);
     if (status == EDB_OK)
         db->wrote = true;
     edb_status seen = db_refresh(db);
@@ -106,8 +135,10 @@ void db_move_anchors(edb *db)
 
 edb_status db_make_durable(edb *db)
 {
-    bool appended;
-    edb_status status = store_seal(db->store, &appended);
+    bool appended = false;
+    edb_status status = map_range(db, db->store->end.offset, ROOM_BEHIND_BYTES);
+    if (status == EDB_OK)
+        status = store_seal(db->store, &appended);
     edb_status seen = appended ? db_refresh(db) : EDB_OK;
     if (status != EDB_OK)
         return status; /* nothing of it is in the file */

@@ -103,6 +103,7 @@ struct store {
     struct store_position end;
     struct frame_header last; /* newest accepted header; all zero when there is none */
     struct store_pending pending;
+    bool visit_failed; /* the last walk ended in a visit: its frame may be applied in part */
     bool suspect;      /* frames of other sessions stand behind synced_to */
     uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0
                           none */
@@ -133,6 +134,13 @@ void store_close(struct store *store);
  * the file. Only for ranges before `end` or inside a checked frame. Any thread that holds the view
  * lock. */
 const uint8_t *store_at(struct store *store, uint64_t offset, uint64_t bytes);
+
+/* Makes one segment of the map hold all of [offset, offset + bytes), also where the file has yet to
+ * grow. Needs the view lock, exclusive. EDB_NO_MEMORY: there is no address space. */
+edb_status store_map_range(struct store *store, uint64_t offset, uint64_t bytes);
+
+/* Whether one does. Needs no lock. */
+bool store_is_mapped(const struct store *store, uint64_t offset, uint64_t bytes);
 
 /* For whoever reads on in order: asks for what comes behind `offset`, once every few megabytes.
  * `asked_to` is the caller's memory of what was asked for, 0 at first. */
@@ -175,8 +183,10 @@ edb_status store_tell_replaced(const struct store *store);
 
 /* Accepts frames from `end` on as long as they verify, within the limits. EDB_STALE: what was
  * walked no longer stands there (begin again from the slots; nothing is written any more). A
- * failure of `visit` is returned and the frame not accepted; when earlier frames of its transaction
- * were visited already, they are still pending. Needs the view lock, exclusive. */
+ * failure of `visit` is returned and the frame not accepted, and visit_failed set; when earlier
+ * frames of its transaction were visited already, they are still pending. After any other failure
+ * everything before `end` is as it was, and a later walk goes on there: EDB_NO_MEMORY when the next
+ * frame finds no address space. Needs the view lock, exclusive. */
 edb_status store_walk(struct store *store, const struct store_limits *limits, store_visit *visit,
                       void *arg);
 

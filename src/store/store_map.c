@@ -8,6 +8,7 @@
 enum { SEGMENTS_MAX = 64 };
 
 static const uint64_t segment_bytes_min = 1ull << 30;
+static const uint64_t segment_bytes_least = 1ull << 20; /* where address space is scarce */
 static const uint64_t segment_bytes_max = 1ull << 36;
 static const uint64_t segment_unit = 64u << 10;
 static const uint64_t read_ahead_bytes = 8u << 20;
@@ -25,18 +26,31 @@ struct store_map {
     _Atomic int count;
 };
 
-static edb_status add_segment(struct store *store, uint64_t offset, uint64_t bytes)
+static edb_status map_segment(struct store *store, struct segment *segment, uint64_t offset,
+                              uint64_t bytes)
+{
+    segment->offset = offset / segment_unit * segment_unit;
+    segment->bytes = round_up(bytes + (offset - segment->offset), segment_unit);
+    return store->io->map(store->file, segment->offset, segment->bytes, &segment->address);
+}
+
+/* Reaches four times as far as the file does, so that it grows in place; where there is no address
+ * space for that, half as far, and so on down to `least`. */
+static edb_status add_segment(struct store *store, uint64_t offset, uint64_t least)
 {
     struct store_map *map = store->map;
     int count = atomic_load(&map->count);
     if (count == SEGMENTS_MAX)
         return fail(EDB_NO_MEMORY, "%s has grown through %d mappings: close and open it again",
                     store->path, SEGMENTS_MAX);
-    struct segment *segment = &map->segments[count];
-    segment->offset = offset / segment_unit * segment_unit;
-    segment->bytes = round_up(bytes + (offset - segment->offset), segment_unit);
-    edb_status status =
-        map->io->map(store->file, segment->offset, segment->bytes, &segment->address);
+    uint64_t reach =
+        clamp_u64(4 * atomic_load(&store->file_bytes), segment_bytes_min, segment_bytes_max);
+    reach = reach > least ? reach : least;
+    edb_status status = map_segment(store, &map->segments[count], offset, reach);
+    while (status == EDB_NO_MEMORY && reach > least) {
+        reach = reach / 2 > least ? reach / 2 : least;
+        status = map_segment(store, &map->segments[count], offset, reach);
+    }
     if (status == EDB_OK)
         atomic_store(&map->count, count + 1);
     return status;
@@ -50,8 +64,7 @@ edb_status store_map_open(struct store *store)
     store->map->io = store->io;
     atomic_store(&store->map->pins, 1);
     uint64_t size = atomic_load(&store->file_bytes);
-    uint64_t reach = clamp_u64(4 * size, segment_bytes_min, segment_bytes_max);
-    return add_segment(store, 0, reach > size ? reach : size);
+    return add_segment(store, 0, size > segment_bytes_min ? size : segment_bytes_min);
 }
 
 edb_status store_map_try(struct os_file *file)
@@ -75,13 +88,16 @@ static const uint8_t *find_segment(const struct store_map *map, uint64_t offset,
     return NULL;
 }
 
-edb_status store_map_cover(struct store *store, uint64_t offset, uint64_t bytes)
+bool store_is_mapped(const struct store *store, uint64_t offset, uint64_t bytes)
 {
-    if (find_segment(store->map, offset, bytes) != NULL)
+    return find_segment(store->map, offset, bytes) != NULL;
+}
+
+edb_status store_map_range(struct store *store, uint64_t offset, uint64_t bytes)
+{
+    if (store_is_mapped(store, offset, bytes))
         return EDB_OK;
-    uint64_t reach =
-        clamp_u64(4 * atomic_load(&store->file_bytes), segment_bytes_min, segment_bytes_max);
-    return add_segment(store, offset, reach > bytes ? reach : bytes);
+    return add_segment(store, offset, bytes > segment_bytes_least ? bytes : segment_bytes_least);
 }
 
 edb_status store_cover(struct store *store)
@@ -91,7 +107,7 @@ edb_status store_cover(struct store *store)
     if (status != EDB_OK)
         return status;
     atomic_store(&store->file_bytes, bytes);
-    return store_map_cover(store, 0, bytes);
+    return store_map_range(store, 0, bytes);
 }
 
 const uint8_t *store_at(struct store *store, uint64_t offset, uint64_t bytes)

@@ -160,7 +160,7 @@ static edb_status check_body(struct store *store, struct store_frame *frame, boo
     edb_status status = file_reaches(store, frame_end(header), &reaches);
     if (status != EDB_OK || !reaches)
         return status;
-    status = store_map_cover(store, header->offset, header->frame_bytes);
+    status = store_map_range(store, header->offset, header->frame_bytes);
     if (status != EDB_OK)
         return status;
     frame->bytes = store_at(store, header->offset, header->frame_bytes);
@@ -306,6 +306,7 @@ bool store_walk_stopped(const struct store *store, const struct store_limits *li
 edb_status store_walk(struct store *store, const struct store_limits *limits, store_visit *visit,
                       void *arg)
 {
+    store->visit_failed = false;
     edb_status footing = check_footing(store);
     if (footing != EDB_OK)
         return footing;
@@ -316,6 +317,7 @@ edb_status store_walk(struct store *store, const struct store_limits *limits, st
         if (status != EDB_OK || !found)
             return status;
         status = accept_frame(store, &frame, visit, arg);
+        store->visit_failed = status != EDB_OK;
         if (status != EDB_OK)
             return status;
         step_over(store, &frame.header);
