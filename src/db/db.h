@@ -1,12 +1,15 @@
 /* Where the modules meet: the handle, its spaces, and the steps that the public calls share.
  *
  * LOCKS, in this order.
- *   write_lock  mutex: one thread of this handle writes at a time; held together with the lock on
- *               the file, except to build the view anew and to sync ahead of a durable commit.
+ *   turn_lock   mutex: one thread of this handle at a time writes, or is about to: it syncs ahead
+ *               of a durable commit and waits for the lock on the file.
+ *   (the lock on the file)
+ *   write_lock  mutex: held by the thread that writes, with the two above; and to build the view
+ *               anew. No reader that has to do that waits for another process.
  *   view_lock   shared: everything that reads what the handle knows (spaces, keys, rows, the end of
  *               the file). exclusive: everything that changes it: db_load and db_refresh with all
  *               they call, and a commit that reserves the memory it will need.
- * Nobody waits for the write lock or the file's lock while holding the view lock. Building the view
+ * Nobody waits for one of the others while holding the view lock. Building the view
  * anew moves the end of the file, on which a writer relies: so it needs the write lock, too.
  *
  * THE VIEW is what the handle knows: the frames before store->end, applied in order. It only moves
@@ -41,6 +44,7 @@ struct edb {
     uint32_t busy_wait_ms;
     uint32_t fork_generation;
 
+    struct os_mutex turn_lock;
     struct os_mutex write_lock;
     _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
     uint64_t flush_rows;          /* a flush failed: the next one waits for so many rows */

@@ -71,29 +71,39 @@ static void free_handle(edb *db)
     store_close(db->store);
     os_rwlock_close(&db->view_lock);
     os_mutex_close(&db->write_lock);
+    os_mutex_close(&db->turn_lock);
     memory_free(db);
 }
 
 /* In the child of a fork: nobody may have been at work on the handle when the parent was copied. */
 static bool is_at_rest(edb *db)
 {
-    if (!os_mutex_lock_within(&db->write_lock, 0))
+    if (!os_mutex_lock_within(&db->turn_lock, 0))
         return false;
-    bool free = os_rwlock_try_write(&db->view_lock);
-    if (free)
-        os_rwlock_unlock(&db->view_lock);
-    os_mutex_unlock(&db->write_lock);
+    bool free = os_mutex_lock_within(&db->write_lock, 0);
+    if (free) {
+        free = os_rwlock_try_write(&db->view_lock);
+        if (free)
+            os_rwlock_unlock(&db->view_lock);
+        os_mutex_unlock(&db->write_lock);
+    }
+    os_mutex_unlock(&db->turn_lock);
     return free;
 }
 
 static edb_status open_locks(edb *db)
 {
-    edb_status status = os_mutex_open(&db->write_lock);
+    edb_status status = os_mutex_open(&db->turn_lock);
     if (status != EDB_OK)
         return status;
-    status = os_rwlock_open(&db->view_lock);
+    status = os_mutex_open(&db->write_lock);
+    if (status == EDB_OK) {
+        status = os_rwlock_open(&db->view_lock);
+        if (status != EDB_OK)
+            os_mutex_close(&db->write_lock);
+    }
     if (status != EDB_OK)
-        os_mutex_close(&db->write_lock);
+        os_mutex_close(&db->turn_lock);
     return status;
 }
 

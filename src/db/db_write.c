@@ -29,12 +29,13 @@ static edb_status sync_ahead(edb *db)
     return status == EDB_OK ? store_sync_file(store) : status;
 }
 
-/* Both locks; waiting for them is bounded. */
+/* The thread's turn, then the file, then the view's end: waiting for the first two is bounded; the
+ * third is held by others only while they build the view anew. */
 static edb_status take_locks(edb *db, bool durable)
 {
     const struct os_io *io = db->store->io;
     uint64_t begin = io->monotonic_ms();
-    if (!os_mutex_lock_within(&db->write_lock, db->busy_wait_ms))
+    if (!os_mutex_lock_within(&db->turn_lock, db->busy_wait_ms))
         return fail(EDB_BUSY,
                     "%s: another thread of this process wrote for the whole wait of %u ms",
                     db->store->path, db->busy_wait_ms);
@@ -43,11 +44,13 @@ static edb_status take_locks(edb *db, bool durable)
     edb_status status = durable ? sync_ahead(db) : EDB_OK;
     if (status == EDB_OK)
         status = store_lock(db->store, left);
-    if (status != EDB_OK)
-        os_mutex_unlock(&db->write_lock);
-    else
-        atomic_store(&db->writer, os_thread_mark());
-    return status;
+    if (status != EDB_OK) {
+        os_mutex_unlock(&db->turn_lock);
+        return status;
+    }
+    os_mutex_lock(&db->write_lock);
+    atomic_store(&db->writer, os_thread_mark());
+    return EDB_OK;
 }
 
 edb_status db_write_begin(edb *db, bool durable)
@@ -68,8 +71,9 @@ edb_status db_write_begin(edb *db, bool durable)
 void db_write_end(edb *db)
 {
     atomic_store(&db->writer, NULL);
-    store_unlock(db->store);
     os_mutex_unlock(&db->write_lock);
+    store_unlock(db->store);
+    os_mutex_unlock(&db->turn_lock);
 }
 
 /* Behind a frame: a PAD, and the header after that. */

@@ -1,12 +1,14 @@
 /* The file as a sequence of frames: appended, synced, walked, mapped. Knows no section's content
  * and no space.
  *
- * WHO MAY TOUCH WHAT. A store belongs to one handle, whose db/ holds two locks:
+ * WHO MAY TOUCH WHAT. A store belongs to one handle, whose db/ holds three locks:
  *   the view lock   guards what the walk finds: `end`, `last`, `pending`, `suspect`, the anchors of
  *                   catalogs, the segments of the map. store_walk, store_rewind and db_apply change
  *                   it with the lock held exclusively.
- *   the write lock  (a mutex of the handle, then the lock on the file) guards struct store_writer.
- *                   Order: write lock, file lock, view lock.
+ *   the turn lock   (a mutex of the handle) guards struct store_writer; its holder takes the lock
+ *                   on the file.
+ *   the write lock  (another one) keeps `end` still for who writes, and guards writer.noted.
+ *                   Order: turn lock, file lock, write lock, view lock.
  * Between its refresh and its next append the writer reads and changes the view without the view
  * lock (store_append, store_sync, store_slot_write): nobody else appends, so no walk of another
  * thread finds a frame to step over, and building the view anew needs the write lock.
@@ -63,7 +65,7 @@ struct store_limits {
     uint64_t stop_at;   /* sequence of the first frame that is not accepted; 0: there is none */
 };
 
-/* A session of writing. Guarded by the write lock. */
+/* A session of writing. Guarded by the turn lock; `noted` by the write lock. */
 struct store_writer {
     bool poisoned;         /* a write or sync failed: what is on the device is not known */
     bool damage_checked;   /* store_check_end has found the end of the walk to be that of the
