@@ -72,7 +72,6 @@ struct store_writer {
                               data */
     uint64_t reserve_step; /* bytes that the last reservation added */
     uint64_t written_to;   /* end of the last frame that this session wrote */
-    uint64_t dirty_to;     /* bytes up to here may be left over from a group that was abandoned */
     struct slot slot;      /* as last written by this session */
     struct slot noted;     /* the newest one that this handle read or wrote */
     uint64_t slots_synced; /* slots up to this generation are on the device; 0: not known yet */

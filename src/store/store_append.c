@@ -100,7 +100,6 @@ static edb_status begin_session(struct store *store)
     if (status != EDB_OK)
         return status;
     atomic_store(&store->epoch, epoch | 1);
-    store->writer.dirty_to = atomic_load(&store->file_bytes);
     return EDB_OK;
 }
 
@@ -181,17 +180,14 @@ static edb_status write_pieces(struct store *store, const struct frame_draft *dr
 }
 
 /* Where a reader will look for the next header there must be none: bytes of a group that was
- * abandoned are not left standing there. */
+ * abandoned, by this writer or by one that died, are not left standing there. A look at the map,
+ * where the walk looks next. */
 static edb_status clear_next(struct store *store, uint64_t next)
 {
-    if (next >= store->writer.dirty_to)
+    const uint8_t *there = store_at(store, next, FRAME_HEADER_BYTES);
+    if (there != NULL && memcmp(there, zeros, FRAME_HEADER_BYTES) == 0)
         return EDB_OK;
-    uint8_t there[FRAME_HEADER_BYTES];
-    struct os_read read = {next, there, sizeof there, 0};
-    edb_status status = store->io->read_batch(store->file, &read, 1);
-    if (status != EDB_OK || memcmp(there, zeros, read.got) == 0)
-        return status;
-    return write_bytes(store, next, zeros, sizeof there);
+    return write_bytes(store, next, zeros, FRAME_HEADER_BYTES);
 }
 
 static edb_status append_frame(struct store *store, const struct frame_draft *draft, bool durable,
@@ -219,11 +215,8 @@ static edb_status append_frame(struct store *store, const struct frame_draft *dr
     atomic_fetch_add(&store->headers, 1);
     if (status == EDB_OK)
         status = write_bytes(store, header.offset, bytes, sizeof bytes); /* <- THE COMMIT POINT */
-    if (status != EDB_OK) {
-        uint64_t end = frame_end(&header);
-        store->writer.dirty_to = end > store->writer.dirty_to ? end : store->writer.dirty_to;
+    if (status != EDB_OK)
         return status;
-    }
     position->offset = frame_next(&header);
     store->writer.written_to = frame_end(&header);
     position->chain = header.header_checksum;
