@@ -59,6 +59,13 @@ struct store_pending {
     uint64_t sequence; /* of the first */
 };
 
+/* What store_look_behind has read so far, so that asking again and again reads no page twice. */
+struct store_proof {
+    uint64_t at;        /* the last header looked at */
+    uint64_t synced_to; /* what it says */
+    uint64_t looked_to; /* pages before it have been looked at */
+};
+
 /* How far a walk goes, and how closely it looks. */
 struct store_limits {
     uint64_t deep_from; /* GROUPs that end behind it have every vector checked, too */
@@ -108,6 +115,8 @@ struct store {
     bool suspect;      /* frames of other sessions stand behind synced_to */
     uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0
                           none */
+
+    struct store_proof proof; /* of data behind `end`; forgotten when `end` goes back */
 
     struct anchor newest_catalog; /* the last one met that should be good, whether it could be used
                                      or not */

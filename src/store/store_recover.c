@@ -24,26 +24,41 @@ static edb_status damaged(struct store *store, uint64_t proof)
                 store->path, (unsigned long long)store->end.offset);
 }
 
+/* What the header at `at` says was synced; 0 when there is none. */
+static edb_status read_synced_to(struct store *store, uint64_t at, uint64_t *synced_to_out)
+{
+    uint8_t raw[FRAME_HEADER_BYTES];
+    struct os_read read = {at, raw, sizeof raw, 0};
+    struct frame_header header;
+    edb_status status = store->io->read_batch(store->file, &read, 1);
+    bool whole = status == EDB_OK && read.got == sizeof raw &&
+                 frame_header_decode(raw, store->genesis.chain_seed, at, &header);
+    *synced_to_out = whole ? header.synced_to : 0;
+    return status;
+}
+
+static bool proves(const struct store_proof *proof, uint64_t end)
+{
+    return proof->at >= end && proof->synced_to > end;
+}
+
+/* What was no proof for an earlier end is none for this one: each page is read once. */
 edb_status store_look_behind(struct store *store, uint64_t *proof_out)
 {
+    struct store_proof *proof = &store->proof;
     uint64_t bytes = 0;
-    *proof_out = 0;
     edb_status status = store->io->size(store->file, &bytes);
     uint64_t end = store->end.offset;
     uint64_t limit = bytes < end + look_ahead_max ? bytes : end + look_ahead_max;
-    for (uint64_t at = round_up(end, PAGE_BYTES); status == EDB_OK && at < limit;
-         at += PAGE_BYTES) {
-        uint8_t raw[FRAME_HEADER_BYTES];
-        struct os_read read = {at, raw, sizeof raw, 0};
-        struct frame_header header;
-        status = store->io->read_batch(store->file, &read, 1);
-        if (status == EDB_OK && read.got == sizeof raw &&
-            frame_header_decode(raw, store->genesis.chain_seed, at, &header) &&
-            header.synced_to > end) {
-            *proof_out = at;
-            return EDB_OK;
-        }
+    uint64_t at = round_up(end, PAGE_BYTES);
+    if (at < proof->looked_to)
+        at = proof->looked_to;
+    for (; status == EDB_OK && at < limit && !proves(proof, end); at += PAGE_BYTES) {
+        proof->at = at;
+        status = read_synced_to(store, at, &proof->synced_to);
+        proof->looked_to = at + PAGE_BYTES;
     }
+    *proof_out = status == EDB_OK && proves(proof, end) ? proof->at : 0;
     return status;
 }
 
@@ -56,6 +71,7 @@ edb_status store_check_end(struct store *store)
     uint64_t synced = atomic_load(&store->synced_to);
     if (synced > store->end.offset)
         return damaged(store, synced);
+    store->proof = (struct store_proof){0}; /* others may have written since */
     status = store_look_behind(store, &proof);
     if (status != EDB_OK)
         return status;

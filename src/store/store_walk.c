@@ -26,6 +26,7 @@ void store_rewind(struct store *store, const struct store_position *position)
     memset(&store->last, 0, sizeof store->last);
     store->pending.count = 0;
     store->rejected = 0;
+    memset(&store->proof, 0, sizeof store->proof);
     memset(&store->newest_catalog, 0, sizeof store->newest_catalog);
     memset(&store->catalog, 0, sizeof store->catalog);
     memset(&store->synced_catalog, 0, sizeof store->synced_catalog);
