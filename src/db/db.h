@@ -36,6 +36,12 @@ struct edb_space {
     struct rows rows;
 };
 
+/* A section that was found damaged: its offset alone could be another's after a repair by hand. */
+struct db_damaged {
+    uint64_t offset;
+    uint64_t sequence;
+};
+
 struct edb {
     /* Set by edb_open, never changed. */
     struct store *store;
@@ -59,6 +65,8 @@ struct edb {
     bool lost;                  /* the view must be built again */
     uint64_t generation;        /* how often the view was built */
     uint64_t sections_from;     /* catalogs before it name a damaged section: they are not used */
+    struct db_damaged *damaged; /* and later ones that name one of these are not */
+    size_t damaged_count;
 };
 
 /* ----------------------------------------------------------------------- db_refresh.c: the view */
@@ -74,6 +82,9 @@ void db_leave(edb *db);
 /* Applies what is new. Takes the view lock, exclusive; and the write lock when the view must be
  * built anew. */
 edb_status db_refresh(edb *db);
+
+/* Whether any section of the view is known to be damaged. Needs the view lock, shared. */
+bool db_any_section_lost(const edb *db);
 
 /* EDB_FORKED in a child. */
 edb_status db_check_fork(const edb *db);
@@ -116,6 +127,10 @@ edb_status db_apply(void *db, const struct store_frame *frame);
 /* Uses a catalog's sections. With `begin`, the view is empty and begins with what the catalog
  * says. */
 edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin);
+
+/* Whether the catalog names a section that this handle has found damaged. Another writer, which
+ * never touched the damaged block, goes on naming it. */
+bool db_names_damaged(const edb *db, const struct catalog *catalog);
 
 /* Reads and checks the CATALOG at `offset`. */
 edb_status db_read_catalog(edb *db, const struct anchor *anchor, struct catalog *out);

@@ -107,6 +107,16 @@ static edb_status check_against_view(const edb *db, const struct catalog *catalo
     return EDB_OK;
 }
 
+bool db_names_damaged(const edb *db, const struct catalog *catalog)
+{
+    for (size_t i = 0; i < db->damaged_count; i++)
+        for (uint32_t j = 0; j < catalog->section_count; j++)
+            if (db->damaged[i].offset == catalog->sections[j].offset &&
+                db->damaged[i].sequence == catalog->sections[j].sequence)
+                return true;
+    return false;
+}
+
 edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin)
 {
     edb_status status = EDB_OK;

@@ -176,7 +176,7 @@ static edb_status apply_catalog(edb *db, const struct store_frame *frame)
         status = catalog_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
                                 frame->header.offset, &catalog);
     if (status == EDB_OK && sections_written(db, frame, &catalog)) {
-        bool used = frame->header.offset >= db->sections_from;
+        bool used = frame->header.offset >= db->sections_from && !db_names_damaged(db, &catalog);
         db->store->newest_catalog = store_anchor_of(&frame->header);
         if (used)
             status = db_adopt(db, &catalog, false);

@@ -212,6 +212,8 @@ static edb_status gather(void *arg)
     flush->tail = db_tail_rows(db);
     if (!worth_flushing(db, flush->closing))
         return EDB_OK;
+    if (db_any_section_lost(db)) /* the new catalog would name it */
+        return fail(EDB_CORRUPT, "a section of the index is damaged");
     for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++)
         status = gather_space(db->spaces[i], &flush->publication, flush->closing);
     if (status == EDB_OK && flush->publication.count > 0)

@@ -68,6 +68,7 @@ static void free_handle(edb *db)
         memory_free(db->spaces[i]);
     }
     memory_free(db->spaces);
+    memory_free(db->damaged);
     store_close(db->store);
     os_rwlock_close(&db->view_lock);
     os_mutex_close(&db->write_lock);

@@ -3,6 +3,7 @@
  * word behind the last frame, and a word of that frame. */
 #include <string.h>
 
+#include "base/memory.h"
 #include "db/db.h"
 
 edb_status db_check_fork(const edb *db)
@@ -38,6 +39,8 @@ static edb_status begin_at_catalog(edb *db, const struct anchor *anchor)
     store_rewind(db->store, &position);
     if (db->limits.stop_at != 0 && catalog.sequence > db->limits.stop_at)
         status = fail(EDB_CORRUPT, "it is newer than the snapshot");
+    else if (db_names_damaged(db, &catalog))
+        status = fail(EDB_CORRUPT, "it names an index section that is damaged");
     else
         status = db_adopt(db, &catalog, true);
     catalog_close(&catalog);
@@ -76,8 +79,7 @@ static void note_damage(edb *db)
               db->store->path, (unsigned long long)db->store->end.offset);
 }
 
-/* Whether any section of the view is known to be damaged. */
-static bool any_section_lost(const edb *db)
+bool db_any_section_lost(const edb *db)
 {
     for (uint32_t i = 0; i < db->space_count; i++) {
         const edb_space *space = db->spaces[i];
@@ -92,11 +94,39 @@ static bool any_section_lost(const edb *db)
     return false;
 }
 
-/* Whether a damaged section stands in the way. Then no catalog so far is used any more. */
+/* Without memory for it, the section may be adopted, met and forgotten once more. */
+static void note_lost(edb *db, const struct store_section *section)
+{
+    if (section == NULL || !atomic_load(&section->lost))
+        return;
+    struct db_damaged *grown = memory_resize(db->damaged, db->damaged_count + 1, sizeof *grown);
+    if (grown == NULL)
+        return;
+    db->damaged = grown;
+    db->damaged[db->damaged_count++] =
+        (struct db_damaged){section->entry.offset, section->entry.sequence};
+}
+
+static void note_lost_sections(edb *db)
+{
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        const edb_space *space = db->spaces[i];
+        for (size_t j = 0; j < space->keys.sections.count; j++)
+            note_lost(db, space->keys.sections.items[j]);
+        for (size_t j = 0; j < space->rows.sections.count; j++)
+            note_lost(db, space->rows.sections.items[j]);
+        for (size_t j = 0; j < space->rows.chunk_count; j++)
+            note_lost(db, space->rows.chunks[j].section);
+    }
+}
+
+/* Whether a damaged section stands in the way. Then no catalog so far is used any more, nor a later
+ * one that names the section. */
 static bool forget_lost_sections(edb *db)
 {
-    if (!any_section_lost(db) || db->sections_from >= db->store->end.offset)
+    if (!db_any_section_lost(db) || db->sections_from >= db->store->end.offset)
         return false;
+    note_lost_sections(db);
     log_event(EDB_LOG_WARNING, "%s: a damaged index section; the index is rebuilt from the records",
               db->store->path);
     db->sections_from = db->store->end.offset;
