@@ -98,6 +98,11 @@ typedef edb_status db_step(void *arg);
  * what db_enter did. */
 edb_status db_with_view(edb *db, db_step *step, void *arg);
 
+/* After damage was met in the view of `generation`: EDB_OK when the view has been built again
+ * since, by this thread or another, without the sections that are damaged; EDB_CORRUPT when no
+ * section is. Not to be called with the view lock held. */
+edb_status db_mend(edb *db, uint64_t generation);
+
 /* ------------------------------------------------------------------ db_struct.c: public structs */
 
 /* A kind of struct of the public header that begins with struct_size. */

@@ -26,7 +26,8 @@ struct plan {
     struct db_change *changes;
     size_t count;
     struct latest latest;
-    uint64_t *next_row; /* of each space, as the plan goes on */
+    uint64_t *next_row;  /* of each space, as the plan goes on */
+    uint64_t generation; /* of the view in which it was made */
 };
 
 static bool is_same(const struct db_change *a, const struct db_change *b)
@@ -78,13 +79,9 @@ static edb_status current_row(const struct db_change *change, const struct db_ch
         return EDB_OK;
     }
     edb_status status = db_locate(change->space, &change->key, &found);
-    if (status == EDB_NOT_FOUND)
-        return EDB_OK;
-    if (status == EDB_OK)
-        status = rows_check_kill(&change->space->rows, found.row);
     if (status == EDB_OK)
         *row_out = found.row;
-    return status;
+    return status == EDB_NOT_FOUND ? EDB_OK : status;
 }
 
 static edb_status plan_change(struct plan *plan, size_t index)
@@ -121,6 +118,7 @@ static edb_status begin_plan(struct plan *plan)
 {
     uint32_t spaces = plan->db->space_count;
     edb_status status = check_spaces(plan);
+    plan->generation = plan->db->generation;
     memory_free(plan->latest.slots);
     memory_free(plan->next_row);
     plan->latest = (struct latest){0};
@@ -168,16 +166,19 @@ static edb_status reserve_view(const struct plan *plan)
     return status;
 }
 
-/* The plan's own look at a section may be older than damage that reserving meets: then a second
- * plan is made without the section. */
+/* Reserving needs more of the sections than planning does: where it meets damage, too, a new plan
+ * is made without them. */
 static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
 {
     struct plan plan = {.db = db, .changes = changes, .count = count};
-    edb_status status = EDB_CORRUPT;
-    for (int attempt = 0; attempt < 2 && status == EDB_CORRUPT; attempt++) {
+    edb_status status;
+    for (;;) {
         status = db_with_view(db, make_plan, &plan);
-        if (status == EDB_OK)
-            status = reserve_view(&plan);
+        if (status != EDB_OK)
+            break;
+        status = reserve_view(&plan);
+        if (status != EDB_CORRUPT || db_mend(db, plan.generation) != EDB_OK)
+            break;
     }
     memory_free(plan.latest.slots);
     memory_free(plan.next_row);

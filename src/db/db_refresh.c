@@ -247,10 +247,7 @@ void db_leave(edb *db)
     os_rwlock_unlock(&db->view_lock);
 }
 
-/* After a step that met damage in the view of `generation`: EDB_OK when the view has been built
- * again since, by this thread or another, without the sections that are damaged; else what to
- * return. */
-static edb_status mend_view(edb *db, uint64_t generation)
+edb_status db_mend(edb *db, uint64_t generation)
 {
     os_rwlock_write(&db->view_lock);
     bool mended = db->generation != generation;
@@ -272,10 +269,9 @@ edb_status db_with_view(edb *db, db_step *step, void *arg)
         uint64_t generation = db->generation;
         status = step(arg);
         db_leave(db);
-        if (status == EDB_CORRUPT)
-            status = mend_view(db, generation);
-        else
+        if (status != EDB_CORRUPT)
             return status;
+        status = db_mend(db, generation);
         if (status != EDB_OK)
             return status;
     }

@@ -106,8 +106,7 @@ static void verify_put(struct verification *v, const struct store_frame *frame,
         record->vector_checksum)
         report(v, frame->header.offset + record->vector_offset, record->vector_bytes,
                "the vector of row %llu is damaged", (unsigned long long)record->row);
-    else
-        verify_lookup(v, frame, group, index, record);
+    verify_lookup(v, frame, group, index, record); /* a damaged vector is there all the same */
 }
 
 static void verify_group(struct verification *v, const struct store_frame *frame)

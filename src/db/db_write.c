@@ -140,6 +140,8 @@ void db_move_anchors(edb *db)
 edb_status db_make_durable(edb *db)
 {
     bool appended = false;
+    /* Behind a sealed commit this much is mapped already: it cannot fail when something is in the
+     * file. A segment ends with a page, and so does a sealed frame. */
     edb_status status = map_range(db, db->store->end.offset, ROOM_BEHIND_BYTES);
     if (status == EDB_OK)
         status = store_seal(db->store, &appended);

@@ -80,9 +80,6 @@ void rows_set_checked(struct rows *rows, uint64_t row);
 /* Makes room for `count` more rows: rows_add cannot fail then. EDB_NO_MEMORY. */
 edb_status rows_reserve(struct rows *rows, size_t count);
 
-/* Whether rows_reserve_kill of the row will find a section undamaged: EDB_CORRUPT when not. */
-edb_status rows_check_kill(const struct rows *rows, uint64_t victim);
-
 /* Makes room to mark a row as gone: rows_kill of it cannot fail then. EDB_NO_MEMORY, EDB_CORRUPT
  * (the section that says what is gone so far is damaged). */
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim);

@@ -68,20 +68,6 @@ static edb_status copy_bits(struct rows_chunk *chunk)
     return EDB_OK;
 }
 
-edb_status rows_check_kill(const struct rows *rows, uint64_t victim)
-{
-    size_t number = (size_t)(victim / ROWS_CHUNK_ROWS);
-    const struct rows_chunk *chunk = number < rows->chunk_count ? &rows->chunks[number] : NULL;
-    if (chunk == NULL || chunk->bits != NULL || chunk->section == NULL)
-        return EDB_OK;
-    struct store_section *section = chunk->section;
-    uint64_t bytes = section->descriptor.body_bytes;
-    for (uint64_t at = 0; at < bytes; at += SECTION_BLOCK_BYTES)
-        if (store_section_at(section, at, 1) == NULL)
-            return rows_section_damaged(section);
-    return EDB_OK;
-}
-
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
 {
     size_t number = (size_t)(victim / ROWS_CHUNK_ROWS);
