@@ -7,14 +7,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "corrupt/frame_map.h"
+#include "corrupt/damaged_copy.h"
 #include "embedcache.h"
-#include "format/section.h"
 #include "os/os_sim.h"
 
 #include <cmocka.h>
 
-enum { ROWS = 20000, VICTIM = ROWS - 1, ROUNDS = 6, ROUND_ROWS = 100, FILE_MAX = 16 << 20 };
+enum { ROWS = 20000, VICTIM = ROWS - 1, ROUNDS = 6, ROUND_ROWS = 100 };
 
 static const char *const path = "adopt.edb";
 static int rebuilt;
@@ -73,29 +72,12 @@ static uint64_t section_bytes(edb *db)
 /* Changes the last entry of the ROWS section, in a machine that boots anew. */
 static void damage_last_row(void)
 {
-    static uint8_t bytes[FILE_MAX];
-    static struct frame_map map;
-    uint64_t count;
-    int damaged = 0;
-    const uint8_t *file = os_sim_file(path, &count);
-    assert_true(count <= sizeof bytes);
-    memcpy(bytes, file, count);
-    assert_true(frame_map_make(bytes, count, &map));
-    for (size_t i = 0; i < map.count; i++) {
-        struct section_descriptor section;
-        const struct frame_header *header = &map.frames[i];
-        if (header->type != FRAME_SECTION ||
-            section_decode(bytes + header->offset + FRAME_HEADER_BYTES, header->payload_bytes,
-                           header->frame_bytes, &section) != EDB_OK ||
-            section.kind != SECTION_ROWS)
-            continue;
-        bytes[header->offset + section.body_offset + section.body_bytes - 1] ^= 1;
-        damaged++;
-    }
-    assert_int_equal(damaged, 1);
-    os_sim_begin(2);
-    os_sim_record(false);
-    os_sim_load(path, bytes, count);
+    static struct damaged_copy copy;
+    struct section_descriptor rows;
+    damaged_copy_take(&copy, path);
+    uint64_t body = damaged_copy_body(&copy, SECTION_ROWS, &rows);
+    copy.bytes[body + rows.body_bytes - 1] ^= 1;
+    damaged_copy_boot(&copy);
 }
 
 static void test_rebuilt_once(void **state)

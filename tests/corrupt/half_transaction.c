@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "corrupt/damaged_copy.h"
 #include "corrupt/repair_file.h"
 #include "embedcache.h"
 #include "format/record.h"
@@ -18,7 +19,6 @@ enum { BYTES_MAX = 1 << 20 };
 static const char *const path = "half.edb";
 static const char *const names[2] = {"first", "second"};
 static uint8_t bytes[BYTES_MAX];
-static struct frame_map map;
 static struct hostile_file hostile;
 
 static edb_space *open_space(edb *db, int number)
@@ -51,20 +51,17 @@ static void write_file(void)
 /* The last GROUP's record gets a row number that cannot be its own; all checksums are right. */
 static void spoil_last_group(void)
 {
-    static uint8_t good[BYTES_MAX];
-    uint64_t count;
+    static struct damaged_copy copy;
+    const struct frame_map *map = &copy.map;
     size_t last = 0;
     struct group group;
-    const uint8_t *file = os_sim_file(path, &count);
-    assert_true(count <= sizeof good);
-    memcpy(good, file, count);
-    assert_true(frame_map_make(good, count, &map));
-    for (size_t i = 0; i < map.count; i++)
-        last = map.frames[i].type == FRAME_GROUP ? i : last;
-    assert_true(map.frames[last].flags & FRAME_COMMIT);
-    assert_false(map.frames[last].flags & FRAME_BEGIN);
-    hostile_file_begin(&hostile, &map, good, bytes, count);
-    const struct frame_header *header = &map.frames[last];
+    damaged_copy_take(&copy, path);
+    for (size_t i = 0; i < map->count; i++)
+        last = map->frames[i].type == FRAME_GROUP ? i : last;
+    assert_true(map->frames[last].flags & FRAME_COMMIT);
+    assert_false(map->frames[last].flags & FRAME_BEGIN);
+    hostile_file_begin(&hostile, map, copy.bytes, bytes, copy.count);
+    const struct frame_header *header = &map->frames[last];
     uint8_t *frame = bytes + header->offset;
     assert_int_equal(group_decode(frame + FRAME_HEADER_BYTES, header->payload_bytes,
                                   header->frame_bytes, &group),
@@ -72,13 +69,12 @@ static void spoil_last_group(void)
     struct record record;
     assert_int_equal(record_decode(frame, &group, 0, &record), EDB_OK);
     record.row += 5;
-    record_encode(&record, record_key(frame, &group, &record), map.genesis.chain_seed,
+    record_encode(&record, record_key(frame, &group, &record), map->genesis.chain_seed,
                   frame + group.entries_offset);
     hostile.touched[last] = true;
     hostile_file_repair(&hostile);
-    os_sim_begin(2);
-    os_sim_record(false);
-    os_sim_load(path, bytes, count);
+    memcpy(copy.bytes, bytes, copy.count);
+    damaged_copy_boot(&copy);
 }
 
 static void assert_before(edb *db)

@@ -5,16 +5,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-#include "corrupt/frame_map.h"
+#include "corrupt/damaged_copy.h"
 #include "embedcache.h"
-#include "format/section.h"
 #include "os/os_sim.h"
 
 #include <cmocka.h>
 
-enum { ROWS = 70000, DELETED = 65000, DAMAGED = 65100, FILE_MAX = 32 << 20 };
+enum { ROWS = 70000, DELETED = 65000, DAMAGED = 65100 };
 
 static const char *const path = "dead.edb";
 
@@ -56,33 +54,15 @@ static void write_file(void)
     assert_int_equal(edb_close(db), EDB_OK);
 }
 
-/* Changes the byte that says whether row DAMAGED lives. */
+/* Changes the byte that says whether row DAMAGED lives. The bits stand at the end of the body. */
 static void damage_bits(void)
 {
-    static uint8_t bytes[FILE_MAX];
-    static struct frame_map map;
-    uint64_t count;
-    uint64_t damaged = 0;
-    const uint8_t *file = os_sim_file(path, &count);
-    assert_true(count <= sizeof bytes);
-    memcpy(bytes, file, count);
-    assert_true(frame_map_make(bytes, count, &map));
-    for (size_t i = 0; i < map.count; i++) {
-        struct section_descriptor descriptor;
-        const struct frame_header *header = &map.frames[i];
-        if (header->type != FRAME_SECTION ||
-            section_decode(bytes + header->offset + FRAME_HEADER_BYTES, header->payload_bytes,
-                           header->frame_bytes, &descriptor) != EDB_OK ||
-            descriptor.kind != SECTION_DEAD)
-            continue;
-        damaged = header->offset + descriptor.body_offset + descriptor.body_bytes - ROWS / 8 +
-                  DAMAGED / 8;
-        bytes[damaged] ^= 0x40;
-    }
-    assert_true(damaged > 0);
-    os_sim_begin(2);
-    os_sim_record(false);
-    os_sim_load(path, bytes, count);
+    static struct damaged_copy copy;
+    struct section_descriptor dead;
+    damaged_copy_take(&copy, path);
+    uint64_t bits = damaged_copy_body(&copy, SECTION_DEAD, &dead) + dead.body_bytes - ROWS / 8;
+    copy.bytes[bits + DAMAGED / 8] ^= 0x40;
+    damaged_copy_boot(&copy);
 }
 
 static void assert_rows(edb_space *space)
