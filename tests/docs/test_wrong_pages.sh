@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What plays the documentation notices a page that is wrong, in each way in which a page can be; and writes down what is
+# answered when it is told to.
+
+# shellcheck source=tests/docs/play_pages.bash
+. "$(dirname "$0")/play_pages.bash"
+cd "$work"
+
+# page LANGUAGE: a page with one block, of standard input; `more LANGUAGE` adds one.
+page()
+{
+    : >page.md
+    more "$1"
+}
+
+more()
+{
+    { echo "\`\`\`$1"; cat; echo '```'; echo; } >>page.md
+}
+
+right()
+{
+    play page.md >out 2>&1 || { cat page.md out >&2; fail "a right page was refused: $1"; }
+}
+
+# wrong REASON: the page is refused, and the reason is this.
+wrong()
+{
+    ! play page.md >out 2>&1 || { cat page.md >&2; fail "a wrong page passed; expected: $1"; }
+    grep -qF -- "$1" out || { cat page.md out >&2; fail "refused, but not for: $1"; }
+    echo "noticed: $1"
+}
+
+page console <<'END'
+$ echo 'a text' >texts.txt && embedcache embed cache.edb --input texts.txt
+1 texts: 0 hits, 1 embedded and stored, 123.4 ms
+$ for i in 1 2; do
+>     echo $i
+> done
+1
+2
+$ embedcache get cache.edb other
+embedcache: no key "other" in space default of cache.edb
+$ echo $?
+1
+$ embedcache embed cache.edb --input texts.txt --space nomic \
+>     --embedder http://localhost:11434/v1 --model nomic-embed-text -q
+$ embedcache info cache.edb --json | grep -c '"dims": 768'
+1
+$ sleep 100 &
+END
+cp page.md good.md
+right 'answers, exit codes, a server, a job left behind'
+
+# each WRONG SED: the good page with this change.
+each()
+{
+    sed "$2" good.md >page.md
+    ! cmp -s good.md page.md || fail "no change: $2"
+    wrong "$1"
+}
+each '-1 texts: 0 hits, 2 embedded' 's/1 embedded/2 embedded/'
+each '+1 texts: 0 hits, 1 embedded' '/^1 texts/d'
+each '-one line more' 's/^2$/2\none line more/'
+each '+1' 's/^1$/0/'
+each 'and no '"'\$ echo \$?'" '/echo \$?/,/^1$/d'
+each 'unknown option --imput' 's/--input/--imput/'
+each 'did not come to the end' 's/^> done$/> wait/'
+each 'did not come to the end' 's/^\$ sleep 100 &$/$ exit 0/'
+
+# An answer that nobody expects any more is written down, what varies stays.
+sed 's/1 embedded/2 embedded/; /^2$/d' good.md >page.md
+play --accept page.md >out || fail 'accepting failed'
+sed 's/123.4 ms/TIME/' good.md >wanted
+sed -E 's/[0-9.]+ ms/TIME/' page.md | cmp - wanted || { cat page.md >&2; fail 'another page was written'; }
+sed 's/^2$/3/' good.md >page.md
+play --accept page.md >out || fail 'accepting failed'
+cmp page.md good.md || fail 'the time was written anew'
+sed '/echo \$?/,/^1$/d' good.md >page.md
+! play --accept page.md >out || fail 'an exit code that is not shown was accepted'
+
+page sh <<'END'
+export OPENAI_API_KEY=$(cat key)      # a comment with an it's
+embedcache embed cache.edb --input texts.txt --space openai \
+    --embedder https://api.openai.com/v1 --model text-embedding-3-small | grep -v 'a; b' && rsync -a --wrong . there:
+END
+cp page.md good.md
+right 'what cannot run here'
+each 'unknown option --imbedder' 's/--embedder/--imbedder/'
+each 'unknown command "embad"' 's/embedcache embed/embedcache embad/'
+each 'bash does not understand it' "s/'a; b'/'a; b/"
+each 'choose one of bytes|blake2b|sha256' 's|texts.txt|texts.txt; sudo embedcache create a.edb --dims 3 --key-form x|'
+
+page console <<<'$ true'
+printf 'Say `embedcache create FILE --dims 3`, not `embedcache`.\n' >>page.md
+cp page.md good.md
+right 'a command in the text'
+each 'unknown option --dim' 's/--dims/--dim/'
+
+page c <<'END'
+/* first.c: a program. */
+#include <embedcache.h>
+#include <stdio.h>
+
+int main(void)
+{
+    puts(edb_status_name(EDB_BUSY));
+    return 3;
+}
+END
+more console <<'END'
+$ cc first.c $(pkg-config --cflags --libs embedcache) -o first && ./first
+EDB_BUSY
+$ echo $?
+3
+END
+cp page.md good.md
+right 'a program'
+each 'edb_status_nam' 's/edb_status_name/edb_status_nam/'
+each '+EDB_FULL' 's/EDB_BUSY))/EDB_FULL))/'
+each '+4' 's/return 3/return 4/'
+each 'no command of the page uses first.c' 's/cc first.c.*/printf "EDB_BUSY\\n"; exit 3/'
+each 'is in none of the examples' '/first.c: a program/d'
+
+page c <<'END'
+edb_result *found;
+if (edb_search(space, vector, 1, &options, &found) != EDB_OK)
+    return complain("search");
+END
+right 'a piece of an example'
+sed -i 's/vector, 1/vector, 2/' page.md
+wrong 'is in none of the examples'
+
+page python <<<'import embedcache'
+wrong "a block of language 'python'"
+page '' <<<'a picture'
+wrong "a block of language ''"
+page console <<<'echo'
+wrong "a console block begins with '$ '"
+printf '```sh\necho\n' >page.md
+wrong 'the block has no end'
+
+page console <<<'$ false'
+sed -i '1i <!-- where: [ -e nowhere ] -->' page.md
+right 'a block that cannot run here'
+grep -q 'passed over.*-e nowhere' out || fail 'nothing was said of the block that was passed over'
+sed -i 's/-e nowhere/-d ./' page.md
+wrong 'exit code 1'
+echo ok
