@@ -225,7 +225,8 @@ static int check_input(struct import *import)
     return code == CODE_OK && import->keys_path != NULL ? check_keys(import) : code;
 }
 
-/* An export wrote keys beside the rows: they are taken. What only has the same name is told. */
+/* An export wrote keys beside the rows: they are taken. What only has the same name is told; rows
+ * of a kind that export does not write have it by chance. */
 static int find_beside(struct import *import)
 {
     const char *path = import->wish.path;
@@ -248,7 +249,8 @@ static int find_beside(struct import *import)
     int code = record_open(&reader, import->beside, 1, &import->fields);
     if (code == CODE_OK)
         code = record_next(&reader, &ignored);
-    int is_export = reader.space != NULL;
+    const struct source_kind *kind = import->source.kind;
+    int is_export = reader.space != NULL && (kind == &source_npy || kind == &source_fbin);
     record_close(&reader);
     if (code == CODE_IO)
         return code;

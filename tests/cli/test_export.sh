@@ -68,6 +68,13 @@ for form in npy fbin; do
     embedcache export cache.edb - --to $form >piped
     cmp piped rows.$form || fail "$form on standard output has something else"
 done
+# Only rows that an export can have written take the keys beside them: others may have the name by chance.
+expect 0 export cache.edb chance.npy
+tail -c +129 chance.npy >chance.f32
+expect 0 import chance.edb chance.f32 --dims "$(embedcache info cache.edb --json >info; member info 'd["spaces"][0]["dims"]')"
+complains 'chance.jsonl stands beside: --keys takes its keys'
+expect 0 get chance.edb 507
+rm chance.*
 expect 0 export cache.edb other.ndjson --space other
 expect 0 import new.edb other.ndjson
 expect 0 import new.edb out.jsonl
