@@ -11,6 +11,7 @@ All blocks of a page are played in order, by one shell, in one new directory. By
     sh              what cannot run here (network, root, a model): bash understands it, and embedcache its options.
     c, cmake, py    a file, where the first line is a comment that begins with its name: it is there for the commands
                     behind it, which have to use it. Other C has to be a piece of one of the examples.
+    text            a drawing.
 
 No other language is known. `embedcache COMMAND ...` in the text has to be understood, too. "<!-- where: COMMAND -->"
 before a block: it is passed over where the command fails. The server http://localhost:11434/v1 of a page is that of
@@ -29,6 +30,9 @@ SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 SECONDS_MAX = 60
 SERVER = "http://localhost:11434/v1"
 MARK = "\x1e"
+# The exit codes of all commands of a pipe; the last one is again there for "$ echo $?".
+END_OF_COMMAND = "{ code=$? codes=${PIPESTATUS[*]}; printf '%s%%s%s' \"$codes\"; (exit $code); }" % (MARK, MARK)
+SIGPIPE_CODE = 141
 
 # What is another one each time, and what it is taken for.
 VARYING = (
@@ -40,7 +44,7 @@ VARYING = (
 
 FENCE = re.compile(r"```([a-z]*)$")
 FILE_NAME = re.compile(r"(?:/\*|//|#) ?([A-Za-z][\w-]*\.[a-z]+)\b")
-LANGUAGES = ("console", "sh", "c", "cmake", "py")
+LANGUAGES = ("console", "sh", "c", "cmake", "py", "text")
 
 
 class Wrong(Exception):
@@ -55,6 +59,9 @@ class Block:
 class Command:
     def __init__(self, line, text):
         self.line, self.text, self.expected, self.printed, self.code = line, text, [], [], None
+
+    def __str__(self):
+        return "line %d: $ %s" % (self.line + 1, self.text)
 
 
 # --------------------------------------------------------------------------------------------------- reading a page
@@ -191,12 +198,12 @@ def script_of(blocks, played, skipped):
         elif block.language == "console":
             for command in commands_of(block):
                 played.append(command)
-                script += [command.text, "{ code=$?; printf '%s%%d%s' $code; (exit $code); }" % (MARK, MARK)]
+                script += [command.text, END_OF_COMMAND]
         elif block.language == "sh":
             check_shell(block)
         elif name:
             script.append("cat >%s <<'END OF %s'\n%s\nEND OF %s" % (name, name, "\n".join(block.text), name))
-        else:
+        elif block.language != "text":
             check_excerpt(block)
     return "\n".join(script) + "\n"
 
@@ -235,8 +242,9 @@ def play(blocks, skipped):
             text = text.replace(server.address, SERVER)
             server.close()
     parts = text.split(MARK)
-    for command, printed, code in zip(played, parts[0::2], parts[1::2]):
-        command.printed, command.code = printed.removesuffix("\n").split("\n") if printed else [], int(code)
+    for command, printed, codes in zip(played, parts[0::2], parts[1::2]):
+        command.printed = printed.removesuffix("\n").split("\n") if printed else []
+        command.code = max(int(code) % SIGPIPE_CODE for code in codes.split())
     return played
 
 
@@ -248,19 +256,22 @@ def masked(line):
     return line
 
 
-def judge(played):
+def judge_codes(played):
     for number, command in enumerate(played):
-        place = "line %d: $ %s" % (command.line + 1, command.text)
         if command.code is None:
-            raise Wrong(place + "\nthe shell did not come to the end of it")
+            raise Wrong("%s\nthe shell did not come to the end of it" % command)
         following = played[number + 1].text if number + 1 < len(played) else ""
         if command.code != 0 and following != "echo $?":
             raise Wrong("%s\nexit code %d, and no '$ echo $?' behind it\n%s"
-                        % (place, command.code, "\n".join(command.printed)))
+                        % (command, command.code, "\n".join(command.printed)))
+
+
+def judge_answers(played):
+    for command in played:
         wanted, found = [masked(line) for line in command.expected], [masked(line) for line in command.printed]
         if wanted != found:
-            raise Wrong(place + "\n" + "\n".join(difflib.unified_diff(wanted, found, "the page", "the answer",
-                                                                        lineterm="")))
+            raise Wrong("%s\n%s" % (command, "\n".join(
+                difflib.unified_diff(wanted, found, "the page", "the answer", lineterm=""))))
 
 
 def accept(page, lines, played):
@@ -283,11 +294,11 @@ def play_page(page, accepting):
     check_text(lines, blocks)
     played = play(blocks, skipped)
     check_used(blocks, played)
+    judge_codes(played)
     if accepting:
         accept(page, lines, played)
-        for command in played:
-            command.expected = command.printed
-    judge(played)
+    else:
+        judge_answers(played)
     for block in skipped:
         print("%s: line %d is passed over, for this does not hold here: %s" % (page, block.line + 1, block.where))
     print("%s: %d commands" % (page, len(played)))

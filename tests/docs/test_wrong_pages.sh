@@ -81,6 +81,9 @@ cmp page.md good.md || fail 'the time was written anew'
 sed '/echo \$?/,/^1$/d' good.md >page.md
 ! play --accept page.md >out || fail 'an exit code that is not shown was accepted'
 
+page console <<<'$ false | cat'
+wrong 'exit code 1, and no'
+
 page sh <<'END'
 export OPENAI_API_KEY=$(cat key)      # a comment with an it's
 embedcache embed cache.edb --input texts.txt --space openai \
