@@ -13,10 +13,12 @@ All blocks of a page are played in order, by one shell, in one new directory. By
                     behind it, which have to use it. Other C has to be a piece of one of the examples.
     text            a drawing.
 
-No other language is known. `embedcache COMMAND ...` in the text has to be understood, too. "<!-- where: COMMAND -->"
-before a block: it is passed over where the command fails. The server http://localhost:11434/v1 of a page is that of
-tests/cli/embedding_server.py. --accept writes the answers of now into the page.
+No other language is known. In the text `embedcache COMMAND ...` has to be understood, too, and links have to lead
+somewhere. "<!-- where: COMMAND -->" before a block: it is passed over where the command fails. The server
+http://localhost:11434/v1 of a page is that of tests/cli/embedding_server.py. --accept writes the answers of now into
+the page.
 """
+import concurrent.futures
 import difflib
 import os
 import re
@@ -28,6 +30,7 @@ import tempfile
 
 SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 SECONDS_MAX = 60
+PAGES_AT_ONCE = 3
 SERVER = "http://localhost:11434/v1"
 MARK = "\x1e"
 # The exit codes of all commands of a pipe; the last one is again there for "$ echo $?".
@@ -165,6 +168,20 @@ def check_text(lines, blocks):
         check_options(" ".join(found[1].split()), "line %d" % (text.count("\n", 0, found.start()) + 1), False)
 
 
+def anchors_of(path):
+    with open(path, encoding="utf-8") as file:
+        headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", file.read(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def check_links(page, lines):
+    for index, line in enumerate(lines):
+        for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", line):
+            target = os.path.join(os.path.dirname(page), path) if path else page
+            if not os.path.exists(target) or (anchor and anchor not in anchors_of(target)):
+                raise Wrong("line %d: the link leads nowhere: %s#%s" % (index + 1, path, anchor))
+
+
 def check_used(blocks, played):
     for block in blocks:
         name = file_name_of(block) if block.language in ("c", "py") else None
@@ -288,10 +305,12 @@ def accept(page, lines, played):
 
 
 def play_page(page, accepting):
+    """What there is to say of the page."""
     with open(page, encoding="utf-8") as text:
         lines = text.read().removesuffix("\n").split("\n")
     blocks, skipped = blocks_of(lines), []
     check_text(lines, blocks)
+    check_links(page, lines)
     played = play(blocks, skipped)
     check_used(blocks, played)
     judge_codes(played)
@@ -299,9 +318,9 @@ def play_page(page, accepting):
         accept(page, lines, played)
     else:
         judge_answers(played)
-    for block in skipped:
-        print("%s: line %d is passed over, for this does not hold here: %s" % (page, block.line + 1, block.where))
-    print("%s: %d commands" % (page, len(played)))
+    said = ["line %d is passed over, for this does not hold here: %s" % (block.line + 1, block.where)
+            for block in skipped]
+    return said + ["%d commands" % len(played)]
 
 
 def set_environment(prefix):
@@ -321,14 +340,16 @@ def main(words):
     words = [word for word in words if word != "--accept"]
     set_environment(words[words.index("--prefix") + 1])
     del words[words.index("--prefix"):words.index("--prefix") + 2]
+    with concurrent.futures.ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        plays = [pool.submit(play_page, page, accepting) for page in words]
     wrong = 0
-    for page in words:
+    for page, played in zip(words, plays):
         try:
-            play_page(page, accepting)
+            print("\n".join("%s: %s" % (page, said) for said in played.result()))
         except Wrong as reason:
             print("%s: %s" % (page, reason))
-            wrong += 1
-    return 1 if wrong else 0
+            wrong = 1
+    return wrong
 
 
 if __name__ == "__main__":

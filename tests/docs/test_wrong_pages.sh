@@ -20,18 +20,48 @@ more()
     { echo "\`\`\`$1"; cat; echo '```'; echo; } >>page.md
 }
 
+# right WHAT: the page is to pass; wrong REASON: it is to be refused, for this reason. All are played together at the end.
 right()
 {
-    play page.md >out 2>&1 || { cat page.md out >&2; fail "a right page was refused: $1"; }
+    rights+=("$1")
+    cp page.md "right${#rights[@]}.md"
 }
 
-# wrong REASON: the page is refused, and the reason is this.
 wrong()
 {
-    ! play page.md >out 2>&1 || { cat page.md >&2; fail "a wrong page passed; expected: $1"; }
-    grep -qF -- "$1" out || { cat page.md out >&2; fail "refused, but not for: $1"; }
-    echo "noticed: $1"
+    wrongs+=("$1")
+    cp page.md "wrong${#wrongs[@]}.md"
 }
+
+# said_of PAGE: what was said of it.
+said_of()
+{
+    awk -v page="$1: " '/^(right|wrong)[0-9]+\.md: / { here = index($0, page) == 1 } here' out
+}
+
+judge_all()
+{
+    local i
+    ! play right*.md wrong*.md >out 2>&1 || fail 'wrong pages passed'
+    for i in "${!rights[@]}"; do
+        said_of "right$((i + 1)).md" | grep -q 'md: [0-9]* commands$' || {
+            said_of "right$((i + 1)).md" >&2
+            fail "a right page was refused: ${rights[$i]}"
+        }
+    done
+    for i in "${!wrongs[@]}"; do
+        said_of "wrong$((i + 1)).md" | grep -qF -- "${wrongs[$i]}" || {
+            cat "wrong$((i + 1)).md" >&2
+            said_of "wrong$((i + 1)).md" >&2
+            fail "not refused for: ${wrongs[$i]}"
+        }
+        ! said_of "wrong$((i + 1)).md" | grep -q 'md: [0-9]* commands$' || fail "passed: ${wrongs[$i]}"
+        echo "noticed: ${wrongs[$i]}"
+    done
+}
+
+rights=()
+wrongs=()
 
 page console <<'END'
 $ echo 'a text' >texts.txt && embedcache embed cache.edb --input texts.txt
@@ -45,14 +75,10 @@ $ embedcache get cache.edb other
 embedcache: no key "other" in space default of cache.edb
 $ echo $?
 1
-$ embedcache embed cache.edb --input texts.txt --space nomic \
->     --embedder http://localhost:11434/v1 --model nomic-embed-text -q
-$ embedcache info cache.edb --json | grep -c '"dims": 768'
-1
 $ sleep 100 &
 END
 cp page.md good.md
-right 'answers, exit codes, a server, a job left behind'
+right 'answers, exit codes, a job left behind'
 
 # each WRONG SED: the good page with this change.
 each()
@@ -81,6 +107,17 @@ cmp page.md good.md || fail 'the time was written anew'
 sed '/echo \$?/,/^1$/d' good.md >page.md
 ! play --accept page.md >out || fail 'an exit code that is not shown was accepted'
 
+page console <<'END'
+$ echo 'a text' | embedcache embed cache.edb --input - -q --embedder http://localhost:11434/v1 --model nomic-embed-text
+$ embedcache info cache.edb --json | grep -o '"dims": [0-9]*'
+"dims": 768
+$ embedcache embed cache.edb --input nowhere.txt --embedder http://localhost:11434/v1
+embedcache: cannot read nowhere.txt: No such file or directory
+$ echo $?
+5
+END
+right 'a server'
+
 page console <<<'$ false | cat'
 wrong 'exit code 1, and no'
 
@@ -101,6 +138,13 @@ printf 'Say `embedcache create FILE --dims 3`, not `embedcache`.\n' >>page.md
 cp page.md good.md
 right 'a command in the text'
 each 'unknown option --dim' 's/--dims/--dim/'
+
+page console <<<'$ true'
+printf '# A page: two words\n\nSee [here](#a-page-two-words), [there](page.md) and [far](https://example.org/none).\n' >>page.md
+cp page.md good.md
+right 'links'
+each 'leads nowhere: #a-page' 's/#a-page-/#a-pages-/'
+each 'leads nowhere: bad.md#' 's/page.md)/bad.md)/'
 
 page c <<'END'
 /* first.c: a program. */
@@ -148,7 +192,10 @@ wrong 'the block has no end'
 page console <<<'$ false'
 sed -i '1i <!-- where: [ -e nowhere ] -->' page.md
 right 'a block that cannot run here'
-grep -q 'passed over.*-e nowhere' out || fail 'nothing was said of the block that was passed over'
+over=right${#rights[@]}.md
 sed -i 's/-e nowhere/-d ./' page.md
 wrong 'exit code 1'
+
+judge_all
+said_of "$over" | grep -q 'passed over.*-e nowhere' || fail 'nothing was said of the block that was passed over'
 echo ok
