@@ -19,6 +19,7 @@ install(FILES ${EDB_GENERATED}/completion/embedcache.fish
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 install(FILES README.md docs/format.md docs/limits.md docs/performance.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/guide DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # pkg-config: from <libdir>/pkgconfig back to the prefix.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")

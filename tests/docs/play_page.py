@@ -4,7 +4,7 @@
 
     play_page.py [--accept] --prefix DIRECTORY PAGE...      DIRECTORY: where EmbedCache is installed
 
-All blocks of a page are played in order, by one shell, in one new directory. By their language:
+All blocks of a page are played in order, by one shell of an ordinary user, in one new directory. By their language:
 
     console         "$ " begins a command, "> " goes on with it; below it stands what it prints, stdout and stderr, to
                     the letter but for VARYING. After a command that fails comes "$ echo $?".
@@ -23,6 +23,7 @@ import difflib
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ MARK = "\x1e"
 # The exit codes of all commands of a pipe; the last one is again there for "$ echo $?".
 END_OF_COMMAND = "{ code=$? codes=${PIPESTATUS[*]}; printf '%s%%s%s' \"$codes\"; (exit $code); }" % (MARK, MARK)
 SIGPIPE_CODE = 141
+NOBODY = 65534
 
 # What is another one each time, and what it is taken for.
 VARYING = (
@@ -205,12 +207,16 @@ class Server:
         self.process.wait()
 
 
+def run_as_reader(words, **options):
+    return subprocess.run(READER + words, **options)
+
+
 def script_of(blocks, played, skipped):
     """What the shell has to run: files are written, commands run, each followed by a mark and its exit code."""
     script = ["exec 2>&1 </dev/null"]
     for block in blocks:
         name = file_name_of(block)
-        if block.where is not None and subprocess.run(["bash", "-c", block.where], capture_output=True).returncode != 0:
+        if block.where is not None and run_as_reader(["bash", "-c", block.where], capture_output=True).returncode != 0:
             skipped.append(block)
         elif block.language == "console":
             for command in commands_of(block):
@@ -228,8 +234,8 @@ def script_of(blocks, played, skipped):
 def run_script(script, directory):
     """Runs it as a reader would see it, line by line, and ends what it left running. What was printed."""
     with tempfile.TemporaryFile() as printed:
-        shell = subprocess.Popen(["stdbuf", "-oL", "bash", "-c", script], cwd=directory, stdin=subprocess.DEVNULL,
-                                 stdout=printed, start_new_session=True)
+        shell = subprocess.Popen(READER + ["stdbuf", "-oL", "bash", "-c", script], cwd=directory,
+                                 stdin=subprocess.DEVNULL, stdout=printed, start_new_session=True)
         try:
             shell.wait(SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -249,6 +255,9 @@ def play(blocks, skipped):
     with tempfile.TemporaryDirectory() as home:
         directory = os.path.join(home, "page")
         os.mkdir(directory)
+        if READER:
+            os.chmod(home, 0o755)
+            os.chown(directory, NOBODY, NOBODY)
         script = script_of(blocks, played, skipped)
         server = Server(home) if SERVER in script else None
         if "build/embedcache" in script:
@@ -324,7 +333,7 @@ def play_page(page, accepting):
 
 
 def set_environment(prefix):
-    global PREFIX
+    global PREFIX, READER
     PREFIX = os.path.realpath(prefix)
     for name in list(os.environ):
         if re.match(r"EMBEDCACHE_|OPENAI_|DESTDIR$|.*_proxy$", name, re.IGNORECASE):
@@ -333,6 +342,11 @@ def set_environment(prefix):
                                    if "libembedcache.so" in names))
     os.environ.update(LC_ALL="C.UTF-8", NO_COLOR="1", PATH=PREFIX + "/bin:" + os.environ["PATH"],
                       LD_LIBRARY_PATH=library, PKG_CONFIG_PATH=library + "/pkgconfig", CMAKE_PREFIX_PATH=PREFIX)
+    # A reader is not the superuser, who may write anywhere.
+    READER = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups"]
+    if os.geteuid() != 0 or not shutil.which("setpriv") or \
+            run_as_reader(["embedcache", "--version"], capture_output=True).returncode != 0:
+        READER = []
 
 
 def main(words):

@@ -49,7 +49,7 @@ for file in "$prefix/include/embedcache.h" "$libraries/libembedcache.so" "$libra
     "$libraries/pkgconfig/embedcache.pc" "$libraries/cmake/embedcache/embedcache-config.cmake" \
     "$prefix/share/man/man1/embedcache.1" "$prefix/share/man/man1/embedcache-put.1" \
     "$prefix/share/bash-completion/completions/embedcache" "$prefix/share/zsh/site-functions/_embedcache" \
-    "$prefix/share/fish/vendor_completions.d/embedcache.fish"; do
+    "$prefix/share/fish/vendor_completions.d/embedcache.fish" "$prefix/share/doc/embedcache/guide/first-hour.md"; do
     [ -e "$file" ] || fail "$file was not installed"
 done
 grep -rl -e "$EDB_SOURCE" -e "$work/stage" -e /opt/embedcache "$libraries/pkgconfig" "$libraries/cmake" &&
