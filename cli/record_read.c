@@ -10,16 +10,32 @@
 
 #include "base64_read.h"
 #include "json_list_find.h"
+#include "json_plain_read.h"
 #include "metadata_check.h"
 #include "report_error.h"
 
 enum { DECODED_KEY, DECODED_TEXT, DECODED_VALUE, DECODED, NAME_BYTES = 256 };
+enum { PARSER_FLAGS = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES };
+
+/* The members of a plain line that make the record; NULL = not there. */
+struct plain_members {
+    const struct json_plain_member *key;
+    const struct json_plain_member *text;
+    const struct json_plain_member *metadata;
+};
 
 static void forget_line(struct record_reader *reader);
 static int next_object(struct record_reader *reader, struct record *record);
 static int next_filled_line(struct record_reader *reader, const char **line_out, size_t *bytes_out);
 static int take_line(struct record_reader *reader, const char *line, size_t bytes,
                      struct record *record);
+static int take_plain(struct record_reader *reader, const char *line, size_t bytes,
+                      struct record *record);
+static int are_simple(const struct record_reader *reader, const struct json_plain *plain,
+                      const struct plain_members *members);
+static int ends_in(const struct json_plain_member *member, const char *word);
+static const char *take_string(struct record_reader *reader, const struct json_plain_member *member,
+                               size_t *bytes_out);
 static int parse_object(struct record_reader *reader, const char *line, size_t bytes);
 static int take_key(struct record_reader *reader, struct record *record);
 static int take_space(struct record_reader *reader);
@@ -66,14 +82,14 @@ int record_next(struct record_reader *reader, struct record *record_out)
     int code = next_object(reader, record_out);
     if (code != CODE_OK || !reader->is_json)
         return code;
-    code = take_text(reader, record_out);
-    if (code == CODE_OK)
-        code = take_key(reader, record_out);
-    if (code == CODE_OK && reader->vector_field != NULL)
-        code = take_value(reader, record_out);
-    if (code == CODE_OK)
-        code = take_metadata(reader, record_out);
-    return code;
+    if (!reader->is_plain) {
+        code = take_text(reader, record_out);
+        if (code == CODE_OK)
+            code = take_key(reader, record_out);
+        if (code == CODE_OK && reader->vector_field != NULL)
+            code = take_value(reader, record_out);
+    }
+    return code == CODE_OK ? take_metadata(reader, record_out) : code;
 }
 
 int record_skip(struct record_reader *reader)
@@ -125,9 +141,10 @@ static int next_object(struct record_reader *reader, struct record *record)
             return take_line(reader, line, bytes, record);
         if (reader->vector_field != NULL)
             code = take_vector(reader, line, &bytes, record);
-        if (code == CODE_OK)
+        reader->is_plain = code == CODE_OK && take_plain(reader, line, bytes, record);
+        if (code == CODE_OK && !reader->is_plain)
             code = parse_object(reader, line, bytes);
-        if (code != CODE_OK || reader->lines.line > 1 || !take_space(reader))
+        if (code != CODE_OK || reader->is_plain || reader->lines.line > 1 || !take_space(reader))
             return code;
     }
 }
@@ -171,10 +188,83 @@ static int next_filled_line(struct record_reader *reader, const char **line_out,
     }
 }
 
+/* Most lines need no parser: their key and text are taken from where they stand, and of their
+ * object there is the metadata alone. Returns 0, with nothing changed, where a parser has to look
+ * at the line. */
+static int take_plain(struct record_reader *reader, const char *line, size_t bytes,
+                      struct record *record)
+{
+    const struct record_fields *fields = &reader->fields;
+    struct json_plain plain;
+    if (fields->metadata_is_rest || !json_plain_read(&plain, line, bytes))
+        return 0;
+    struct plain_members members = {.text = json_plain_find(&plain, fields->text),
+                                    .metadata = json_plain_find(&plain, fields->metadata)};
+    members.key = fields->key == NULL ? members.text : json_plain_find(&plain, fields->key);
+    if (!are_simple(reader, &plain, &members))
+        return 0;
+    if (members.metadata != NULL && members.metadata->kind == PLAIN_OBJECT) {
+        json_error_t error;
+        reader->object = json_loadb(members.metadata->value, members.metadata->value_bytes,
+                                    PARSER_FLAGS, &error);
+        if (reader->object == NULL)
+            return 0;
+    }
+    record->text = take_string(reader, members.text, &record->text_bytes);
+    if (members.key != members.text) {
+        record->key = take_string(reader, members.key, &record->key_bytes);
+    } else {
+        record->key = record->text;
+        record->key_bytes = record->text_bytes;
+    }
+    return 1;
+}
+
+/* Whether there is nothing to refuse, but for the metadata, and nothing to decode. */
+static int are_simple(const struct record_reader *reader, const struct json_plain *plain,
+                      const struct plain_members *members)
+{
+    const struct record_fields *fields = &reader->fields;
+    const struct json_plain_member *text = members->text;
+    for (size_t i = 0; i < plain->count; i++) {
+        const struct json_plain_member *member = &plain->members[i];
+        if (ends_in(member, "_base64") ||
+            (member->kind == PLAIN_OBJECT && member != members->metadata))
+            return 0;
+    }
+    if (text == NULL ? !fields->key_needed
+                     : text->value_bytes > EDB_TEXT_BYTES_MAX ||
+                           (text->kind != PLAIN_STRING && text->kind != PLAIN_NULL))
+        return 0;
+    if (fields->key != NULL && (members->key == NULL || members->key->kind != PLAIN_STRING))
+        return 0;
+    return members->metadata == NULL || members->metadata->kind == PLAIN_OBJECT ||
+           members->metadata->kind == PLAIN_NULL;
+}
+
+static int ends_in(const struct json_plain_member *member, const char *word)
+{
+    size_t bytes = strlen(word);
+    return member->name_bytes >= bytes &&
+           memcmp(member->name + member->name_bytes - bytes, word, bytes) == 0;
+}
+
+/* What the string means, NULL where there is none. It is written into the line. */
+static const char *take_string(struct record_reader *reader, const struct json_plain_member *member,
+                               size_t *bytes_out)
+{
+    *bytes_out = 0;
+    if (member == NULL || member->kind != PLAIN_STRING)
+        return NULL;
+    char *text = reader->lines.buffer + (member->value - reader->lines.buffer);
+    *bytes_out = json_plain_unescape(text, member->value_bytes);
+    return text;
+}
+
 static int parse_object(struct record_reader *reader, const char *line, size_t bytes)
 {
     json_error_t error;
-    reader->object = json_loadb(line, bytes, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+    reader->object = json_loadb(line, bytes, PARSER_FLAGS, &error);
     if (reader->vector_bytes > 0 && error.position > (int)reader->vector_at)
         error.column += (int)reader->vector_bytes;
     if (reader->object == NULL)
@@ -329,7 +419,9 @@ static int take_key(struct record_reader *reader, struct record *record)
 static int take_metadata(struct record_reader *reader, struct record *record)
 {
     json_t *metadata = NULL;
-    if (reader->fields.metadata_is_rest)
+    if (reader->is_plain)
+        metadata = json_incref(reader->object);
+    else if (reader->fields.metadata_is_rest)
         metadata = rest_of_object(reader);
     else
         metadata = json_incref(member_of(reader, reader->fields.metadata));
