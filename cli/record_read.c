@@ -33,6 +33,7 @@ static int take_plain(struct record_reader *reader, const char *line, size_t byt
                       struct record *record);
 static int are_simple(const struct record_reader *reader, const struct json_plain *plain,
                       const struct plain_members *members);
+static int is_metadata(const struct json_plain_member *member);
 static int ends_in(const struct json_plain_member *member, const char *word);
 static const char *take_string(struct record_reader *reader, const struct json_plain_member *member,
                                size_t *bytes_out);
@@ -80,16 +81,16 @@ int record_next(struct record_reader *reader, struct record *record_out)
 {
     memset(record_out, 0, sizeof *record_out);
     int code = next_object(reader, record_out);
-    if (code != CODE_OK || !reader->is_json)
+    if (code != CODE_OK || !reader->is_json || reader->is_plain)
         return code;
-    if (!reader->is_plain) {
-        code = take_text(reader, record_out);
-        if (code == CODE_OK)
-            code = take_key(reader, record_out);
-        if (code == CODE_OK && reader->vector_field != NULL)
-            code = take_value(reader, record_out);
-    }
-    return code == CODE_OK ? take_metadata(reader, record_out) : code;
+    code = take_text(reader, record_out);
+    if (code == CODE_OK)
+        code = take_key(reader, record_out);
+    if (code == CODE_OK && reader->vector_field != NULL)
+        code = take_value(reader, record_out);
+    if (code == CODE_OK)
+        code = take_metadata(reader, record_out);
+    return code;
 }
 
 int record_skip(struct record_reader *reader)
@@ -188,9 +189,8 @@ static int next_filled_line(struct record_reader *reader, const char **line_out,
     }
 }
 
-/* Most lines need no parser: their key and text are taken from where they stand, and of their
- * object there is the metadata alone. Returns 0, with nothing changed, where a parser has to look
- * at the line. */
+/* Most lines need no parser: key, text and metadata are taken from where they stand. Returns 0,
+ * with nothing changed, where a parser has to look at the line. */
 static int take_plain(struct record_reader *reader, const char *line, size_t bytes,
                       struct record *record)
 {
@@ -204,11 +204,8 @@ static int take_plain(struct record_reader *reader, const char *line, size_t byt
     if (!are_simple(reader, &plain, &members))
         return 0;
     if (members.metadata != NULL && members.metadata->kind == PLAIN_OBJECT) {
-        json_error_t error;
-        reader->object = json_loadb(members.metadata->value, members.metadata->value_bytes,
-                                    PARSER_FLAGS, &error);
-        if (reader->object == NULL)
-            return 0;
+        record->metadata = members.metadata->value;
+        record->metadata_bytes = members.metadata->value_bytes;
     }
     record->text = take_string(reader, members.text, &record->text_bytes);
     if (members.key != members.text) {
@@ -220,7 +217,7 @@ static int take_plain(struct record_reader *reader, const char *line, size_t byt
     return 1;
 }
 
-/* Whether there is nothing to refuse, but for the metadata, and nothing to decode. */
+/* Whether there is nothing to refuse and nothing to decode. */
 static int are_simple(const struct record_reader *reader, const struct json_plain *plain,
                       const struct plain_members *members)
 {
@@ -238,8 +235,18 @@ static int are_simple(const struct record_reader *reader, const struct json_plai
         return 0;
     if (fields->key != NULL && (members->key == NULL || members->key->kind != PLAIN_STRING))
         return 0;
-    return members->metadata == NULL || members->metadata->kind == PLAIN_OBJECT ||
-           members->metadata->kind == PLAIN_NULL;
+    if (members->metadata == NULL || members->metadata->kind == PLAIN_NULL)
+        return 1;
+    return members->metadata->kind == PLAIN_OBJECT && is_metadata(members->metadata);
+}
+
+static int is_metadata(const struct json_plain_member *member)
+{
+    json_error_t error;
+    json_t *metadata = json_loadb(member->value, member->value_bytes, PARSER_FLAGS, &error);
+    int is_good = metadata != NULL && metadata_wrong(metadata, member->value_bytes) == NULL;
+    json_decref(metadata);
+    return is_good;
 }
 
 static int ends_in(const struct json_plain_member *member, const char *word)
@@ -419,9 +426,7 @@ static int take_key(struct record_reader *reader, struct record *record)
 static int take_metadata(struct record_reader *reader, struct record *record)
 {
     json_t *metadata = NULL;
-    if (reader->is_plain)
-        metadata = json_incref(reader->object);
-    else if (reader->fields.metadata_is_rest)
+    if (reader->fields.metadata_is_rest)
         metadata = rest_of_object(reader);
     else
         metadata = json_incref(member_of(reader, reader->fields.metadata));

@@ -36,9 +36,9 @@ struct record_reader {
     struct record_fields fields;
     const char *vector_field; /* NULL: vectors are not looked for. Set it after opening */
     int is_json;
-    int is_plain;   /* the line at hand was read without a parser */
-    json_t *object; /* the line, or its metadata where it is plain */
-    json_t *space;  /* what the first line says of the space that was exported, or NULL */
+    int is_plain; /* the line at hand was read without a parser */
+    json_t *object;
+    json_t *space; /* what the first line says of the space that was exported, or NULL */
     char *metadata;
     char *vector; /* text of the vector, kept between lines */
     size_t vector_capacity;
