@@ -25,6 +25,7 @@ struct search {
 
 static int search(const struct arguments *arguments);
 static int take_options(struct search *search);
+static int check_no_text(const struct arguments *arguments);
 static int answer_queries(struct search *search);
 static int answer_text(struct search *search, const char *text);
 static int answer_embedded(struct search *search, const struct embedder *embedder,
@@ -98,14 +99,27 @@ static int take_options(struct search *search)
         return report_error(
             CODE_USAGE,
             "search needs one of --text \"...\", --vector '[...]' and --vectors FILE.npy");
-    if (!option_given(arguments, "text") && option_given(arguments, "embedder"))
-        return report_error(CODE_USAGE,
-                            "--embedder turns a text into a vector: give --text too, or "
-                            "leave it away");
+    int code = option_given(arguments, "text") ? CODE_OK : check_no_text(arguments);
+    if (code != CODE_OK)
+        return code;
     search->options.has_threshold = (uint32_t)option_given(arguments, "threshold");
     search->options.threshold = (float)option_real(arguments, "threshold", 0);
     search->options.k =
         (uint32_t)option_count(arguments, "k", search->options.has_threshold ? 0 : 10);
+    return CODE_OK;
+}
+
+/* The vector is given: nobody embeds. */
+static int check_no_text(const struct arguments *arguments)
+{
+    static const char *const names[] = {"embedder", "model", "encoding", "timeout", "retries"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (option_given(arguments, names[i]))
+            return report_error(CODE_USAGE,
+                                "--%s is for turning a text into a vector: give --text too, or "
+                                "leave it away",
+                                names[i]);
+    }
     return CODE_OK;
 }
 

@@ -9,12 +9,16 @@
 #include "provider_address.h"
 #include "report_error.h"
 
-enum { CONCURRENCY = 4, SECONDS_MAX = 120, TRIES_AGAIN = 5 };
+#define REQUEST_OPTIONS "encoding|timeout|retries|concurrency|batch-tokens"
+
+enum { OPTION_NAME_BYTES = 24, CONCURRENCY = 4, SECONDS_MAX = 120, TRIES_AGAIN = 5 };
 
 static int choose_for_space(struct embedder_choice *choice, const struct cache *cache,
                             const char *wished);
 static int choose_for_new(struct embedder_choice *choice, struct cache *cache, const char *wished);
 static int refuse_builtin(void);
+static int check_no_requests(const struct cache *cache, const struct arguments *arguments);
+static const char *request_option(const struct arguments *arguments);
 static void use_builtin(struct embedder_choice *choice);
 static void take_address(struct embedder_choice *choice, const struct arguments *arguments);
 static int check_address(const struct embedder_choice *choice);
@@ -35,7 +39,8 @@ int embedder_choose(struct embedder_choice *choice_out, struct cache *cache,
         return code;
     choice_out->model = cache->spec.model;
     choice_out->dims = cache->spec.dims;
-    return check_address(choice_out);
+    return choice_out->address != NULL ? check_address(choice_out)
+                                       : check_no_requests(cache, arguments);
 }
 
 static int choose_for_space(struct embedder_choice *choice, const struct cache *cache,
@@ -92,6 +97,35 @@ static int refuse_builtin(void)
                                       "--embedder away, or choose another with --space");
 }
 
+/* The built-in embedder serves: who said something of requests believes in a server. */
+static int check_no_requests(const struct cache *cache, const struct arguments *arguments)
+{
+    const char *name = request_option(arguments);
+    if (name == NULL)
+        return CODE_OK;
+    return report_error(CODE_USAGE,
+                        "--%s is for requests, and the built-in embedder, which serves here, makes "
+                        "none: leave it away, or %s",
+                        name,
+                        cache->space != NULL
+                            ? "choose another space with --space"
+                            : "name a server with --embedder URL or EMBEDCACHE_EMBEDDER");
+}
+
+/* An option that is given and says something of requests alone, or NULL. */
+static const char *request_option(const struct arguments *arguments)
+{
+    const struct option *options = arguments->command->options;
+    char name[OPTION_NAME_BYTES];
+    for (size_t row = 0; options[row].name != NULL; row++) {
+        for (size_t i = 0; option_word(REQUEST_OPTIONS, i, name, sizeof name); i++) {
+            if (arguments->values[row] != NULL && strcmp(options[row].name, name) == 0)
+                return options[row].name;
+        }
+    }
+    return NULL;
+}
+
 static void use_builtin(struct embedder_choice *choice)
 {
     choice->address = NULL;
@@ -111,8 +145,6 @@ static void take_address(struct embedder_choice *choice, const struct arguments 
 
 static int check_address(const struct embedder_choice *choice)
 {
-    if (choice->address == NULL)
-        return CODE_OK;
     struct provider_address address;
     int code = address_read(&address, choice->address, choice->source);
     address_close(&address);
