@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the tab key offers: the completion of bash is asked as bash asks it, those of zsh and fish are read by these
-# shells where they are there; all of them know every command and option that --help knows.
+# What the tab key offers: the completion of bash is asked as bash asks it, those of zsh and fish by these shells where
+# they are there; all of them know every command and option that --help knows.
 
 # shellcheck source=tests/cli/testing.bash
 . "$(dirname "$0")/testing.bash"
@@ -74,15 +74,43 @@ for command in $commands; do
 done
 
 if command -v zsh >/dev/null; then
-    zsh -n "$scripts/_embedcache" || fail 'zsh does not read its completion'
     mkdir zsh
     cp "$scripts/_embedcache" zsh
-    # The tables, as zsh sees them.
-    zsh -fc 'compdef() { : }; functions[load]=$(<zsh/_embedcache); _arguments() { print -rl -- "$@" }; _describe() { : }
-        words=(embedcache put ""); CURRENT=3; load' >specs 2>&1
-    grep -qF -- '--vector-file=[the vector as a .npy file of one row]:FILE:_files' specs || fail "zsh reads: $(cat specs)"
+    # zsh_offers LINE WANTED...
+    zsh_offers()
+    {
+        local lines=() wanted=()
+        while [ $# -gt 0 ]; do
+            lines+=("$1")
+            wanted+=("$2")
+            shift 2
+        done
+        timeout 100 zsh -f "$test_tools/zsh_offers.zsh" "$PWD/zsh" "${lines[@]}" >offered || fail "zsh: $(cat offered)"
+        diff <(printf '%s\n' "${wanted[@]}") offered || fail 'zsh offers something else'
+    }
+    typed=()
+    for command in $commands; do
+        typed+=("embedcache $command a.edb -" "$(options_of "$command" | tr ' ' '\n' | grep . | sort | tr '\n' ' ' | sed 's/ $//')")
+    done
+    zsh_offers 'embedcache ' "$(printf '%s\n' $commands help | sort | tr '\n' ' ' | sed 's/ $//')" \
+        'embedcache cre' create \
+        'embedcache help sta' stats \
+        'embedcache help stats ' '' \
+        'embedcache info ' 'cache.edb folder zsh' \
+        'embedcache info arr' array.npy \
+        'embedcache import cache.edb arr' array.npy \
+        'embedcache put cache.edb key --vector-' --vector-file \
+        'embedcache put cache.edb key --vector-file a' array.npy \
+        'embedcache create new.edb --metric ' 'cosine dot l2' \
+        'embedcache create new.edb --metric=co' cosine \
+        'embedcache get cache.edb --space ' 'other two\ words' \
+        'embedcache get cache.edb key --space=o' other \
+        'embedcache get array.npy --space ' '' \
+        'embedcache create new.edb --dims ' '' \
+        'embedcache search --vector-x -k 3 ca' cache.edb \
+        "${typed[@]}"
 else
-    echo 'zsh is not there: its completion was not read'
+    echo 'zsh is not there: its completion was not tried'
 fi
 
 if command -v fish >/dev/null; then
