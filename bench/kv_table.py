@@ -10,9 +10,8 @@ import sys
 sys.dont_write_bytecode = True
 
 import machine_line  # noqa: E402
+import performance_page  # noqa: E402
 
-PAGE = os.path.join("docs", "performance.md")
-BEGIN, END = "<!-- bench-kv: begin (written by bench/run_kv) -->", "<!-- bench-kv: end -->"
 NOT_HERE = "not available here"
 
 
@@ -80,29 +79,18 @@ def render(report):
     return "\n".join(lines)
 
 
-def write_page(root, table):
-    path = os.path.join(root, PAGE)
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit("kv_table: %s has lost its marks: %s … %s" % (PAGE, BEGIN, END))
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(before + BEGIN + "\n\n" + table + "\n\n" + END + after)
-
-
 def keep(root, report, table):
     results = os.path.join(root, "bench", "results")
     os.makedirs(results, exist_ok=True)
     with open(os.path.join(results, "kv-%s.json" % report["date"]), "w", encoding="utf-8") as file:
         json.dump(report, file, indent=1)
         file.write("\n")
-    write_page(root, table)
+    performance_page.write(root, "kv", table)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     with open(sys.argv[1], encoding="utf-8") as result:
-        write_page(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), render(json.load(result)))
+        performance_page.write(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "kv",
+                               render(json.load(result)))
