@@ -27,7 +27,8 @@ struct embedder_counts {
 
 struct embedder;
 
-/* Makes no connection. CODE_OK or a reported code. */
+/* Makes no connection. CODE_OK or a reported code; after either, embedder_close, and after a code
+ * nothing else. */
 int embedder_open(struct embedder **embedder_out, const struct embedder_choice *choice);
 
 /* Whether a batch may be given before one is taken. */

@@ -59,6 +59,7 @@ static struct text_batch *pending_batch(const struct embedding *run, uint64_t pl
 static uint64_t pending_place(const struct embedding *run, const struct text_batch *batch,
                               size_t text);
 static int hand_over(struct embedding *run);
+static int open_embedder(struct embedding *run);
 static int settle_all(struct embedding *run);
 static int settle(struct embedding *run, int waits);
 static int store(struct embedding *run, struct text_batch *batch);
@@ -297,9 +298,7 @@ static uint64_t pending_place(const struct embedding *run, const struct text_bat
 /* Gives the batch that was filled to the embedder, when that has room, and begins another. */
 static int hand_over(struct embedding *run)
 {
-    int code = CODE_OK;
-    if (run->embedder == NULL)
-        code = embedder_open(&run->embedder, &run->choice);
+    int code = run->embedder == NULL ? open_embedder(run) : CODE_OK;
     while (code == CODE_OK && !embedder_has_room(run->embedder))
         code = settle(run, 1);
     if (code != CODE_OK)
@@ -312,6 +311,18 @@ static int hand_over(struct embedding *run)
         run->filling++;
     /* What is there at once is stored at once. */
     return code == CODE_OK ? settle(run, 0) : code;
+}
+
+/* Without an embedder the batch has nowhere to go, now or later. */
+static int open_embedder(struct embedding *run)
+{
+    int code = embedder_open(&run->embedder, &run->choice);
+    if (code == CODE_OK)
+        return CODE_OK;
+    embedder_close(run->embedder);
+    run->embedder = NULL;
+    text_batch_clear(run->filling);
+    return code;
 }
 
 static int settle_all(struct embedding *run)

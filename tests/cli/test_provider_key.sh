@@ -53,7 +53,10 @@ done
 # A key that cannot be one would end the header; it is refused unseen.
 for wrong in $'Geheim\nX-Header: 1' 'Geheim 42' $'Geheim\r' 'Geheimschlüssel'; do
     EMBEDCACHE_API_KEY=$wrong expect 2 embed wrong.edb --input texts.txt --embedder "$(address)" --model toy
+    # Also where a full batch finds it out and not the end of the input.
+    EMBEDCACHE_API_KEY=$wrong expect 2 embed wrong.edb --input texts.txt --embedder "$(address)" --model toy --batch 2
     complains 'EMBEDCACHE_API_KEY has'
+    same 'sentences about a wrong key' "$(wc -l <err)" 1
     ! grep -qF Geheim err || fail 'a wrong key was repeated'
 done
 
