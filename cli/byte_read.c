@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "interrupt_catch.h"
 #include "report_error.h"
 
 enum { BUFFER_BYTES = 1048576 };
@@ -63,6 +64,11 @@ int byte_lend(struct byte_reader *reader, const unsigned char **bytes_out, size_
     reader->at += *count_out;
     reader->start = reader->end;
     return code;
+}
+
+int byte_is_interrupted(const struct byte_reader *reader)
+{
+    return reader->at_end && !reader->is_regular && interrupt_caught();
 }
 
 int byte_skip(struct byte_reader *reader, uint64_t count)

@@ -30,6 +30,10 @@ int byte_read(struct byte_reader *reader, void *out, size_t count, size_t *got_o
  * end. They count as given out. CODE_OK or a reported code. */
 int byte_lend(struct byte_reader *reader, const unsigned char **bytes_out, size_t *count_out);
 
+/* Whether the end that was met is one of an interrupt: Ctrl-C also ends who writes a pipe, wherever
+ * that one stood. A file is whole, whoever is interrupted. */
+int byte_is_interrupted(const struct byte_reader *reader);
+
 /* Passes over `count` bytes; at the end of a pipe over fewer. CODE_OK or a reported code. */
 int byte_skip(struct byte_reader *reader, uint64_t count);
 

@@ -100,6 +100,8 @@ static int read_record(struct csv_reader *reader)
     int any = 0;
     while (code == CODE_OK) {
         int byte = next_byte(reader, &code);
+        if (byte == NOTHING && byte_is_interrupted(&reader->bytes))
+            return CODE_END;
         if (byte == NOTHING && state == FIELD_QUOTED)
             return csv_refuse(reader, "a quote is opened and never closed: is the file whole?");
         if (byte == NOTHING)

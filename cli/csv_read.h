@@ -32,8 +32,8 @@ struct csv_reader {
  * no comma. CODE_OK or a reported code; after either, csv_close. */
 int csv_open(struct csv_reader *reader, const struct input *input);
 
-/* The next record that is no empty line. CODE_OK, CODE_END, or CODE_BAD_DATA with its line
- * named. */
+/* The next record that is no empty line. CODE_OK, CODE_END (also where an interrupt has cut the
+ * record), or CODE_BAD_DATA with its line named. */
 int csv_next(struct csv_reader *reader);
 
 /* Field `index` of the record: NUL-terminated, valid until the next call. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "interrupt_catch.h"
@@ -22,6 +23,7 @@ static int find_line(struct line_reader *reader, const char **line_out, size_t *
 static int pass_long_line(struct line_reader *reader);
 static int refuse_long_line(struct line_reader *reader);
 static int refill(struct line_reader *reader);
+static int is_regular(const struct line_reader *reader);
 static int check_beginning(const struct line_reader *reader);
 static int begins(const struct line_reader *reader, const char *bytes);
 static int make_room(struct line_reader *reader);
@@ -146,8 +148,8 @@ static int refuse_long_line(struct line_reader *reader)
     return line_refuse(reader, "it is longer than 25,165,824 bytes: is it a file of lines?");
 }
 
-/* Reads more behind what is there. An interrupt ends the input; a line that was only half typed is
- * dropped. */
+/* Reads more behind what is there. An interrupt ends the input; a line that was only half typed, or
+ * that its writer did not come to end, is dropped. */
 static int refill(struct line_reader *reader)
 {
     int code = make_room(reader);
@@ -162,10 +164,19 @@ static int refill(struct line_reader *reader)
         return CODE_END;
     if (got < 0)
         return report_error(CODE_IO, "cannot read %s: %s", reader->name, strerror(errno));
+    if (got == 0 && interrupt_caught() && !is_regular(reader))
+        return CODE_END;
     int is_first = reader->line == 0 && reader->end == 0;
     reader->end += (size_t)got;
     reader->at_end = got == 0;
     return is_first ? check_beginning(reader) : CODE_OK;
+}
+
+/* A file is whole, whoever is interrupted. */
+static int is_regular(const struct line_reader *reader)
+{
+    struct stat status;
+    return fstat(reader->descriptor, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 /* Whether the first bytes are those of a text. */

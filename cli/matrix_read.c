@@ -61,6 +61,8 @@ int matrix_next(struct matrix *matrix, float *vector_out)
     int code = byte_read(&matrix->bytes, row, needed, &got);
     if (code != CODE_OK)
         return code;
+    if (got < needed && byte_is_interrupted(&matrix->bytes))
+        return CODE_END;
     if (got < needed)
         return got == 0 && is_open ? CODE_END : refuse_cut(matrix, "its rows");
     code = matrix->has_row_dims ? check_row_dims(matrix) : CODE_OK;

@@ -32,7 +32,8 @@ int matrix_header(struct matrix *matrix, void *out, size_t count, const char *wh
 int matrix_begin(struct matrix *matrix, uint64_t behind);
 
 /* The next row as dims floats. Refuses NaN, infinity and what does not fit float32, naming row and
- * element. CODE_OK, CODE_END behind the last row, or a reported code. */
+ * element. CODE_OK, CODE_END behind the last row or where an interrupt has cut the input, or a
+ * reported code. */
 int matrix_next(struct matrix *matrix, float *vector_out);
 
 /* Passes over rows; no more than there are. */

@@ -69,6 +69,50 @@ left=$(live_rows kill.edb)
 expect 0 verify kill.edb
 expect 0 put kill.edb more --vector '[1, 2, 3, 4]'
 
+# Ctrl-C at a terminal ends who writes the pipe, too: what that one had begun is cut in the middle of a row. The row is
+# not there; the whole rows before it are, in a batch that is not full.
+cat >cut.py <<'PYTHON'
+import struct, sys, time
+kind, rows = sys.argv[1], 1005
+header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 2), }\n"
+begins = {"npy": b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header, "csv": b"key,a,b\n"}
+row_of = {
+    "npy": lambda row: struct.pack("<2f", row, 25),
+    "fvecs": lambda row: struct.pack("<i2f", 2, row, 25),
+    "csv": lambda row: b"k%d,1,25\n" % row,
+    "quoted": lambda row: b'k%d,1,"25"\n' % row,
+    "jsonl": lambda row: b'{"key": "k%d", "vector": [1, 25]}\n' % row,
+}[kind]
+begin = begins.get(kind, b"key,a,b\n" if kind == "quoted" else b"")
+cut = {"csv": -2, "quoted": -3}.get(kind, -4)
+sys.stdout.buffer.write(begin + b"".join(map(row_of, range(rows))) + row_of(rows)[:cut])
+sys.stdout.buffer.flush()
+time.sleep(60)
+PYTHON
+for kind in npy fvecs csv quoted jsonl; do
+    mkfifo cut.$kind
+    python3 cut.py $kind >cut.$kind &
+    writer=$!
+    "$test_command" import $kind.edb - --from ${kind/quoted/csv} --batch 100 <cut.$kind >out 2>err &
+    import=$!
+    for _ in $(seq 200); do
+        [ "$(live_rows $kind.edb)" -ge 1000 ] && break
+        sleep 0.05
+    done
+    sleep 0.3
+    kill -s INT $import
+    sleep 0.2
+    kill $writer
+    code=0
+    wait $import || code=$?
+    same "exit code of a cut .$kind" $code 130
+    complains 'interrupted: '
+    complains 'rows are in'
+    complains '--start 1005'
+    same "rows of a cut .$kind" "$(live_rows $kind.edb)" 1005
+    expect 0 verify $kind.edb
+done
+
 # embed keeps what came: lines that wait for a full batch are stored on the way out.
 mkfifo lines
 (for i in $(seq 50); do echo "line number $i"; done; sleep 60) >lines &
