@@ -28,6 +28,7 @@ struct diff {
 
 static int diff(const struct arguments *arguments);
 static int compare_files(struct diff *diff);
+static int compare_spaces(struct diff *diff);
 static int compare_space(struct diff *diff, edb_space *space);
 static int find_absent(struct diff *diff);
 static int space_at(const struct cache *cache, size_t index, edb_space **space_out,
@@ -41,7 +42,9 @@ static void tell_key(void *arg, const struct difference *difference);
 static void print_key(const struct diff *diff, const struct difference *difference);
 static void write_key(struct diff *diff, const struct difference *difference);
 static uint64_t count_all(const struct diff *diff);
-static int sum_up(struct diff *diff);
+static void write_counts(struct diff *diff, int is_complete);
+static uint64_t count_other_content(const struct diff *diff);
+static int sum_up(const struct diff *diff);
 
 static const struct option options[] = {
     OPTION_SPACE,
@@ -77,20 +80,27 @@ static int diff(const struct arguments *arguments)
     int code = cache_open(&diff.first, arguments, CACHE_SNAPSHOT);
     if (code == CODE_OK)
         code = cache_open_at(&diff.second, arguments->operands[1], CACHE_SNAPSHOT);
-    if (code == CODE_OK && diff.is_json) {
-        emit_begin(&diff.json, '{');
-        emit_name(&diff.json, "differences");
-        emit_begin(&diff.json, '[');
-    }
     if (code == CODE_OK)
         code = compare_files(&diff);
-    if (code == CODE_OK)
-        code = sum_up(&diff);
     code = cache_close(&diff.first, code);
     return cache_close(&diff.second, code);
 }
 
+/* The document of --json ends whatever happens, and says whether all was compared. */
 static int compare_files(struct diff *diff)
+{
+    if (diff->is_json) {
+        emit_begin(&diff->json, '{');
+        emit_name(&diff->json, "differences");
+        emit_begin(&diff->json, '[');
+    }
+    int code = compare_spaces(diff);
+    if (diff->is_json)
+        write_counts(diff, code == CODE_OK);
+    return code == CODE_OK ? sum_up(diff) : code;
+}
+
+static int compare_spaces(struct diff *diff)
 {
     edb_space *space;
     edb_space_spec spec;
@@ -286,29 +296,36 @@ static uint64_t count_all(const struct diff *diff)
     return count;
 }
 
-static int sum_up(struct diff *diff)
+static void write_counts(struct diff *diff, int is_complete)
 {
-    uint64_t differ = diff->keys[DIFFERENCE_VECTOR] + diff->keys[DIFFERENCE_TEXT] +
-                      diff->keys[DIFFERENCE_METADATA];
-    int is_same = count_all(diff) == 0;
     struct emitter *json = &diff->json;
-    if (diff->is_json) {
-        emit_end(json, ']');
-        emit_name(json, "same");
-        emit_bool(json, is_same);
-        emit_named_count(json, "spaces_differ", diff->spaces);
-        emit_named_count(json, "only_first", diff->keys[DIFFERENCE_ONLY_FIRST]);
-        emit_named_count(json, "only_second", diff->keys[DIFFERENCE_ONLY_SECOND]);
-        emit_named_count(json, "differ", differ);
-        emit_end(json, '}');
-        putchar('\n');
-    }
-    if (is_same)
+    emit_end(json, ']');
+    emit_name(json, "complete");
+    emit_bool(json, is_complete);
+    emit_name(json, "same");
+    emit_bool(json, is_complete && count_all(diff) == 0);
+    emit_named_count(json, "spaces_differ", diff->spaces);
+    emit_named_count(json, "only_first", diff->keys[DIFFERENCE_ONLY_FIRST]);
+    emit_named_count(json, "only_second", diff->keys[DIFFERENCE_ONLY_SECOND]);
+    emit_named_count(json, "differ", count_other_content(diff));
+    emit_end(json, '}');
+    putchar('\n');
+}
+
+static uint64_t count_other_content(const struct diff *diff)
+{
+    return diff->keys[DIFFERENCE_VECTOR] + diff->keys[DIFFERENCE_TEXT] +
+           diff->keys[DIFFERENCE_METADATA];
+}
+
+static int sum_up(const struct diff *diff)
+{
+    if (count_all(diff) == 0)
         return CODE_OK;
-    return report_error(CODE_NOT_FOUND,
-                        "%s and %s differ: %" PRIu64 " keys only in the first, %" PRIu64
-                        " only in the second, %" PRIu64 " with other content, %" PRIu64
-                        " differences of spaces",
-                        diff->first.path, diff->second.path, diff->keys[DIFFERENCE_ONLY_FIRST],
-                        diff->keys[DIFFERENCE_ONLY_SECOND], differ, diff->spaces);
+    return report_error(
+        CODE_NOT_FOUND,
+        "%s and %s differ: %" PRIu64 " keys only in the first, %" PRIu64
+        " only in the second, %" PRIu64 " with other content, %" PRIu64 " differences of spaces",
+        diff->first.path, diff->second.path, diff->keys[DIFFERENCE_ONLY_FIRST],
+        diff->keys[DIFFERENCE_ONLY_SECOND], count_other_content(diff), diff->spaces);
 }

@@ -34,12 +34,12 @@ struct comparison {
 static int compare_first(struct comparison *comparison);
 static int find_second_only(struct comparison *comparison);
 static int compare_record(struct comparison *comparison, const edb_view *view);
-static void compare_views(const struct comparison *comparison, const edb_view *first,
-                          const edb_view *second);
-static int differs_in_metadata(const edb_view *first, const edb_view *second);
+static int compare_views(const struct comparison *comparison, const edb_view *first,
+                         const edb_view *second);
+static int compare_metadata(const edb_view *first, const edb_view *second, int *differs_out);
 static int find_record(struct side *side, const edb_view *view, edb_view *found_out);
-static edb_status find_digest(struct side *side, const edb_view *view, edb_view *found_out);
-static edb_status fill_digests(struct side *side);
+static int find_digest(struct side *side, const edb_view *view, edb_view *found_out);
+static int fill_digests(struct side *side);
 static int order_digests(const void *left, const void *right);
 static uint64_t digest_beginning(const edb_view *view);
 static int step(edb_iterator *iterator, edb_view *view);
@@ -116,15 +116,17 @@ static int compare_record(struct comparison *comparison, const edb_view *view)
     if (code != CODE_OK)
         return code;
     comparison->matched++;
-    compare_views(comparison, view, &other);
+    code = compare_views(comparison, view, &other);
     edb_view_release(&other);
-    return CODE_OK;
+    return code;
 }
 
-static void compare_views(const struct comparison *comparison, const edb_view *first,
-                          const edb_view *second)
+static int compare_views(const struct comparison *comparison, const edb_view *first,
+                         const edb_view *second)
 {
     struct difference difference = {DIFFERENCES, comparison->spec, first, second};
+    int differs = 0;
+    int code = CODE_OK;
     if (first->vector_bytes != second->vector_bytes ||
         (first->vector_bytes > 0 &&
          memcmp(first->vector, second->vector, first->vector_bytes) != 0))
@@ -132,48 +134,53 @@ static void compare_views(const struct comparison *comparison, const edb_view *f
     else if (first->has_text != second->has_text || first->text_bytes != second->text_bytes ||
              (first->text_bytes > 0 && memcmp(first->text, second->text, first->text_bytes) != 0))
         difference.kind = DIFFERENCE_TEXT;
-    else if (differs_in_metadata(first, second))
+    else
+        code = compare_metadata(first, second, &differs);
+    if (differs)
         difference.kind = DIFFERENCE_METADATA;
     if (difference.kind != DIFFERENCES)
         comparison->found(comparison->arg, &difference);
+    return code;
 }
 
 /* By its stored form; where that differs, by what it says. */
-static int differs_in_metadata(const edb_view *first, const edb_view *second)
+static int compare_metadata(const edb_view *first, const edb_view *second, int *differs_out)
 {
-    char *one;
-    char *other;
+    char *one = NULL;
+    char *other = NULL;
+    *differs_out = 0;
     if (first->metadata_bytes == second->metadata_bytes &&
         (first->metadata_bytes == 0 ||
          memcmp(first->metadata, second->metadata, first->metadata_bytes) == 0))
-        return 0;
-    int differs = edb_view_metadata_json(first, &one) != EDB_OK || one == NULL;
-    differs |= edb_view_metadata_json(second, &other) != EDB_OK || other == NULL;
-    differs = differs || strcmp(one, other) != 0;
+        return CODE_OK;
+    edb_status status = edb_view_metadata_json(first, &one);
+    if (status == EDB_OK)
+        status = edb_view_metadata_json(second, &other);
+    int code = status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    *differs_out = status == EDB_OK && (one == NULL || other == NULL || strcmp(one, other) != 0);
     edb_free(one);
     edb_free(other);
-    return differs;
+    return code;
 }
 
 /* CODE_OK, CODE_NOT_FOUND (not reported) or a reported code. */
 static int find_record(struct side *side, const edb_view *view, edb_view *found_out)
 {
-    edb_status status;
-    if (view->key_form == EDB_KEY_BYTES)
-        status = edb_view_key(side->space, view->key, view->key_bytes, found_out);
-    else
-        status = find_digest(side, view, found_out);
+    if (view->key_form != EDB_KEY_BYTES)
+        return find_digest(side, view, found_out);
+    edb_status status = edb_view_key(side->space, view->key, view->key_bytes, found_out);
     if (status == EDB_NOT_FOUND)
         return CODE_NOT_FOUND;
     return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 
-static edb_status find_digest(struct side *side, const edb_view *view, edb_view *found_out)
+/* As find_record. */
+static int find_digest(struct side *side, const edb_view *view, edb_view *found_out)
 {
     struct digest_entry wanted = {digest_beginning(view), 0};
-    edb_status status = side->has_digests ? EDB_OK : fill_digests(side);
-    if (status != EDB_OK)
-        return status;
+    int code = side->has_digests ? CODE_OK : fill_digests(side);
+    if (code != CODE_OK)
+        return code;
     size_t low = 0;
     size_t high = side->digest_count;
     while (low < high) {
@@ -184,28 +191,28 @@ static edb_status find_digest(struct side *side, const edb_view *view, edb_view 
             high = middle;
     }
     for (; low < side->digest_count && side->digests[low].beginning == wanted.beginning; low++) {
-        status = edb_view_row(side->space, side->digests[low].row, found_out);
+        edb_status status = edb_view_row(side->space, side->digests[low].row, found_out);
         if (status != EDB_OK)
-            return status;
+            return report_status(status, NULL);
         if (found_out->key_form == view->key_form && found_out->key_bytes == view->key_bytes &&
             memcmp(found_out->key, view->key, view->key_bytes) == 0)
-            return EDB_OK;
+            return CODE_OK;
         edb_view_release(found_out);
     }
-    return EDB_NOT_FOUND;
+    return CODE_NOT_FOUND;
 }
 
-static edb_status fill_digests(struct side *side)
+static int fill_digests(struct side *side)
 {
     edb_space_stats stats = {.struct_size = sizeof stats};
     edb_iterator *iterator = NULL;
     edb_view view;
     edb_status status = edb_space_stats_get(side->space, &stats);
     if (status != EDB_OK)
-        return status;
+        return report_status(status, NULL);
     side->digests = malloc((size_t)(stats.live + 1) * sizeof *side->digests);
     if (side->digests == NULL)
-        return EDB_NO_MEMORY;
+        return report_no_memory();
     status = edb_iterate(side->space, &iterator);
     while (status == EDB_OK && (status = edb_next(iterator, &view)) == EDB_OK) {
         if (view.key_form != EDB_KEY_BYTES && side->digest_count < stats.live)
@@ -213,12 +220,13 @@ static edb_status fill_digests(struct side *side)
                 (struct digest_entry){digest_beginning(&view), view.row};
         edb_view_release(&view);
     }
+    int code = status == EDB_NOT_FOUND ? CODE_OK : report_status(status, NULL);
     edb_iterator_close(iterator);
-    if (status != EDB_NOT_FOUND)
-        return status;
+    if (code != CODE_OK)
+        return code;
     qsort(side->digests, side->digest_count, sizeof *side->digests, order_digests);
     side->has_digests = 1;
-    return EDB_OK;
+    return CODE_OK;
 }
 
 /* By beginning, then by row. */

@@ -33,7 +33,7 @@ expect 0 diff a.edb b.edb
 same 'silence' "$(cat out err)" ''
 expect 0 diff a.edb a.edb
 expect 0 diff a.edb b.edb --json
-same 'the same' "$(member out '(d["same"], d["differences"])')" '(True, [])'
+same 'the same' "$(member out '(d["same"], d["complete"], d["differences"])')" '(True, True, [])'
 make b.edb
 
 expect 0 put b.edb d --vector '[1, 2]'
@@ -61,6 +61,8 @@ expect 0 diff a.edb b.edb --space default
 expect 1 diff a.edb b.edb --space more
 expect 1 diff a.edb b.edb --space nobody
 complains 'neither a.edb nor b.edb has a space nobody'
+expect 1 diff a.edb b.edb --space nobody --json
+same 'a document also where it fails' "$(member out '(d["differences"], d["complete"], d["same"])')" '([], False, False)'
 for option in '--metric l2' '--model m' '--revision r' '--role query' '--key-form sha256' '--dims 3'; do
     rm -f c.edb d.edb
     expect 0 create c.edb --dims 2
