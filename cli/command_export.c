@@ -1,6 +1,7 @@
 /* embedcache export: the records of a space as files that other programs read, and that import
  * reads back into the same cache. What is exported is the space as it was when the command
  * began. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,9 +243,12 @@ static int write_row(struct export *export, const edb_view *view)
         fwrite(view->vector, 1, view->vector_bytes, export->rows.file);
     export->done++;
     int code = export->lines.file != NULL ? export_line(&export->lines, view) : CODE_OK;
-    if (code == CODE_OK && ferror(export->rows.file))
-        return report_error(CODE_IO, "cannot write %s: is the device full?", export->path);
-    return code;
+    if (code != CODE_OK || !ferror(export->rows.file))
+        return code;
+    /* Of standard output main() says it. */
+    return export->rows.file == stdout
+               ? CODE_IO
+               : report_error(CODE_IO, "cannot write %s: %s", export->path, strerror(errno));
 }
 
 /* The rows get their name last: where they are, their keys are. */

@@ -111,9 +111,11 @@ static void hear_library(void *arg, edb_log_level level, const char *message)
  * is. */
 static int finish_output(int code)
 {
+    errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    if (errno != EPIPE)
-        return report_error(CODE_IO, "cannot write standard output: %s", strerror(errno));
-    return code != CODE_OK ? code : CODE_IO;
+    if (errno == EPIPE)
+        return code != CODE_OK ? code : CODE_IO;
+    return report_error(CODE_IO, "cannot write standard output%s%s", errno != 0 ? ": " : "",
+                        errno != 0 ? strerror(errno) : "");
 }

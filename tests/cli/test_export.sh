@@ -178,16 +178,26 @@ open("damaged.edb", "wb").write(data)
 PYTHON
 refuses 3 'damaged.edb' damaged.edb new.jsonl
 
-# Ctrl-C leaves nothing; a slow reader of standard output holds it up until then.
-mkfifo slow
-sleep 60 <slow &
-sleeper=$!
 python3 -c '
 import json
 with open("many.jsonl", "w") as file:
     for row in range(20000):
         file.write(json.dumps({"key": str(row), "vector": [row] * 40}) + "\n")'
 expect 0 import many.edb many.jsonl
+
+# A device that fills up while rows are written is named, with what the system says of it, once.
+code=0
+(ulimit -f 2000; "$test_command" export many.edb many.out --to jsonl >out 2>err) || code=$?
+same 'exit code of a device that fills up' $code 5
+same 'a device that fills up' "$(cat err)" 'embedcache: cannot write many.out: File too large'
+if [ -e /dev/full ]; then
+    code=0
+    "$test_command" export many.edb - >/dev/full 2>err || code=$?
+    same 'exit code of a full standard output' $code 5
+    same 'a full standard output' "$(cat err)" 'embedcache: cannot write standard output: No space left on device'
+fi
+
+# Ctrl-C leaves nothing.
 "$test_command" export many.edb many.out --to jsonl >/dev/null 2>err &
 export=$!
 for _ in $(seq 100); do
@@ -197,7 +207,6 @@ done
 kill -INT $export 2>/dev/null || true
 code=0
 wait $export || code=$?
-kill $sleeper
 if [ $code -eq 0 ]; then
     echo 'the export was faster than Ctrl-C'
 else
