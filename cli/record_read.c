@@ -445,10 +445,17 @@ static int take_metadata(struct record_reader *reader, struct record *record)
     return wrong == NULL ? CODE_OK : refuse_member(reader, metadata_name(reader), wrong);
 }
 
-/* A new object, or NULL when nothing is left. */
+/* A new object without what was read as something else, or NULL when nothing is left. */
 static json_t *rest_of_object(const struct record_reader *reader)
 {
     json_t *rest = json_copy(reader->object);
+    const char *const fields[DECODED] = {reader->fields.key, reader->fields.text, "value"};
+    for (int i = 0; i < DECODED; i++) {
+        char name[NAME_BYTES];
+        snprintf(name, sizeof name, "%s_base64", fields[i] != NULL ? fields[i] : "");
+        if (reader->decoded[i] != NULL)
+            json_object_del(rest, name);
+    }
     if (reader->fields.key != NULL)
         json_object_del(rest, reader->fields.key);
     if (reader->fields.text != NULL)

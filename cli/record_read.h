@@ -14,7 +14,7 @@ struct record_fields {
     const char *key;      /* NULL: the text is the key */
     const char *text;     /* NULL: none */
     const char *metadata; /* NULL: none */
-    int metadata_is_rest; /* all members but key and text */
+    int metadata_is_rest; /* all members but key, text, vector and value */
     int key_needed;       /* a line without a key is refused; else its text must be there */
 };
 

@@ -89,6 +89,18 @@ same 'bytes as text' "$(member out '(d["text"], d["text_form"])')" "('gA==', 'ba
 expect 0 import rest.edb odd.jsonl --key-field '' --metadata-rest --vector-field emb
 expect 0 get rest.edb 0 --json
 same 'the rest without the vector' "$(member out 'sorted(d["metadata"])')" "['id', 'meta', 'more', 'say']"
+# What stands for key, text or value as base64 is none of the rest; what only has such a name is.
+printf '%s\n' '{"key_base64": "/wE=", "text_base64": "gA==", "vector": [1], "n": 1}' \
+    '{"key": "k", "text": "t", "key_base64": "other", "text_base64": "other", "vector": [1]}' >base64.jsonl
+expect 0 import base64.edb base64.jsonl --metadata-rest
+expect 0 get base64.edb $'\xff\x01' --json
+same 'the rest without base64' "$(member out 'd["metadata"]')" "{'n': 1}"
+expect 0 get base64.edb k --json
+same 'names like those of base64' "$(member out 'd["metadata"]')" "{'key_base64': 'other', 'text_base64': 'other'}"
+printf '%s\n' '{"key": "v", "value_base64": "gA==", "n": 1}' >values.jsonl
+expect 0 import values.edb values.jsonl --metadata-rest
+expect 0 get values.edb v --json
+same 'the rest without a value' "$(member out 'd["metadata"]')" "{'n': 1}"
 
 # refuses REASON LINE...: the lines are the file; nothing appears.
 refuses()
