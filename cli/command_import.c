@@ -216,12 +216,12 @@ static int check_input(struct import *import)
     import->keys_path = option_text(import->arguments, "keys");
     import->space = json_incref((json_t *)(uintptr_t)import->source.space);
     if (import->keys_path != NULL && import->source.brings_keys)
-        return report_error(CODE_USAGE,
-                            "--keys %s: %s brings its own keys: leave --keys away, or its keys "
-                            "with --key-field ''",
+        return report_error(CODE_USAGE, "--keys %s: %s brings its own keys: leave --keys away",
                             import->keys_path, import->source.name);
     if (import->keys_path == NULL && !import->source.brings_keys)
         code = find_beside(import);
+    if (code == CODE_OK)
+        code = source_check_fields(&import->source, &import->wish, import->keys_path != NULL);
     return code == CODE_OK && import->keys_path != NULL ? check_keys(import) : code;
 }
 
@@ -279,9 +279,10 @@ static int check_keys(struct import *import)
             import->keys_path);
     if (import->source.rows == SOURCE_ROWS_UNKNOWN)
         return report_error(CODE_USAGE,
-                            "--keys %s: how many rows %s has is not known before its end: save it "
-                            "to a file first",
-                            import->keys_path, import->source.name);
+                            "--keys %s: how many rows %s has is not known before its end: %s",
+                            import->keys_path, import->source.name,
+                            import->source.can_resume ? "give each of them a key of its own there"
+                                                      : "save it to a file first");
     int code =
         record_count(import->keys_path, import->keys_are_json, &import->fields, &count, &space);
     if (import->space == NULL)

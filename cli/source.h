@@ -65,6 +65,10 @@ struct source_kind {
 int source_open(struct source *source, const struct source_wish *wish);
 void source_close(struct source *source);
 
+/* Refuses names of fields where nothing is read by them: neither the source, nor (`has_keys`) keys
+ * beside one that has no fields itself. */
+int source_check_fields(const struct source *source, const struct source_wish *wish, int has_keys);
+
 /* Passes over rows; fewer where there are fewer. */
 int source_skip(struct source *source, uint64_t rows);
 

@@ -16,6 +16,12 @@ const struct source_kind *const source_kinds[] = {
 
 enum { WORD_BYTES = 32 };
 
+/* An option, and whether the command line has it. */
+struct given {
+    const char *name;
+    int is_given;
+};
+
 static int choose_kind(struct source *source, const struct input *input,
                        const struct source_wish *wish);
 static const struct source_kind *named_kind(const char *name);
@@ -25,6 +31,7 @@ static int is_listed(const char *list, const char *word);
 static int refuse_foreign(const struct input *input);
 static int refuse_unknown(const struct input *input);
 static int check_options(const struct source *source, const struct source_wish *wish);
+static int check_given(const struct source *source, const struct given *given, size_t count);
 static int check_dims(const struct source *source, const struct source_wish *wish);
 
 int source_open(struct source *source, const struct source_wish *wish)
@@ -46,6 +53,19 @@ int source_open(struct source *source, const struct source_wish *wish)
     }
     code = source->kind->open(source, &input, wish);
     return code == CODE_OK ? check_dims(source, wish) : code;
+}
+
+int source_check_fields(const struct source *source, const struct source_wish *wish, int has_keys)
+{
+    const struct given given[] = {
+        {"key-field", wish->key_field != NULL},
+        {"text-field", wish->text_field != NULL},
+        {"metadata-field", wish->metadata_field != NULL},
+        {"metadata-rest", wish->metadata_is_rest},
+    };
+    if (has_keys && !is_listed(source->kind->options, "key-field"))
+        return CODE_OK;
+    return check_given(source, given, sizeof given / sizeof given[0]);
 }
 
 void source_close(struct source *source)
@@ -184,17 +204,19 @@ static int refuse_unknown(const struct input *input)
 /* An option that the kind does not know would be passed over in silence. */
 static int check_options(const struct source *source, const struct source_wish *wish)
 {
-    const struct {
-        const char *name;
-        int is_given;
-    } given[] = {
+    const struct given given[] = {
         {"dtype", wish->dtype != NULL},
         {"tensor", wish->tensor != NULL},
         {"texts", wish->texts != NULL},
         {"no-header", wish->has_no_header},
         {"vector-field", wish->vector_field != NULL},
     };
-    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+    return check_given(source, given, sizeof given / sizeof given[0]);
+}
+
+static int check_given(const struct source *source, const struct given *given, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         if (given[i].is_given && !is_listed(source->kind->options, given[i].name))
             return report_error(CODE_USAGE,
                                 "--%s says nothing about %s, which is read as %s: leave "

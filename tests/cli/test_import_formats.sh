@@ -120,10 +120,27 @@ for option in '--dtype float32' '--tensor x' '--texts keys.txt' '--no-header' '-
     expect 2 import none.edb f32.fbin $option
     complains "${option%% *} says nothing about f32.fbin"
 done
+for option in '--key-field id' '--text-field t' '--metadata-field m' --metadata-rest; do
+    for source in f32.fbin store rows.csv; do
+        case $source$option in rows.csv*-field*) continue ;; esac
+        # shellcheck disable=SC2086
+        expect 2 import none.edb $source $option
+        complains "${option%% *} says nothing about $source"
+    done
+    # With keys beside, it speaks of those.
+    seq 0 $((rows - 1)) | sed 's/.*/{"id": "&", "key": "k&", "t": "a", "m": {"n": 1}}/' >fields.jsonl
+    # shellcheck disable=SC2086
+    expect 0 import fields.edb f32.fbin --keys fields.jsonl $option
+done
+printf 'a,b\n1,2\n' >keyless.csv
+expect 2 import none.edb keyless.csv --keys keys.txt --metadata-rest
+complains '--metadata-rest says nothing about keyless.csv'
 expect 3 import none.edb f32.fbin --dims 7
 complains 'has rows of 6 numbers, not of the 7 of --dims'
 expect 2 import none.edb rows.jsonl --keys keys.txt
-complains 'brings its own keys'
+complains 'rows.jsonl brings its own keys: leave --keys away'
+expect 2 import none.edb rows.jsonl --keys keys.txt --key-field ''
+complains 'is not known before its end: give each of them a key of its own there'
 expect 2 import none.edb f32.fbin --from directory
 complains 'is no directory'
 expect 2 import none.edb store --from csv
