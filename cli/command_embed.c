@@ -171,7 +171,7 @@ static int embed_texts(struct embed_command *command)
     struct embedding *run = &command->run;
     int code = CODE_OK;
     interrupt_catch();
-    progress_begin(&command->progress, "embed", "texts", 0);
+    progress_begin(&command->progress, "embed", "texts", 0, 0);
     while (code == CODE_OK && !interrupt_caught() && !embedding_is_stopped(run)) {
         code = record_next(&command->input, &record);
         if (code == CODE_OK)

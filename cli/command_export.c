@@ -213,7 +213,7 @@ static int write_rows(struct export *export)
     edb_view view;
     int code = CODE_OK;
     interrupt_catch();
-    progress_begin(&export->progress, "export", "rows", export->total);
+    progress_begin(&export->progress, "export", "rows", 0, export->total);
     edb_status status = edb_iterate(export->cache.space, &iterator);
     while (status == EDB_OK && code == CODE_OK && !interrupt_caught()) {
         status = edb_next(iterator, &view);

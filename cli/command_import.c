@@ -404,7 +404,8 @@ static int store_rows(struct import *import)
     uint64_t rows = import->source.rows;
     int code = CODE_OK;
     interrupt_catch();
-    progress_begin(&import->progress, "import", "rows", rows == SOURCE_ROWS_UNKNOWN ? 0 : rows);
+    progress_begin(&import->progress, "import", "rows", import->begin,
+                   rows == SOURCE_ROWS_UNKNOWN ? 0 : rows);
     import->is_at_end = import->row == rows;
     while (code == CODE_OK && !import->is_at_end && !interrupt_caught()) {
         code = fill_batch(import);

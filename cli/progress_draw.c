@@ -1,5 +1,5 @@
-/* A bar with rate and time left, drawn over itself on stderr. Import and embed call it; off a
- * terminal and under --quiet every call does nothing. */
+/* A bar with rate and time left, drawn over itself on stderr. Import, export and embed call it; off
+ * a terminal and under --quiet every call does nothing. */
 #include "progress_draw.h"
 
 #include <stdio.h>
@@ -23,10 +23,12 @@ double progress_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-void progress_begin(struct progress *progress, const char *verb, const char *unit, uint64_t total)
+void progress_begin(struct progress *progress, const char *verb, const char *unit, uint64_t first,
+                    uint64_t total)
 {
     progress->verb = verb;
     progress->unit = unit;
+    progress->first = first;
     progress->total = total;
     progress->started = progress_seconds();
     progress->drawn = 0;
@@ -65,7 +67,7 @@ static void write_text(const struct progress *progress, uint64_t done, double sp
     char count[STYLE_COUNT_BYTES];
     char rate_text[STYLE_COUNT_BYTES];
     char left[STYLE_COUNT_BYTES] = "";
-    double rate = spent > 0 ? (double)done / spent : 0;
+    double rate = spent > 0 ? (double)(done - progress->first) / spent : 0;
     if (progress->total > done && rate > 0)
         write_left((double)(progress->total - done) / rate, left);
     snprintf(out, TEXT_BYTES, "%s %s, %s a second%s", style_count(done, count), progress->unit,

@@ -7,6 +7,7 @@
 struct progress {
     const char *verb; /* "import" */
     const char *unit; /* "rows" */
+    uint64_t first;   /* so many were done before */
     uint64_t total;   /* 0 = unknown: a counter without a bar */
     double started;   /* seconds of the monotonic clock */
     double drawn;     /* when last; 0 = never */
@@ -16,7 +17,9 @@ struct progress {
 /* Seconds of the monotonic clock. */
 double progress_seconds(void);
 
-void progress_begin(struct progress *progress, const char *verb, const char *unit, uint64_t total);
+/* `first` of the total were done by others: rate and time left are of the rest. */
+void progress_begin(struct progress *progress, const char *verb, const char *unit, uint64_t first,
+                    uint64_t total);
 
 /* Draws at most ten times a second. */
 void progress_show(struct progress *progress, uint64_t done);

@@ -101,28 +101,32 @@ def slow_array(writer, pause):
 
 
 def import_slowly(name, *options, **environment):
-    """Imports with a terminal that becomes narrow half way; the session and where that was in its text."""
+    """Imports with a terminal that becomes narrow half way; the text, where that was in it, and how long rows were
+    drawn."""
     reader, writer = os.pipe()
     os.set_inheritable(writer, False)
     session = Session("import", name, "-", "--batch", "20", *options, stdin=reader, **environment)
     os.close(reader)
-    narrow_at = None
+    narrow_at = began = None
 
     def pause(row):
-        nonlocal narrow_at
+        nonlocal narrow_at, began
         session.read_for(0.02)
+        if began is None and "a second" in session.text:
+            began = time.monotonic()
         if narrow_at is None and row > ROWS // 2:
             set_columns(session.terminal, NARROW)
             session.read_for(0.3)
             narrow_at = len(session.text)
 
     slow_array(writer, pause)
+    ended = time.monotonic()
     assert session.end() == 0, session.text
-    return session.text, narrow_at
+    return session.text, narrow_at, ended - (began or ended)
 
 
 def bar_is_drawn_and_wiped():
-    text, narrow_at = import_slowly("bar.edb")
+    text, narrow_at, _ = import_slowly("bar.edb")
     drawn = [line.split("\x1b[K")[0] for line in text.split("\r") if "a second" in line and "\x1b[K" in line]
     assert len(drawn) >= 5, "the bar was drawn %d times: %r" % (len(drawn), text)
     wide = [line for line in drawn if "[" in line]
@@ -136,9 +140,16 @@ def bar_is_drawn_and_wiped():
     assert len(left) == 1 and left[0].startswith("2,000 rows"), "left on the screen: %r" % left
 
 
+def rate_is_of_this_run():
+    text, _, seconds = import_slowly("late.edb", "--start", str(ROWS // 2))
+    rates = [int(rate.replace(",", "")) for rate in re.findall(r"([\d,]+) a second", text)]
+    own = ROWS // 2 / seconds
+    assert own / 1.5 < rates[-1] < own * 1.5, "%d rows a second were told, %d were imported" % (rates[-1], own)
+
+
 def quiet_and_dumb_draw_nothing():
     for name, options, environment in (("quiet.edb", ["--quiet"], {}), ("dumb.edb", [], {"TERM": "dumb"})):
-        text, _ = import_slowly(name, *options, **environment)
+        text, _, _ = import_slowly(name, *options, **environment)
         assert "\x1b" not in text and "left" not in text, text
 
 
@@ -178,7 +189,7 @@ def watch_draws_in_place():
     assert lines[0].startswith("bar.edb, every 0.2 s"), lines
 
 
-for step in (bar_is_drawn_and_wiped, quiet_and_dumb_draw_nothing, piped_is_plain, colours_are_for_terminals,
+for step in (bar_is_drawn_and_wiped, rate_is_of_this_run, quiet_and_dumb_draw_nothing, piped_is_plain, colours_are_for_terminals,
              watch_draws_in_place):
     signal.alarm(60)
     step()
