@@ -184,8 +184,9 @@ static int read_data(const struct answer_wish *wish, struct json_span data, stru
         if (is_good)
             seen[index] = 1;
     }
+    answer->has_no_memory |= seen == NULL;
     free(seen);
-    return seen != NULL ? is_good : refuse(answer, "there is no memory to read it");
+    return is_good && !answer->has_no_memory;
 }
 
 static int read_element(struct json_span element, size_t *index_out, struct json_span *vector_out)
@@ -250,7 +251,8 @@ static int check_dims(const struct answer_wish *wish, uint32_t dims, struct answ
     answer->dims = dims;
     if (answer->vectors == NULL)
         answer->vectors = malloc(wish->count * dims * sizeof *answer->vectors);
-    return answer->vectors != NULL || refuse(answer, "there is no memory for its vectors");
+    answer->has_no_memory |= answer->vectors == NULL;
+    return answer->vectors != NULL;
 }
 
 static int read_vector(struct json_span span, float *vector_out, uint32_t dims)

@@ -20,9 +20,10 @@ struct answer {
     uint32_t dims;
     uint64_t tokens;
     int has_tokens;
-    int is_foreign;   /* when it is wrong: no answer of an embedding server at all */
-    int is_of_size;   /* when it is wrong: of another size than the space's */
-    int is_of_others; /* when it is wrong: of another model or size than the space's */
+    int is_foreign;    /* when it is wrong: no answer of an embedding server at all */
+    int is_of_size;    /* when it is wrong: of another size than the space's */
+    int is_of_others;  /* when it is wrong: of another model or size than the space's */
+    int has_no_memory; /* when it is not read: nothing is wrong with it */
     char wrong[WRONG_BYTES];
 };
 

@@ -88,6 +88,10 @@ void failure_of_answer(struct provider_failure *failure, const struct failure_sc
 {
     char words[MESSAGE_BYTES];
     char begins[MESSAGE_BYTES + 24] = "";
+    if (answer->has_no_memory) {
+        failure_of_memory(failure, scene);
+        return;
+    }
     read_message(scene->key, body, bytes, words);
     if (answer->is_foreign && words[0] != '\0')
         snprintf(begins, sizeof begins, " (\"%s\")", words);
@@ -108,6 +112,14 @@ void failure_of_length(struct provider_failure *failure, const struct failure_sc
              "the answer of %s is refused, for it has more than the %zu bytes that so many "
              "vectors need: nothing of it is stored",
              scene->address->host, bytes_max);
+}
+
+void failure_of_memory(struct provider_failure *failure, const struct failure_scene *scene)
+{
+    describe(failure, FAILURE_ALL, CODE_IO,
+             "out of memory for an answer of %s: close other programs, or ask for fewer texts at "
+             "once with --batch",
+             scene->address->host);
 }
 
 static void describe(struct provider_failure *failure, enum failure_kind kind, int code,

@@ -50,4 +50,7 @@ void failure_of_answer(struct provider_failure *failure, const struct failure_sc
 void failure_of_length(struct provider_failure *failure, const struct failure_scene *scene,
                        size_t bytes_max);
 
+/* There is no memory for the answer: nor for the next one. */
+void failure_of_memory(struct provider_failure *failure, const struct failure_scene *scene);
+
 #endif

@@ -104,6 +104,7 @@ static void fail_task(struct provider *provider, struct task *task,
 static void tell(struct provider *provider, const char *sentence);
 static void stop(struct provider *provider, int code);
 static void finish(struct provider *provider, struct task *task, enum text_fate fate);
+static void settle(struct provider *provider, const struct task *task, enum text_fate fate);
 static void finish_waiting(struct provider *provider, enum text_fate fate);
 static void drop_all(struct provider *provider);
 static void wait_for_news(struct provider *provider);
@@ -134,13 +135,15 @@ int provider_has_room(const struct provider *provider)
 
 int provider_give(struct provider *provider, struct text_batch *batch)
 {
+    struct task whole = {.batch = batch, .count = batch->asked_count};
+    struct task *task = malloc(sizeof *task);
     provider->batches++;
-    struct task *task = calloc(1, sizeof *task);
-    if (task == NULL)
-        return report_no_memory();
-    task->batch = batch;
-    task->count = batch->asked_count;
     batch->parts = 1;
+    if (task == NULL) {
+        settle(provider, &whole, FATE_FAILED);
+        return report_no_memory();
+    }
+    *task = whole;
     if (task->count == 0 || provider->is_stopped || interrupt_caught()) {
         finish(provider, task, interrupt_caught() ? FATE_DROPPED : FATE_FAILED);
         return CODE_OK;
@@ -352,7 +355,9 @@ static enum failure_kind examine(struct provider *provider, struct transfer *tra
     struct failure_scene scene = {&provider->choice, &provider->address, &provider->key,
                                   provider->answered > 0};
     long status = transfer_status(transfer);
-    if (transfer->is_too_long)
+    if (transfer->has_no_memory)
+        failure_of_memory(failure, &scene);
+    else if (transfer->is_too_long)
         failure_of_length(failure, &scene, transfer->answer_bytes_max);
     else if (result != CURLE_OK)
         failure_of_transfer(failure, &scene, result, transfer->error);
@@ -379,7 +384,7 @@ static enum failure_kind accept_answer(struct provider *provider, struct transfe
         return failure->kind;
     }
     if (keep_vectors(transfer->task, &answer) != CODE_OK) {
-        *failure = (struct provider_failure){FAILURE_ALL, CODE_IO, "out of memory for the answer"};
+        failure_of_memory(failure, &scene);
         free(answer.vectors);
         return failure->kind;
     }
@@ -504,13 +509,18 @@ static void stop(struct provider *provider, int code)
     provider->is_stopped = 1;
 }
 
-/* The task is over, and its batch too when it was the last. */
 static void finish(struct provider *provider, struct task *task, enum text_fate fate)
+{
+    settle(provider, task, fate);
+    free(task);
+}
+
+/* The task is over, and its batch too when it was the last. */
+static void settle(struct provider *provider, const struct task *task, enum text_fate fate)
 {
     struct text_batch *batch = task->batch;
     for (size_t i = task->first; i < task->first + task->count; i++)
         batch->texts[batch->asked[i]].fate = fate;
-    free(task);
     if (--batch->parts > 0)
         return;
     batch->next = provider->finished;
