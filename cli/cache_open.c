@@ -2,7 +2,6 @@
  * the same about a file that is absent, foreign or locked. */
 #include "cache_open.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +48,8 @@ int cache_open_at(struct cache *cache, const char *path, enum cache_access acces
                                                 : EDB_OPEN_EXISTING;
     memset(cache, 0, sizeof *cache);
     cache->path = path;
+    if (path[0] == '\0')
+        return report_error(CODE_USAGE, "the name of a file is empty: give it, like cache.edb");
     return report_open(open_path(cache, flags));
 }
 
@@ -142,14 +143,12 @@ static edb_status open_path(struct cache *cache, uint32_t flags)
 static void tell_opened(const struct cache *cache, uint32_t flags)
 {
     char size[STYLE_COUNT_BYTES];
-    char rows[STYLE_COUNT_BYTES];
     edb_stats stats = {.struct_size = sizeof stats};
     if (edb_stats_get(cache->db, &stats) != EDB_OK)
         return;
-    report_detail("opened %s for %s: format %u, %s, %s rows alive in %" PRIu64 " spaces",
-                  cache->path, flags & EDB_OPEN_READ_ONLY ? "reading" : "writing",
-                  stats.format_version, style_bytes(stats.file_bytes, size),
-                  style_count(stats.live, rows), stats.spaces);
+    report_detail("opened %s for %s: format %u, %s", cache->path,
+                  flags & EDB_OPEN_READ_ONLY ? "reading" : "writing", stats.format_version,
+                  style_bytes(stats.file_bytes, size));
 }
 
 static void tell_space(const struct cache *cache)

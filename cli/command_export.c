@@ -111,6 +111,9 @@ static int choose_form(struct export *export)
     char word[16];
     const char *dot = strrchr(export->path, '.');
     int is_stdout = strcmp(export->path, "-") == 0;
+    if (export->path[0] == '\0')
+        return report_error(CODE_USAGE, "the name of the file to write is empty: name one, or "
+                                        "\"-\" for standard output");
     if (option_given(export->arguments, "to") || is_stdout) {
         export->form = (enum form)option_choice(export->arguments, "to", FORM_JSONL);
         return CODE_OK;

@@ -7,6 +7,7 @@
 
 #include "cache_open.h"
 #include "commands.h"
+#include "file_read.h"
 #include "json_emit.h"
 #include "metadata_check.h"
 #include "record_write.h"
@@ -85,8 +86,8 @@ static int read_content(const struct arguments *arguments, struct content *conte
         return report_error(CODE_USAGE,
                             "give one of --vector, --vector-file and --value-file, not several");
     if (value != NULL)
-        return vector_read_bytes(value, EDB_VALUE_BYTES_MAX, &content->value,
-                                 &content->value_bytes);
+        return file_read_whole(value, EDB_VALUE_BYTES_MAX, "one value: divide it", &content->value,
+                               &content->value_bytes);
     if (array != NULL)
         return vector_from_npy(array, &content->vector, &content->dims);
     if (list != NULL)

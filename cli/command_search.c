@@ -199,7 +199,7 @@ static int answer_array(struct search *search, const char *path)
     int code = npy_open(&array, path, NPY_VECTOR_ALLOWED);
     if (code != CODE_OK)
         return code;
-    code = check_dims(search, path, array.dims);
+    code = check_dims(search, array.name, array.dims);
     size_t at_once = QUERY_BYTES_MAX / (array.dims * sizeof *queries);
     at_once = at_once > QUERIES_AT_ONCE ? QUERIES_AT_ONCE : at_once;
     if (code == CODE_OK && (queries = malloc(at_once * array.dims * sizeof *queries)) == NULL)

@@ -12,11 +12,21 @@
 
 static int read_head(struct input *input);
 
+int input_check_path(const char *path)
+{
+    if (path[0] != '\0')
+        return CODE_OK;
+    return report_error(CODE_USAGE, "the name of a file to read is empty: name one, or \"-\" for "
+                                    "standard input");
+}
+
 int input_open(struct input *input, const char *path)
 {
     struct stat status;
     int is_stdin = strcmp(path, "-") == 0;
     memset(input, 0, sizeof *input);
+    if (input_check_path(path) != CODE_OK)
+        return CODE_USAGE;
     input->path = path;
     input->name = is_stdin ? "standard input" : path;
     input->descriptor = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);

@@ -19,6 +19,10 @@ struct input {
     size_t head_bytes; /* fewer than INPUT_HEAD_BYTES: that is all of it */
 };
 
+/* Refuses an empty name, of which the system would say that it is not there. CODE_OK or
+ * CODE_USAGE. */
+int input_check_path(const char *path);
+
 /* CODE_OK or a reported code. On CODE_OK the descriptor stands behind the head; who takes it over
  * closes it with input_close. */
 int input_open(struct input *input, const char *path);

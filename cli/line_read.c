@@ -32,6 +32,8 @@ int line_open(struct line_reader *reader, const char *path)
 {
     int is_stdin = strcmp(path, "-") == 0;
     memset(reader, 0, sizeof *reader);
+    if (input_check_path(path) != CODE_OK)
+        return CODE_USAGE;
     reader->name = is_stdin ? "standard input" : path;
     reader->descriptor = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (reader->descriptor < 0)

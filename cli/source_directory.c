@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file_read.h"
 #include "float_list.h"
 #include "report_error.h"
 #include "source.h"
-#include "vector_read.h"
 
 enum { DEPTH_MAX = 32, PATH_BYTES = 4096, FILE_BYTES_MAX = 16777216, TEXTS_BYTES_MAX = 16777216 };
 
@@ -184,7 +184,9 @@ static int read_file(struct directory *directory, size_t *count_out)
     struct float_list_found found;
     char *text;
     size_t bytes;
-    int code = vector_read_bytes(directory->file, FILE_BYTES_MAX, &text, &bytes);
+    int code =
+        file_read_whole(directory->file, FILE_BYTES_MAX,
+                        "a file with one vector: take it out of the directory", &text, &bytes);
     if (code == CODE_OK) {
         const char *wrong =
             float_list_read(text, bytes, FLOAT_LIST_JSON, directory->vector, EDB_DIMS_MAX, &found);
@@ -206,11 +208,15 @@ static int read_texts(struct directory *directory, const char *path)
     size_t index;
     json_t *entry;
     char *text;
-    int code = vector_read_bytes(path, TEXTS_BYTES_MAX, &text, &bytes);
+    int code = file_read_whole(path, TEXTS_BYTES_MAX,
+                               "a file of texts: import the directory in parts", &text, &bytes);
     json_t *texts = code == CODE_OK ? json_loadb(text, bytes, JSON_ALLOW_NUL, &error) : NULL;
     free(text);
     if (code != CODE_OK)
         return code;
+    if (texts == NULL)
+        return report_error(CODE_BAD_DATA, "%s is no valid JSON: %s at line %d", path, error.text,
+                            error.line);
     if (json_is_object(texts)) {
         directory->texts = texts;
         return CODE_OK;

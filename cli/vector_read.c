@@ -4,12 +4,12 @@
 #include "vector_read.h"
 
 #include <embedcache.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_read.h"
 #include "json_walk.h"
 #include "npy_read.h"
 #include "report_error.h"
@@ -58,7 +58,7 @@ int vector_from_npy(const char *path, float **vector_out, uint32_t *dims_out)
     if (array.rows != 1)
         code = report_error(CODE_BAD_DATA,
                             "%s has %llu rows, one vector is needed: embedcache import stores many",
-                            path, (unsigned long long)array.rows);
+                            array.name, (unsigned long long)array.rows);
     if (code == CODE_OK && (vector = malloc(array.dims * sizeof *vector)) == NULL)
         code = report_no_memory();
     if (code == CODE_OK)
@@ -79,39 +79,10 @@ int vector_from_stdin(float **vector_out, uint32_t *dims_out)
     size_t bytes;
     *vector_out = NULL;
     *dims_out = 0;
-    int code = vector_read_bytes("-", STDIN_BYTES_MAX, &text, &bytes);
+    int code = file_read_whole("-", STDIN_BYTES_MAX, "a vector: give one list only", &text, &bytes);
     if (code == CODE_OK)
         code = vector_from_json(text, bytes, "standard input", vector_out, dims_out);
     free(text);
-    return code;
-}
-
-int vector_read_bytes(const char *path, size_t bytes_max, char **bytes_out, size_t *count_out)
-{
-    int is_stdin = strcmp(path, "-") == 0;
-    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
-    size_t capacity = 0;
-    int code = CODE_OK;
-    *bytes_out = NULL;
-    *count_out = 0;
-    while (file != NULL && code == CODE_OK && !feof(file) && !ferror(file)) {
-        if (*count_out == capacity) {
-            capacity = capacity == 0 ? 65536 : capacity * 2;
-            char *grown = realloc(*bytes_out, capacity);
-            if (grown == NULL)
-                return report_no_memory();
-            *bytes_out = grown;
-        }
-        *count_out += fread(*bytes_out + *count_out, 1, capacity - *count_out, file);
-        if (*count_out > bytes_max)
-            code = report_error(CODE_BAD_DATA,
-                                "%s is longer than %zu bytes, the most of one value: divide it",
-                                path, bytes_max);
-    }
-    if (file == NULL || ferror(file))
-        code = report_error(CODE_IO, "cannot read %s: %s", path, strerror(errno));
-    if (file != NULL && !is_stdin)
-        fclose(file);
     return code;
 }
 

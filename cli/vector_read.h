@@ -16,7 +16,4 @@ int vector_from_npy(const char *path, float **vector_out, uint32_t *dims_out);
 /* A JSON list on standard input. */
 int vector_from_stdin(float **vector_out, uint32_t *dims_out);
 
-/* All bytes of a file ("-" is standard input), at most `bytes_max`; the caller frees *bytes_out. */
-int vector_read_bytes(const char *path, size_t bytes_max, char **bytes_out, size_t *count_out);
-
 #endif

@@ -39,9 +39,14 @@ refuses()
     complains "$reason"
     [ ! -e refused.edb ] || fail "a refused import created a file ($reason)"
 }
-for texts in '' 'x' '[1]' '[{"file": "a"}]' '5'; do
+for texts in '[1]' '[{"file": "a"}]'; do
     echo "$texts" >texts.json
     refuses 3 'texts.json is no JSON list of' --texts texts.json
+done
+for texts in '' 'x' '5' '[1'; do
+    printf '\n%s' "$texts" >texts.json
+    refuses 3 'texts.json is no valid JSON: ' --texts texts.json
+    complains 'at line 2'
 done
 refuses 5 'nowhere.json' --texts nowhere.json
 for content in '' 'x' '{}' '[]' '[1, "a"]' '[1, 2] 3' '[1, 2' '[1, 1e99]' '[[1, 2]]'; do
