@@ -107,10 +107,7 @@ int cache_check_model(const struct cache *cache, const char *model, const char *
     if (strcmp(spec->model, model) == 0 && spec->dims > 0)
         return CODE_OK;
     if (spec->dims == 0)
-        return report_error(CODE_BAD_DATA,
-                            "space %s of %s holds opaque values, no vectors: choose another with "
-                            "--space",
-                            spec->name, cache->path);
+        return cache_refuse_opaque(cache, "choose another with --space");
     if (spec->model[0] == '\0')
         return report_error(CODE_BAD_DATA,
                             "space %s of %s holds vectors of a model without a name, not of %s: %s",
@@ -118,6 +115,12 @@ int cache_check_model(const struct cache *cache, const char *model, const char *
     return report_error(CODE_BAD_DATA,
                         "space %s of %s holds vectors of model \"%s\", not of %s: %s", spec->name,
                         cache->path, spec->model, model, way_out);
+}
+
+int cache_refuse_opaque(const struct cache *cache, const char *way_out)
+{
+    return report_error(CODE_BAD_DATA, "space %s of %s holds opaque values, no vectors: %s",
+                        cache->spec.name, cache->path, way_out);
 }
 
 int cache_close(struct cache *cache, int code)

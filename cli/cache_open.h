@@ -65,6 +65,9 @@ int cache_reopen(struct cache *cache);
 /* Refuses a space whose vectors are of another model; `way_out` ends the sentence. */
 int cache_check_model(const struct cache *cache, const char *model, const char *way_out);
 
+/* Refuses a space that holds values in place of vectors. */
+int cache_refuse_opaque(const struct cache *cache, const char *way_out);
+
 /* Closes; returns `code`, or what went wrong in closing when `code` is CODE_OK. */
 int cache_close(struct cache *cache, int code);
 

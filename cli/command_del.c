@@ -41,10 +41,10 @@ const struct command command_del = {
     .name = "del",
     .operands = "FILE KEY...",
     .summary = "Deletes keys",
-    .description = "Keys that are not there are named and make the exit code 1; the others "
-                   "are deleted.\n\n"
+    .description = "Keys that are not there are named (the first ten) and make the exit code 1; "
+                   "the others are deleted.\n\n"
                    "Line ends, LF or CR LF, are no part of a key. Lines that are no text are "
-                   "named, passed over, and make the exit code 3.",
+                   "named (the first ten), passed over, and make the exit code 3.",
     .examples = "embedcache del cache.edb hello\n"
                 "embedcache del cache.edb --keys old-keys.txt",
     .options = options,
@@ -112,8 +112,9 @@ static int take_key(struct deletion *deletion, const struct record *record)
     edb_status status = edb_contains(deletion->cache.space, record->key, record->key_bytes);
     if (status == EDB_NOT_FOUND) {
         if (deletion->missing++ < MISSING_NAMED_MAX)
-            report_error(CODE_NOT_FOUND, "no key \"%.*s\" in space %s", (int)record->key_bytes,
-                         record->key, deletion->cache.spec.name);
+            report_error(CODE_NOT_FOUND, "no key \"%.*s\" in space %s of %s",
+                         (int)record->key_bytes, record->key, deletion->cache.spec.name,
+                         deletion->cache.path);
         return CODE_OK;
     }
     if (status != EDB_OK)

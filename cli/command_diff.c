@@ -1,5 +1,4 @@
 /* embedcache diff: whether two files hold the same. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "cache_open.h"
@@ -320,12 +319,19 @@ static uint64_t count_other_content(const struct diff *diff)
 
 static int sum_up(const struct diff *diff)
 {
+    char first[STYLE_COUNTED_BYTES];
+    char second[STYLE_COUNT_BYTES];
+    char other[STYLE_COUNT_BYTES];
+    char spaces[STYLE_COUNTED_BYTES];
     if (count_all(diff) == 0)
         return CODE_OK;
     return report_error(
         CODE_NOT_FOUND,
-        "%s and %s differ: %" PRIu64 " keys only in the first, %" PRIu64
-        " only in the second, %" PRIu64 " with other content, %" PRIu64 " differences of spaces",
-        diff->first.path, diff->second.path, diff->keys[DIFFERENCE_ONLY_FIRST],
-        diff->keys[DIFFERENCE_ONLY_SECOND], count_other_content(diff), diff->spaces);
+        "%s and %s differ: %s only in the first, %s only in the second, %s with other content, "
+        "%s of spaces",
+        diff->first.path, diff->second.path,
+        style_counted(diff->keys[DIFFERENCE_ONLY_FIRST], "key", "keys", first),
+        style_count(diff->keys[DIFFERENCE_ONLY_SECOND], second),
+        style_count(count_other_content(diff), other),
+        style_counted(diff->spaces, "difference", "differences", spaces));
 }

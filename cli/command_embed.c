@@ -1,5 +1,6 @@
 /* embedcache embed: texts in, vectors kept. A text that is there is a hit and is never computed
  * again, but only where the record's own text proves it. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,9 @@
 
 /* What OpenAI takes in one request, and a default that every server takes. */
 enum { REQUEST_TEXTS_MAX = 2048, REQUEST_TEXTS = 128, REQUEST_TOKENS = 100000 };
+
+/* A dozen counts of 26 digits and their words. */
+enum { SUMMARY_BYTES = 1024 };
 
 /* An embed command that is under way. */
 struct embed_command {
@@ -38,9 +42,11 @@ static int embed_texts(struct embed_command *command);
 static int take_record(struct embed_command *command, const struct record *record);
 static int sum_up(const struct embed_command *command, double seconds, int code);
 static void print_json(const struct embed_command *command, double seconds);
-static void print_counts(const struct embed_command *command, FILE *file);
-static void print_count(FILE *file, uint64_t number, const char *what);
-static void print_calls(const struct embed_command *command, FILE *file);
+static void add_counts(const struct embed_command *command, char summary[SUMMARY_BYTES]);
+static void add_count(char summary[SUMMARY_BYTES], uint64_t number, const char *what);
+static void add_calls(const struct embed_command *command, char summary[SUMMARY_BYTES]);
+static void add(char summary[SUMMARY_BYTES], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static const struct option options[] = {
     NEEDED_FILE_ROW("input", "TEXTS", "a text a line, or .jsonl; \"-\" = stdin"),
@@ -202,24 +208,24 @@ static int take_record(struct embed_command *command, const struct record *recor
 
 static int sum_up(const struct embed_command *command, double seconds, int code)
 {
-    char count[STYLE_COUNT_BYTES];
+    char count[STYLE_COUNTED_BYTES];
+    char summary[SUMMARY_BYTES] = "";
     uint64_t stored = command->run.counts.stored;
     if (code != CODE_OK && stored == 0)
         return code;
     if (code != CODE_OK)
-        return report_error(code, "%s texts were embedded and stored before that",
-                            style_count(stored, count));
-    if (option_given(command->arguments, "json")) {
+        return report_error(code, "%s embedded and stored before that",
+                            style_counted(stored, "text was", "texts were", count));
+    add_counts(command, summary);
+    if (command->choice.address != NULL)
+        add_calls(command, summary);
+    add(summary, ", %s", style_seconds(seconds, count));
+    if (option_given(command->arguments, "json"))
         print_json(command, seconds);
-    } else if (interrupt_caught() || !report_is_quiet()) {
-        FILE *file = interrupt_caught() ? stderr : stdout;
-        if (interrupt_caught())
-            fputs("embedcache: interrupted: ", file);
-        print_counts(command, file);
-        if (command->choice.address != NULL)
-            print_calls(command, file);
-        fprintf(file, ", %s\n", style_seconds(seconds, count));
-    }
+    else if (!interrupt_caught() && !report_is_quiet())
+        puts(summary);
+    if (interrupt_caught())
+        report_error(CODE_INTERRUPTED, "interrupted: %s", summary);
     code = line_sum_up(&command->input.lines);
     if (embedding_code(&command->run) != CODE_OK)
         code = embedding_code(&command->run);
@@ -256,38 +262,48 @@ static void print_json(const struct embed_command *command, double seconds)
     putchar('\n');
 }
 
-static void print_counts(const struct embed_command *command, FILE *file)
+static void add_counts(const struct embed_command *command, char summary[SUMMARY_BYTES])
 {
     const struct embedding_counts *counts = &command->run.counts;
-    char count[STYLE_COUNT_BYTES];
-    fprintf(file, "%s texts: ", style_count(counts->texts, count));
-    fprintf(file, "%s hits, ", style_count(counts->hits, count));
+    char text[STYLE_COUNTED_BYTES];
+    add(summary, "%s: ", style_counted(counts->texts, "text", "texts", text));
+    add(summary, "%s, ", style_counted(counts->hits, "hit", "hits", text));
     if (command->choice.address != NULL)
-        fprintf(file, "%s misses, ", style_count(counts->texts - counts->hits, count));
-    fprintf(file, "%s embedded and stored", style_count(counts->stored, count));
-    print_count(file, counts->changed, "of them changed");
-    print_count(file, counts->wordless, "of them without a word");
-    print_count(file, command->skipped, "empty");
-    print_count(file, command->input.lines.refused + counts->refused, "refused");
-    print_count(file, counts->failed, "failed");
-    print_count(file, counts->dropped, "not waited for");
+        add(summary, "%s, ", style_counted(counts->texts - counts->hits, "miss", "misses", text));
+    add(summary, "%s embedded and stored", style_count(counts->stored, text));
+    add_count(summary, counts->changed, "of them changed");
+    add_count(summary, counts->wordless, "of them without a word");
+    add_count(summary, command->skipped, "empty");
+    add_count(summary, command->input.lines.refused + counts->refused, "refused");
+    add_count(summary, counts->failed, "failed");
+    add_count(summary, counts->dropped, "not waited for");
 }
 
-static void print_count(FILE *file, uint64_t number, const char *what)
+static void add_count(char summary[SUMMARY_BYTES], uint64_t number, const char *what)
 {
     char count[STYLE_COUNT_BYTES];
     if (number > 0)
-        fprintf(file, ", %s %s", style_count(number, count), what);
+        add(summary, ", %s %s", style_count(number, count), what);
 }
 
-static void print_calls(const struct embed_command *command, FILE *file)
+static void add_calls(const struct embed_command *command, char summary[SUMMARY_BYTES])
 {
     struct embedder_counts calls = embedding_calls(&command->run);
-    char count[STYLE_COUNT_BYTES];
-    fprintf(file, ", %s calls", style_count(calls.calls, count));
+    char text[STYLE_COUNTED_BYTES];
+    add(summary, ", %s", style_counted(calls.calls, "call", "calls", text));
     if (calls.retries > 0)
-        fprintf(file, " (%s of them again)", style_count(calls.retries, count));
+        add(summary, " (%s of them again)", style_count(calls.retries, text));
     if (calls.has_tokens)
-        fprintf(file, ", %s tokens used", style_count(calls.tokens, count));
-    fprintf(file, ", about %s tokens saved", style_count(command->run.counts.tokens_saved, count));
+        add(summary, ", %s used", style_counted(calls.tokens, "token", "tokens", text));
+    add(summary, ", about %s saved",
+        style_counted(command->run.counts.tokens_saved, "token", "tokens", text));
+}
+
+static void add(char summary[SUMMARY_BYTES], const char *format, ...)
+{
+    size_t used = strlen(summary);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(summary + used, SUMMARY_BYTES - used, format, args);
+    va_end(args);
 }

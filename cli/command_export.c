@@ -50,6 +50,8 @@ static int write_row(struct export *export, const edb_view *view);
 static int finish(struct export *export);
 static int begins_with(const edb_view *view, const char *prefix);
 static void sum_up(const struct export *export, double seconds);
+static void print_json(const struct export *export, double seconds);
+static void print_summary(const struct export *export, double seconds);
 
 static const struct option options[] = {
     CHOICE_ROW("to", FORM_WORDS, "what to write (as OUT is named; jsonl on standard output)"),
@@ -140,9 +142,7 @@ static int check_path(struct export *export)
     struct stat cache;
     const struct cache *from = &export->cache;
     if (export->form != FORM_JSONL && from->spec.dims == 0)
-        return report_error(CODE_USAGE,
-                            "space %s of %s holds opaque values, no vectors: export it --to jsonl",
-                            from->spec.name, from->path);
+        return cache_refuse_opaque(from, "export it --to jsonl");
     if (stat(export->path, &out) == 0 && stat(from->path, &cache) == 0 &&
         out.st_dev == cache.st_dev && out.st_ino == cache.st_ino)
         return report_error(CODE_USAGE, "%s is the cache itself: name another file", export->path);
@@ -277,26 +277,34 @@ static int begins_with(const edb_view *view, const char *prefix)
 
 static void sum_up(const struct export *export, double seconds)
 {
-    char count[STYLE_COUNT_BYTES];
+    char count[STYLE_COUNTED_BYTES];
     int is_stdout = strcmp(export->path, "-") == 0;
     if (export->lines.unknown > 0)
-        report_note("%s records have a key of which only the digest is kept: their lines have "
-                    "\"key_digest\" and cannot be imported again",
-                    style_count(export->lines.unknown, count));
-    if (is_stdout || report_is_quiet())
-        return;
-    if (option_given(export->arguments, "json")) {
-        struct emitter json = EMITTER(stdout);
-        emit_begin(&json, '{');
-        emit_named_count(&json, "rows", export->done);
-        emit_named_count(&json, "keys_unknown", export->lines.unknown);
-        emit_name(&json, "seconds");
-        emit_real(&json, (float)seconds);
-        emit_end(&json, '}');
-        putchar('\n');
-        return;
-    }
-    printf("%s rows of ", style_count(export->done, count));
+        report_note("the keys of %s are kept as digests only: lines with \"key_digest\" cannot be "
+                    "imported again",
+                    style_counted(export->lines.unknown, "record", "records", count));
+    if (!is_stdout && option_given(export->arguments, "json"))
+        print_json(export, seconds);
+    else if (!is_stdout && !report_is_quiet())
+        print_summary(export, seconds);
+}
+
+static void print_json(const struct export *export, double seconds)
+{
+    struct emitter json = EMITTER(stdout);
+    emit_begin(&json, '{');
+    emit_named_count(&json, "rows", export->done);
+    emit_named_count(&json, "keys_unknown", export->lines.unknown);
+    emit_name(&json, "seconds");
+    emit_real(&json, (float)seconds);
+    emit_end(&json, '}');
+    putchar('\n');
+}
+
+static void print_summary(const struct export *export, double seconds)
+{
+    char count[STYLE_COUNTED_BYTES];
+    printf("%s of ", style_counted(export->done, "row", "rows", count));
     style_print_name(stdout, export->cache.path);
     fputs(" (space ", stdout);
     style_print_name(stdout, export->cache.spec.name);

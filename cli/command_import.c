@@ -420,7 +420,10 @@ static int store_rows(struct import *import)
         code = commit_batch(import);
     if (code != CODE_OK || !import->is_at_end) {
         int late = make_durable(import);
-        return sum_up(import, code == CODE_OK ? late : code);
+        code = code == CODE_OK ? late : code;
+        if (code == CODE_OK && option_given(import->arguments, "json"))
+            print_json(import, progress_seconds() - started);
+        return sum_up(import, code);
     }
     double seconds = progress_seconds() - started;
     if (option_given(import->arguments, "json"))
@@ -599,21 +602,23 @@ static edb_status count_known(struct import *import, const struct record *record
 /* An import that did not come to its end: what is in, and how to go on. */
 static int sum_up(const struct import *import, int code)
 {
-    char stored[STYLE_COUNT_BYTES];
+    char stored[STYLE_COUNTED_BYTES];
     char rows[STYLE_COUNT_BYTES];
-    char of_rows[STYLE_COUNT_BYTES + 8] = "";
+    char of_rows[STYLE_COUNT_BYTES + 16] = "";
     const char *why = code == CODE_OK ? "interrupted: " : "";
     int result = code == CODE_OK ? CODE_INTERRUPTED : code;
-    style_count(import->stored, stored);
-    if (import->source.rows != SOURCE_ROWS_UNKNOWN)
-        snprintf(of_rows, sizeof of_rows, "of %s ", style_count(import->source.rows, rows));
-    if (import->stored == 0 && of_rows[0] != '\0')
-        return report_error(result, "%snone of the %s rows are in %s", why, rows,
-                            import->cache.path);
+    int is_known = import->source.rows != SOURCE_ROWS_UNKNOWN;
     if (import->stored == 0)
-        return report_error(result, "%snone of the rows are in %s", why, import->cache.path);
-    return report_error(result, "%s%s %srows are in %s: go on with --start %" PRIu64 "%s", why,
-                        stored, of_rows, import->cache.path, import->stored,
+        return report_error(result, "%sno row of %s is in %s", why, import->source.name,
+                            import->cache.path);
+    style_count(import->stored, stored);
+    if (is_known)
+        snprintf(of_rows, sizeof of_rows, " of %s rows are",
+                 style_count(import->source.rows, rows));
+    else
+        style_counted(import->stored, "row is", "rows are", stored);
+    return report_error(result, "%s%s%s in %s: go on with --start %" PRIu64 "%s", why, stored,
+                        of_rows, import->cache.path, import->stored,
                         import->marker.is_kept ? ", or with the same words" : "");
 }
 
@@ -633,9 +638,9 @@ static void print_json(const struct import *import, double seconds)
 
 static void print_summary(const struct import *import, double seconds)
 {
-    char count[STYLE_COUNT_BYTES];
+    char count[STYLE_COUNTED_BYTES];
     uint64_t rows = import->stored - import->begin;
-    printf("%s rows of ", style_count(rows, count));
+    printf("%s of ", style_counted(rows, "row", "rows", count));
     style_print_name(stdout, import->source.name);
     fputs(" stored in ", stdout);
     style_print_name(stdout, import->cache.path);
@@ -643,10 +648,10 @@ static void print_summary(const struct import *import, double seconds)
     style_print_name(stdout, import->cache.spec.name);
     printf(", %u dims)", import->cache.spec.dims);
     if (import->duplicates > 0)
-        printf(", %s duplicate keys (the last row of each stays)",
-               style_count(import->duplicates, count));
+        printf(", %s (the last row of each stays)",
+               style_counted(import->duplicates, "duplicate key", "duplicate keys", count));
     if (import->replaced > 0)
-        printf(", %s keys were there before and are replaced",
-               style_count(import->replaced, count));
+        printf(", %s", style_counted(import->replaced, "key was there before and is replaced",
+                                     "keys were there before and are replaced", count));
     printf(", %s\n", style_seconds(seconds, count));
 }

@@ -63,14 +63,16 @@ static void print_file(const char *path, const edb_stats *stats)
 
 static void print_space(const edb_space_spec *spec, const edb_space_stats *stats)
 {
-    char text[STYLE_COUNT_BYTES];
+    char text[STYLE_COUNTED_BYTES];
     char word[16];
     fputs("space ", stdout);
     print_bold(spec->name);
     if (spec->dims == 0)
-        printf("\n  holds    %s opaque values\n", style_count(stats->live, text));
+        printf("\n  holds    %s\n",
+               style_counted(stats->live, "opaque value", "opaque values", text));
     else
-        printf("\n  holds    %s vectors of %u dims\n", style_count(stats->live, text), spec->dims);
+        printf("\n  holds    %s of %u dims\n",
+               style_counted(stats->live, "vector", "vectors", text), spec->dims);
     if (spec->model[0] != '\0')
         print_model(spec);
     if (spec->dims > 0)

@@ -108,7 +108,7 @@ static int check_beside(const struct arguments *arguments)
     if (text != NULL && strlen(text) > EDB_TEXT_BYTES_MAX)
         return report_error(CODE_BAD_DATA, "--text is too long: at most 16,777,216 bytes are kept");
     const char *wrong = metadata != NULL ? metadata_wrong_text(metadata, phrase) : NULL;
-    return wrong == NULL ? CODE_OK : report_error(CODE_BAD_DATA, "--metadata: %s", wrong);
+    return wrong == NULL ? CODE_OK : report_error(CODE_BAD_DATA, "--metadata %s", wrong);
 }
 
 static int store(struct cache *cache, const struct arguments *arguments,

@@ -222,9 +222,7 @@ static int check_dims(const struct search *search, const char *source, uint32_t 
     if (dims == spec->dims)
         return CODE_OK;
     if (spec->dims == 0)
-        return report_error(CODE_BAD_DATA,
-                            "space %s holds opaque values, no vectors: choose another with --space",
-                            spec->name);
+        return cache_refuse_opaque(&search->cache, "choose another with --space");
     return report_error(
         CODE_BAD_DATA,
         "%s has %u numbers, space %s has vectors of %u: give a query of the same model", source,

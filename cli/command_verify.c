@@ -93,12 +93,12 @@ static void write_report(struct emitter *json, const edb_verify_report *report, 
 
 static void print_report(const char *path, const edb_verify_report *report)
 {
-    char text[STYLE_COUNT_BYTES];
+    char text[STYLE_COUNTED_BYTES];
     style_print_name(stdout, path);
     fputs(" is good: ", stdout);
-    printf("%s frames, ", style_count(report->frames, text));
-    printf("%s records, ", style_count(report->records, text));
-    printf("%s vectors, ", style_count(report->vectors, text));
-    printf("%s sections, ", style_count(report->sections, text));
+    printf("%s, ", style_counted(report->frames, "frame", "frames", text));
+    printf("%s, ", style_counted(report->records, "record", "records", text));
+    printf("%s, ", style_counted(report->vectors, "vector", "vectors", text));
+    printf("%s, ", style_counted(report->sections, "section", "sections", text));
     printf("%s read\n", style_bytes(report->bytes, text));
 }

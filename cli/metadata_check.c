@@ -27,7 +27,7 @@ const char *metadata_wrong_text(const char *json, char phrase[METADATA_PHRASE_BY
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     json_t *metadata = json_loads(json, flags, &error);
     if (metadata == NULL) {
-        snprintf(phrase, METADATA_PHRASE_BYTES, "no valid JSON: %s at line %d, column %d",
+        snprintf(phrase, METADATA_PHRASE_BYTES, "is no valid JSON: %s at line %d, column %d",
                  error.text, error.line, error.column);
         return phrase;
     }

@@ -123,7 +123,7 @@ int report_is_verbose(void)
 
 int report_no_memory(void)
 {
-    return report_error(CODE_IO, "out of memory: close other programs or use a smaller --batch");
+    return report_error(CODE_IO, "out of memory: close other programs");
 }
 
 /* What somebody at a shell can do where the library's sentence tells only what is. */

@@ -55,6 +55,15 @@ const char *style_count(uint64_t count, char out[STYLE_COUNT_BYTES])
     return out;
 }
 
+const char *style_counted(uint64_t count, const char *one, const char *many,
+                          char out[STYLE_COUNTED_BYTES])
+{
+    char number[STYLE_COUNT_BYTES];
+    snprintf(out, STYLE_COUNTED_BYTES, "%s %s", style_count(count, number),
+             count == 1 ? one : many);
+    return out;
+}
+
 const char *style_bytes(uint64_t bytes, char out[STYLE_COUNT_BYTES])
 {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -11,7 +11,7 @@
 #define STYLE_ERROR "\033[1;31m"
 #define STYLE_SCORE "\033[32m"
 
-enum { STYLE_COUNT_BYTES = 32 };
+enum { STYLE_COUNT_BYTES = 32, STYLE_COUNTED_BYTES = 64 };
 
 /* The escape sequence, or "" where `file` is no terminal or NO_COLOR is set. */
 const char *style_begin(FILE *file, const char *style);
@@ -25,6 +25,10 @@ size_t style_columns(FILE *file);
 
 /* "1,234,567" into `out`; returns `out`. */
 const char *style_count(uint64_t count, char out[STYLE_COUNT_BYTES]);
+
+/* "1,234 rows" into `out`, and "1 row"; returns `out`. */
+const char *style_counted(uint64_t count, const char *one, const char *many,
+                          char out[STYLE_COUNTED_BYTES]);
 
 /* "1.2 MiB" into `out`; returns `out`. */
 const char *style_bytes(uint64_t bytes, char out[STYLE_COUNT_BYTES]);

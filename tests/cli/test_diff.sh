@@ -39,7 +39,7 @@ make b.edb
 expect 0 put b.edb d --vector '[1, 2]'
 differs 'space default: d is only in b.edb' '0 keys only in the first, 1 only in the second, 0 with other content'
 expect 0 del b.edb a
-differs 'space default: a is only in a.edb' '1 keys only in the first, 0 only in the second'
+differs 'space default: a is only in a.edb' '1 key only in the first, 0 only in the second'
 expect 0 put b.edb a --vector '[1, 2.0000002]' --text 'text a' --metadata '{"n": 1}'
 differs 'space default: a has another vector in b.edb' '0 keys only in the first, 0 only in the second, 1 with other'
 expect 0 put a.edb z --vector '[0, 0]'
@@ -55,7 +55,7 @@ differs 'space default: a has other metadata in b.edb' '0 keys only'
 expect 0 put b.edb a --vector '[1, 2]' --text 'text a'
 differs 'other metadata' '0 keys only'
 expect 0 create b.edb --space more --dims 3
-differs 'space more is only in b.edb' '0 keys only in the first, 0 only in the second, 0 with other content, 1 differences of spaces'
+differs 'space more is only in b.edb' '0 keys only in the first, 0 only in the second, 0 with other content, 1 difference of spaces'
 expect 0 create b.edb --space more --dims 3
 expect 0 diff a.edb b.edb --space default
 expect 1 diff a.edb b.edb --space more
@@ -70,7 +70,7 @@ for option in '--metric l2' '--model m' '--revision r' '--role query' '--key-for
     expect 0 create d.edb --dims 2 $option
     expect 1 diff c.edb d.edb
     says 'space default: '
-    complains '1 differences of spaces'
+    complains '1 difference of spaces'
 done
 
 # Ten are shown, all are counted.

@@ -9,7 +9,7 @@
 
 printf 'one text\nanother text\n\none text\na third' >texts.txt
 expect 0 embed notes.edb --input texts.txt
-says '4 texts: 1 hits, 3 embedded and stored, 1 empty'
+says '4 texts: 1 hit, 3 embedded and stored, 1 empty'
 expect 0 embed notes.edb --input texts.txt
 says '4 texts: 4 hits, 0 embedded and stored, 1 empty'
 echo 'a fourth' >>texts.txt
@@ -94,7 +94,7 @@ done
 python3 -c 'print("word " * 30000)' >long.txt
 expect 0 embed long.edb --input long.txt
 expect 0 embed long.edb --input long.txt
-says '1 hits, 0 embedded'
+says '1 hit, 0 embedded'
 
 # The embedder as described, over texts of all kinds.
 python3 - <<'PYTHON'

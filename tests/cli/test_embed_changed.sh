@@ -36,7 +36,7 @@ same 'the vector of the new text' "$(vector notes.edb 1)" "$blue"
 embeds '(1, 1, 0, 0)' '{"id": "1", "text": "a blue whale"}'
 printf '{"id": "1", "text": "a red apple"}\n' >run.jsonl
 expect 0 embed notes.edb --input run.jsonl --key-field id
-says '1 texts: 0 hits, 1 embedded and stored, 1 of them changed'
+says '1 text: 0 hits, 1 embedded and stored, 1 of them changed'
 
 # The same holds within one batch: the last text stays.
 embeds '(3, 1, 2, 1)' '{"id": "2", "text": "a red apple"}' '{"id": "2", "text": "a red apple"}' \

@@ -52,7 +52,7 @@ cmp piped out.jsonl || fail 'standard output has something else'
 embedcache export cache.edb - | embedcache import new.edb - -q
 same_again
 for form in npy fbin; do
-    expect 0 export cache.edb rows.$form --json
+    expect 0 export cache.edb rows.$form --json --quiet
     same rows "$(member out 'd["rows"]')" 508
     expect 0 import new.edb rows.$form
     complains 'are taken from rows.jsonl'
@@ -122,7 +122,7 @@ expect 0 export values.edb values.jsonl
 expect 0 import new.edb values.jsonl
 expect 0 diff values.edb new.edb
 rm new.edb
-expect 2 export values.edb values.npy
+expect 3 export values.edb values.npy
 complains 'opaque values'
 for form in blake2b sha256; do
     expect 0 create $form.edb --dims 2 --key-form $form
@@ -132,12 +132,12 @@ for form in blake2b sha256; do
     expect 0 diff $form.edb new.edb
     expect 0 put $form.edb 'a key' --vector '[1, 2]' --text 'another text'
     expect 1 diff $form.edb new.edb
-    complains '1 keys only in the first'
+    complains '1 key only in the first'
     expect 1 diff new.edb $form.edb
     complains '1 only in the second'
     rm new.edb
     expect 0 export $form.edb $form.jsonl --force
-    complains '1 records have a key of which only the digest is kept'
+    complains 'the keys of 1 record are kept as digests only'
     expect 3 import new.edb $form.jsonl
     complains 'line 2: "key" is not there, only its digest'
 done

@@ -77,7 +77,7 @@ same 'no text wanted' "$(member out '(d["text"], d["metadata"]["n"])')" '(None, 
 printf 'a\nb\na\n' >keys.txt
 for batch in 1 2 1000; do
     expect 0 import "twice$batch.edb" array.npy --keys keys.txt --batch $batch
-    says '1 duplicate keys'
+    says '1 duplicate key (the last'
     expect 0 get "twice$batch.edb" a --json
     same 'the last row' "$(member out '(d["row"], d["vector"])')" '(2, [5.0, 6.0])'
 done

@@ -28,12 +28,12 @@ live_rows()
     embedcache info "$1" --json 2>/dev/null >live.json && member live.json 'd["live"]' || echo 0
 }
 
-# Starts an import into $1 as process $import, and waits until another process sees rows.
+# Starts an import into $1, with further options, as process $import, and waits until another process sees rows.
 start_import()
 {
     mkfifo "pipe.$1"
     python3 trickle.py >"pipe.$1" 2>/dev/null &
-    "$test_command" import "$1" - --batch 20 <"pipe.$1" >out 2>err &
+    "$test_command" import "$1" - --batch 20 "${@:2}" <"pipe.$1" >out 2>err &
     import=$!
     for _ in $(seq 200); do
         [ "$(live_rows "$1")" -ge 100 ] && return
@@ -43,7 +43,7 @@ start_import()
 }
 
 for signal in INT TERM; do
-    start_import $signal.edb
+    start_import $signal.edb --json
     # A shell starts background jobs with SIGINT ignored; the command catches it all the same.
     kill -s $signal $import
     code=0
@@ -53,6 +53,7 @@ for signal in INT TERM; do
     complains 'of 1,000,000 rows are in'
     stored=$(sed -n 's/.*--start \([0-9]*\).*/\1/p' err)
     [ "$stored" -ge 100 ] || fail "only $stored rows"
+    same 'rows for scripts' "$(member out 'd["rows"]')" "$stored"
     same 'stored in whole batches' $((stored % 20)) 0
     same 'rows that were told and rows that are there' "$(live_rows $signal.edb)" "$stored"
     expect 0 verify $signal.edb
@@ -117,7 +118,7 @@ done
 mkfifo lines
 (for i in $(seq 50); do echo "line number $i"; done; sleep 60) >lines &
 sleeper=$!
-"$test_command" embed lines.edb --input lines >out 2>err &
+"$test_command" embed lines.edb --input lines --json >out 2>err &
 embed=$!
 sleep 1
 kill -s INT $embed
@@ -125,5 +126,6 @@ code=0
 wait $embed || code=$?
 kill $sleeper 2>/dev/null || true
 same 'exit code of embed' $code 130
-complains '50 texts: 0 hits, 50 embedded and stored'
+complains 'embedcache: interrupted: 50 texts: 0 hits, 50 embedded and stored'
+same 'texts for scripts' "$(member out 'd["embedded"]')" 50
 same 'rows of embed' "$(live_rows lines.edb)" 50

@@ -21,7 +21,7 @@ says '4 texts: 0 hits, 4 embedded and stored, 1 empty'
 same 'texts of CRLF lines' "$(keys crlf.edb)" '["one", "two\r", "th\rree", "four\r"]'
 printf 'one\n' >texts.txt
 expect 0 embed crlf.edb --input texts.txt
-says '1 hits'
+says '1 hit,'
 printf '\xef\xbb\xbfbom\r\n' >texts.txt
 expect 0 embed bom.edb --input texts.txt
 same 'behind a byte order mark' "$(keys bom.edb)" '["bom"]'

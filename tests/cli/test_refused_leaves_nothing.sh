@@ -40,7 +40,7 @@ refuses 3 create --space $'\xff' --dims 2
 complains UTF-8
 refuses 3 create --dims 2 --model "$long"
 refuses 3 import bad.npy
-complains 'none of the 1 rows'
+complains 'no row of '
 npy good.npy '<f4' 2x2
 refuses 3 import good.npy --revision "$long"
 printf '{"key": "a"}\n{"key": "b", "metadata": %s}\n' "$deep" >keys.jsonl
