@@ -103,10 +103,14 @@ static int read_content(const struct arguments *arguments, struct content *conte
 static int check_beside(const struct arguments *arguments)
 {
     char phrase[METADATA_PHRASE_BYTES];
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     const char *text = option_text(arguments, "text");
     const char *metadata = option_text(arguments, "metadata");
     if (text != NULL && strlen(text) > EDB_TEXT_BYTES_MAX)
-        return report_error(CODE_BAD_DATA, "--text is too long: at most 16,777,216 bytes are kept");
+        return report_error(CODE_BAD_DATA, "--text has %s bytes: a text has at most %s",
+                            style_count(strlen(text), count),
+                            style_count(EDB_TEXT_BYTES_MAX, limit));
     const char *wrong = metadata != NULL ? metadata_wrong_text(metadata, phrase) : NULL;
     return wrong == NULL ? CODE_OK : report_error(CODE_BAD_DATA, "--metadata %s", wrong);
 }

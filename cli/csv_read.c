@@ -164,6 +164,7 @@ static int take_byte(struct csv_reader *reader, enum state *state, int byte)
 /* Ends the field before with a NUL and begins another. */
 static int begin_field(struct csv_reader *reader)
 {
+    char limit[STYLE_COUNT_BYTES];
     if (reader->count > 0) {
         int code = add_byte(reader, '\0');
         if (code != CODE_OK)
@@ -171,7 +172,8 @@ static int begin_field(struct csv_reader *reader)
         reader->fields[reader->count - 1].bytes--;
     }
     if (reader->count == FIELDS_MAX)
-        return csv_refuse(reader, "it has more than 131,072 fields: is it a CSV file?");
+        return csv_refuse(reader, "it has more than %s fields: is it a CSV file?",
+                          style_count(FIELDS_MAX, limit));
     if (reader->count == reader->capacity) {
         size_t capacity = reader->capacity == 0 ? 64 : reader->capacity * 2;
         struct csv_field *grown = realloc(reader->fields, capacity * sizeof *grown);
@@ -186,8 +188,10 @@ static int begin_field(struct csv_reader *reader)
 
 static int add_byte(struct csv_reader *reader, int byte)
 {
+    char limit[STYLE_COUNT_BYTES];
     if (reader->memory_used > LINE_BYTES_MAX)
-        return csv_refuse(reader, "it is longer than 25,165,824 bytes: is a quote not closed?");
+        return csv_refuse(reader, "it is longer than %s bytes: is a quote not closed?",
+                          style_count(LINE_BYTES_MAX, limit));
     if (reader->memory_used == reader->memory_capacity) {
         size_t capacity = reader->memory_capacity == 0 ? 4096 : reader->memory_capacity * 2;
         char *grown = realloc(reader->memory, capacity);

@@ -77,11 +77,13 @@ void export_npy_header(FILE *file, uint64_t rows, uint32_t dims)
 
 int export_fbin_header(FILE *file, uint64_t rows, uint32_t dims)
 {
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     if (rows > UINT32_MAX)
         return report_error(CODE_USAGE,
-                            "%" PRIu64 " rows: an .fbin has at most 4,294,967,295: export to .npy, "
-                            "or parts of it with --prefix",
-                            rows);
+                            "%s rows: an .fbin has at most %s: export to .npy, or parts of it with "
+                            "--prefix",
+                            style_count(rows, count), style_count(UINT32_MAX, limit));
     for (int shift = 0; shift < 32; shift += 8)
         fputc((int)(rows >> shift & 255), file);
     for (int shift = 0; shift < 32; shift += 8)

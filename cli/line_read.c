@@ -147,7 +147,9 @@ static int pass_long_line(struct line_reader *reader)
 
 static int refuse_long_line(struct line_reader *reader)
 {
-    return line_refuse(reader, "it is longer than 25,165,824 bytes: is it a file of lines?");
+    char limit[STYLE_COUNT_BYTES];
+    return line_refuse(reader, "it is longer than %s bytes: is it a file of lines?",
+                       style_count(LINE_BYTES_MAX, limit));
 }
 
 /* Reads more behind what is there. An interrupt ends the input; a line that was only half typed, or

@@ -6,19 +6,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text_style.h"
+
 enum { DEPTH_MAX = 64 };
 
 static int is_deeper(const json_t *value, int levels);
 
-const char *metadata_wrong(const json_t *metadata, size_t bytes)
+const char *metadata_wrong(const json_t *metadata, size_t bytes, char phrase[METADATA_PHRASE_BYTES])
 {
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     if (!json_is_object(metadata))
         return "is no object: metadata is a JSON object, {\"name\": value}";
     if (bytes > EDB_METADATA_BYTES_MAX)
-        return "is too long: metadata has at most 1,048,576 bytes";
-    if (is_deeper(metadata, DEPTH_MAX))
-        return "is nested too deep: metadata has at most 64 levels";
-    return NULL;
+        snprintf(phrase, METADATA_PHRASE_BYTES, "has %s bytes of JSON: metadata has at most %s",
+                 style_count(bytes, count), style_count(EDB_METADATA_BYTES_MAX, limit));
+    else if (is_deeper(metadata, DEPTH_MAX))
+        snprintf(phrase, METADATA_PHRASE_BYTES,
+                 "is nested too deep: metadata has at most %d levels", DEPTH_MAX);
+    else
+        return NULL;
+    return phrase;
 }
 
 const char *metadata_wrong_text(const char *json, char phrase[METADATA_PHRASE_BYTES])
@@ -31,7 +39,7 @@ const char *metadata_wrong_text(const char *json, char phrase[METADATA_PHRASE_BY
                  error.text, error.line, error.column);
         return phrase;
     }
-    const char *wrong = metadata_wrong(metadata, strlen(json));
+    const char *wrong = metadata_wrong(metadata, strlen(json), phrase);
     json_decref(metadata);
     return wrong;
 }

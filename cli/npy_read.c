@@ -10,6 +10,7 @@
 
 #include "npy_header.h"
 #include "report_error.h"
+#include "text_style.h"
 
 enum { PREFIX_BYTES = 12, HEADER_BYTES_MAX = 65536 };
 
@@ -67,13 +68,16 @@ void npy_close(struct npy_array *array)
 static int read_header(struct npy_array *array, struct npy_header *header)
 {
     unsigned char prefix[PREFIX_BYTES];
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     uint32_t length = 0;
     int code = read_prefix(array, prefix, &length);
     if (code != CODE_OK)
         return code;
     if (length > HEADER_BYTES_MAX)
-        return matrix_refuse(&array->matrix,
-                             "its header is longer than 65,536 bytes: no plain array");
+        return report_error(
+            CODE_BAD_DATA, "%s: its header has %s bytes: that of a plain array has at most %s",
+            array->name, style_count(length, count), style_count(HEADER_BYTES_MAX, limit));
     char *text = malloc((size_t)length + 1);
     if (text == NULL)
         return report_no_memory();

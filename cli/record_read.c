@@ -13,6 +13,7 @@
 #include "json_plain_read.h"
 #include "metadata_check.h"
 #include "report_error.h"
+#include "text_style.h"
 
 enum { DECODED_KEY, DECODED_TEXT, DECODED_VALUE, DECODED, NAME_BYTES = 256 };
 enum { PARSER_FLAGS = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES };
@@ -52,6 +53,8 @@ static json_t *rest_of_object(const struct record_reader *reader);
 static const char *metadata_name(const struct record_reader *reader);
 static json_t *member_of(const struct record_reader *reader, const char *name);
 static int refuse_member(struct record_reader *reader, const char *field, const char *wrong);
+static int refuse_length(struct record_reader *reader, const char *field, const char *what,
+                         size_t bytes, size_t bytes_max);
 
 int record_is_json_name(const char *path)
 {
@@ -153,10 +156,12 @@ static int next_object(struct record_reader *reader, struct record *record)
 static int take_line(struct record_reader *reader, const char *line, size_t bytes,
                      struct record *record)
 {
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     int is_text = !reader->fields.key_needed;
     if (is_text && bytes > EDB_TEXT_BYTES_MAX)
-        return line_refuse(&reader->lines, "it has %zu bytes: a text has at most 16,777,216",
-                           bytes);
+        return line_refuse(&reader->lines, "it has %s bytes: a text has at most %s",
+                           style_count(bytes, count), style_count(EDB_TEXT_BYTES_MAX, limit));
     record->key = line;
     record->key_bytes = bytes;
     record->text = is_text ? line : NULL;
@@ -243,8 +248,9 @@ static int are_simple(const struct record_reader *reader, const struct json_plai
 static int is_metadata(const struct json_plain_member *member)
 {
     json_error_t error;
+    char phrase[METADATA_PHRASE_BYTES];
     json_t *metadata = json_loadb(member->value, member->value_bytes, PARSER_FLAGS, &error);
-    int is_good = metadata != NULL && metadata_wrong(metadata, member->value_bytes) == NULL;
+    int is_good = metadata != NULL && metadata_wrong(metadata, member->value_bytes, phrase) == NULL;
     json_decref(metadata);
     return is_good;
 }
@@ -329,8 +335,8 @@ static int take_value(struct record_reader *reader, struct record *record)
 {
     int code = take_base64(reader, "value", DECODED_VALUE, &record->value, &record->value_bytes);
     if (code == CODE_OK && record->value_bytes > EDB_VALUE_BYTES_MAX)
-        return refuse_member(reader, "value_base64",
-                             "is too long: a value has at most 33,554,432 bytes");
+        return refuse_length(reader, "value_base64", "a value", record->value_bytes,
+                             EDB_VALUE_BYTES_MAX);
     return code;
 }
 
@@ -373,8 +379,8 @@ static int take_text(struct record_reader *reader, struct record *record)
         record->text = json_string_value(text);
         record->text_bytes = json_string_length(text);
         if (record->text_bytes > EDB_TEXT_BYTES_MAX)
-            return refuse_member(reader, reader->fields.text,
-                                 "is too long: a text has at most 16,777,216 bytes");
+            return refuse_length(reader, reader->fields.text, "a text", record->text_bytes,
+                                 EDB_TEXT_BYTES_MAX);
         return CODE_OK;
     }
     if (text != NULL && !json_is_null(text))
@@ -425,6 +431,7 @@ static int take_key(struct record_reader *reader, struct record *record)
 
 static int take_metadata(struct record_reader *reader, struct record *record)
 {
+    char phrase[METADATA_PHRASE_BYTES];
     json_t *metadata = NULL;
     if (reader->fields.metadata_is_rest)
         metadata = rest_of_object(reader);
@@ -438,7 +445,7 @@ static int take_metadata(struct record_reader *reader, struct record *record)
         json_dumps(metadata, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     record->metadata = reader->metadata;
     record->metadata_bytes = reader->metadata != NULL ? strlen(reader->metadata) : 0;
-    const char *wrong = metadata_wrong(metadata, record->metadata_bytes);
+    const char *wrong = metadata_wrong(metadata, record->metadata_bytes, phrase);
     json_decref(metadata);
     if (reader->metadata == NULL)
         return report_no_memory();
@@ -481,4 +488,13 @@ static json_t *member_of(const struct record_reader *reader, const char *name)
 static int refuse_member(struct record_reader *reader, const char *field, const char *wrong)
 {
     return line_refuse(&reader->lines, "\"%s\" %s", field, wrong);
+}
+
+static int refuse_length(struct record_reader *reader, const char *field, const char *what,
+                         size_t bytes, size_t bytes_max)
+{
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
+    return line_refuse(&reader->lines, "\"%s\" has %s bytes: %s has at most %s", field,
+                       style_count(bytes, count), what, style_count(bytes_max, limit));
 }

@@ -11,6 +11,7 @@
 #include "metadata_check.h"
 #include "report_error.h"
 #include "source.h"
+#include "text_style.h"
 
 enum { NO_COLUMN = -1, NAMES_BYTES = 512, SHOWN_BYTES = 40 };
 
@@ -194,6 +195,8 @@ static int next_record(struct csv *csv)
 static int count_numbers(const struct csv *csv, uint32_t *dims_out)
 {
     struct float_list_found found;
+    char number[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     size_t count = csv->columns - (csv->key != NO_COLUMN) - (csv->text != NO_COLUMN) -
                    (csv->metadata != NO_COLUMN);
     size_t bytes;
@@ -208,8 +211,8 @@ static int count_numbers(const struct csv *csv, uint32_t *dims_out)
         return csv_refuse(&csv->reader, "no column is left for the vector: name it with "
                                         "--vector-field");
     if (count > EDB_DIMS_MAX)
-        return csv_refuse(&csv->reader, "its vector has %zu numbers: at most 65,536 are stored",
-                          count);
+        return csv_refuse(&csv->reader, "its vector has %s numbers: at most %s are stored",
+                          style_count(count, number), style_count(EDB_DIMS_MAX, limit));
     *dims_out = (uint32_t)count;
     return CODE_OK;
 }
@@ -270,12 +273,16 @@ static int take_columns(const struct csv *csv, float *vector_out)
 
 static int take_rest(const struct csv *csv, struct record *record)
 {
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     if (csv->key != NO_COLUMN)
         record->key = csv_field_text(&csv->reader, (size_t)csv->key, &record->key_bytes);
     if (csv->text != NO_COLUMN)
         record->text = csv_field_text(&csv->reader, (size_t)csv->text, &record->text_bytes);
     if (record->text_bytes > EDB_TEXT_BYTES_MAX)
-        return csv_refuse(&csv->reader, "its text is too long: it has at most 16,777,216 bytes");
+        return csv_refuse(&csv->reader, "its text has %s bytes: a text has at most %s",
+                          style_count(record->text_bytes, count),
+                          style_count(EDB_TEXT_BYTES_MAX, limit));
     if (csv->metadata == NO_COLUMN)
         return CODE_OK;
     char phrase[METADATA_PHRASE_BYTES];

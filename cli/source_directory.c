@@ -17,6 +17,7 @@
 #include "float_list.h"
 #include "report_error.h"
 #include "source.h"
+#include "text_style.h"
 
 enum { DEPTH_MAX = 32, PATH_BYTES = 4096, FILE_BYTES_MAX = 16777216, TEXTS_BYTES_MAX = 16777216 };
 
@@ -182,6 +183,8 @@ static int count_files(struct source *source, struct directory *directory)
 static int read_file(struct directory *directory, size_t *count_out)
 {
     struct float_list_found found;
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     char *text;
     size_t bytes;
     int code =
@@ -191,10 +194,12 @@ static int read_file(struct directory *directory, size_t *count_out)
         const char *wrong =
             float_list_read(text, bytes, FLOAT_LIST_JSON, directory->vector, EDB_DIMS_MAX, &found);
         *count_out = found.count;
-        if (wrong == NULL && found.count > EDB_DIMS_MAX)
-            wrong = "has more than 65,536 numbers: a vector has at most that many";
         if (wrong != NULL)
             code = report_error(CODE_BAD_DATA, "%s %s", directory->file, wrong);
+        else if (found.count > EDB_DIMS_MAX)
+            code = report_error(CODE_BAD_DATA, "%s has %s numbers: a vector has at most %s",
+                                directory->file, style_count(found.count, count),
+                                style_count(EDB_DIMS_MAX, limit));
     }
     free(text);
     return code;

@@ -8,6 +8,7 @@
 #include "float_list.h"
 #include "report_error.h"
 #include "source.h"
+#include "text_style.h"
 
 struct jsonl {
     struct record_reader reader;
@@ -85,6 +86,8 @@ static int take_first(struct source *source, struct jsonl *lines)
     /* A number and what parts it from the next are two characters at least. */
     size_t room = lines->first.vector_bytes / 2 + 1;
     struct float_list_found found;
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     if (lines->first.vector == NULL)
         return refuse_vector(lines, "is not there, or no list of numbers: name it with "
                                     "--vector-field");
@@ -93,10 +96,14 @@ static int take_first(struct source *source, struct jsonl *lines)
         return report_no_memory();
     const char *wrong = float_list_read(lines->first.vector, lines->first.vector_bytes,
                                         FLOAT_LIST_JSON, lines->first_vector, room, &found);
-    if (wrong == NULL && found.count > EDB_DIMS_MAX)
-        wrong = "has more than 65,536 numbers: a vector has at most that many";
     if (wrong != NULL)
         return refuse_vector(lines, wrong);
+    if (found.count > EDB_DIMS_MAX) {
+        line_refuse(&lines->reader.lines, "\"%s\" has %s numbers: a vector has at most %s",
+                    lines->reader.vector_field, style_count(found.count, count),
+                    style_count(EDB_DIMS_MAX, limit));
+        return CODE_BAD_DATA;
+    }
     source->dims = (uint32_t)found.count;
     return CODE_OK;
 }

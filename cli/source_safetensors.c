@@ -8,6 +8,7 @@
 
 #include "report_error.h"
 #include "source_matrix.h"
+#include "text_style.h"
 
 enum { LENGTH_BYTES = 8, HEADER_BYTES_MAX = 4194304, NAMES_BYTES = 512 };
 
@@ -79,6 +80,8 @@ static int open_tensor(struct source *source, const struct input *input,
 static int read_header(struct matrix *matrix, json_t **header_out)
 {
     unsigned char length_bytes[LENGTH_BYTES];
+    char count[STYLE_COUNT_BYTES];
+    char limit[STYLE_COUNT_BYTES];
     json_error_t error;
     int code = matrix_header(matrix, length_bytes, sizeof length_bytes, "its header's length");
     if (code != CODE_OK)
@@ -86,9 +89,10 @@ static int read_header(struct matrix *matrix, json_t **header_out)
     uint64_t length = load_length(length_bytes);
     if (length < 2 || length > HEADER_BYTES_MAX)
         return report_error(CODE_BAD_DATA,
-                            "%s: its header has %" PRIu64
-                            " bytes: a safetensors header of 2 to 4,194,304 bytes is read",
-                            matrix->bytes.name, length);
+                            "%s: its header has %s bytes: a safetensors header of 2 to %s bytes is "
+                            "read",
+                            matrix->bytes.name, style_count(length, count),
+                            style_count(HEADER_BYTES_MAX, limit));
     char *text = malloc((size_t)length);
     if (text == NULL)
         return report_no_memory();

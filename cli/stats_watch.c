@@ -48,12 +48,14 @@ static void wait_for(double seconds);
 int stats_watch(const struct arguments *arguments, double seconds)
 {
     struct watch watch;
+    char limit[STYLE_COUNT_BYTES];
     memset(&watch, 0, sizeof watch);
     watch.arguments = arguments;
     watch.seconds = seconds;
     if (seconds < seconds_min || seconds > seconds_max)
-        return report_error(CODE_USAGE, "--watch %s: give seconds from 0.1 to 86,400",
-                            option_text(arguments, "watch"));
+        return report_error(CODE_USAGE, "--watch %s: give seconds from %g to %s",
+                            option_text(arguments, "watch"), seconds_min,
+                            style_count((uint64_t)seconds_max, limit));
     interrupt_catch();
     int code = open_again(&watch);
     while (code == CODE_OK && !interrupt_caught()) {

@@ -13,6 +13,7 @@
 #include "json_walk.h"
 #include "npy_read.h"
 #include "report_error.h"
+#include "text_style.h"
 
 enum { STDIN_BYTES_MAX = 16777216, NUMBER_BYTES = 64, FIRST_DIMS = 1024 };
 
@@ -135,8 +136,10 @@ static int read_number(struct list *list)
 
 static int add_number(struct list *list, float number)
 {
+    char limit[STYLE_COUNT_BYTES];
     if (list->count == EDB_DIMS_MAX)
-        return refuse_list(list, "has more than 65,536 numbers: a vector has at most that many");
+        return report_error(CODE_BAD_DATA, "%s has more than %s numbers: a vector has no more",
+                            list->source, style_count(EDB_DIMS_MAX, limit));
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? FIRST_DIMS : list->capacity * 2;
         float *grown = realloc(list->numbers, capacity * sizeof *grown);
