@@ -21,7 +21,9 @@ static const struct entry environment[] = {
      "The key that is sent to the server of EMBEDCACHE_EMBEDDER or, where that "
      "is not set, of --embedder."},
     {"OPENAI_API_KEY", "The key that is sent to https://api.openai.com, and to nobody else."},
-    {"http_proxy, https_proxy, no_proxy", "As for curl."},
+    {"http_proxy, https_proxy, all_proxy, no_proxy", "As for curl."},
+    {"SSL_CERT_FILE", "The certificates of authorities that servers are checked against, in place "
+                      "of the system's."},
     {"NO_COLOR", "Set to anything: no colours. Without it they are used on a terminal only."},
     {"TERM", "Absent or dumb: no colours and no progress bar."},
 };
@@ -31,6 +33,8 @@ static const struct entry files[] = {
                  "to a copy, rename it over the file."},
     {".NAME.edb.*.tmp", "A file that is being created. One that was left behind by a process that "
                         "died is removed by the next creation."},
+    {".OUT.*.tmp", "What export is writing, before it is whole. One that was left behind by a "
+                   "process that was killed may be removed."},
 };
 
 static void write_title(FILE *file, const char *name);

@@ -1,5 +1,6 @@
-/* The interrupt flag. Import and embed look at it between batches; nothing else may catch
- * signals. */
+/* The interrupt flag. Import, export and embed look at it between batches and rows, stats --watch
+ * between looks, readers and the asking of servers where they wait. Nothing else catches signals;
+ * main() ignores SIGXFSZ. */
 #include "interrupt_catch.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* Ctrl-C in commands that store batch by batch: the batch is finished, then the command ends by
+/* Ctrl-C in commands that take long: what is at hand is finished, then the command ends by
  * itself. */
 #ifndef EMBEDCACHE_CLI_INTERRUPT_CATCH_H
 #define EMBEDCACHE_CLI_INTERRUPT_CATCH_H

@@ -1,5 +1,5 @@
 /* Commands and their options as tables. One table feeds parsing, help, the manual pages and the
- * completions of shells (cli/generate/): texts flow, kinds say what a value is, examples stand
+ * completions of shells (cli/generate_*.c): texts flow, kinds say what a value is, examples stand
  * apart. A command reads its options by name; asking for one that its
  * table does not have is a bug and asserts. */
 #ifndef EMBEDCACHE_CLI_OPTIONS_H

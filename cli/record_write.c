@@ -1,4 +1,5 @@
-/* What get and search show of a record. The JSON member names are relied on by scripts. */
+/* What get, search, diff and export show of a record. The JSON member names are relied on by
+ * scripts. */
 #include "record_write.h"
 
 #include <string.h>
