@@ -12,6 +12,8 @@ expect 0 --version
 grep -qE '^embedcache [0-9]+\.[0-9]+\.[0-9]+$' out || fail 'the version has another form'
 
 expect 0 help
+commands=$(sed -n 's/^  \([a-z]\{2,\}\) .*/\1/p' out)
+[ "$(wc -w <<<"$commands")" -ge 12 ] || fail "help lists these commands only: $commands"
 for code in '0  done' '1  ' '2  wrong usage' '3  ' '4  busy' '5  I/O' '130  interrupted'; do
     says "  $code"
 done
@@ -21,7 +23,7 @@ says '--metric cosine|dot|l2'
 says "  embedcache put cache.edb hello --vector '[0.1, 0.2, 0.3]'"
 same 'words of help that were cut' "$(tr -s ' \n' ' ' <out | grep -cF 'A space that is not there is created with')" 1
 expect 0 help
-for name in create put get del import embed search info stats verify; do
+for name in $commands; do
     expect 0 help
     says "  $name"
     expect 0 $name --help
@@ -34,7 +36,7 @@ for name in create put get del import embed search info stats verify; do
 done
 
 # Every command says which operands it lacks.
-for name in create put get del import embed search info stats verify; do
+for name in $commands; do
     expect 2 $name
     complains "$name"
 done
