@@ -9,6 +9,7 @@
 #include "import_marker.h"
 #include "report_error.h"
 
+static int show_file(struct cache *cache, const struct figures_view *view, int is_json);
 static edb_status set_markers_apart(struct cache *cache, edb_stats *stats, uint64_t *imports_out);
 static int show_spaces(struct cache *cache, const struct figures_view *view, struct emitter *json);
 static void write_space(struct emitter *json, const edb_space_spec *spec,
@@ -19,11 +20,11 @@ int figures_show(const struct arguments *arguments, const struct figures_view *v
     struct cache cache;
     int code = cache_open(&cache, arguments, CACHE_READ);
     if (code == CODE_OK)
-        code = figures_show_file(&cache, view, is_json);
+        code = show_file(&cache, view, is_json);
     return cache_close(&cache, code);
 }
 
-int figures_show_file(struct cache *cache, const struct figures_view *view, int is_json)
+static int show_file(struct cache *cache, const struct figures_view *view, int is_json)
 {
     struct emitter json = EMITTER(stdout);
     edb_stats stats = {.struct_size = sizeof stats};

@@ -22,9 +22,6 @@ struct figures_view {
  * list "spaces", else print_file and print_space for each space. Returns the exit code. */
 int figures_show(const struct arguments *arguments, const struct figures_view *view, int is_json);
 
-/* The same of an open file. */
-int figures_show_file(struct cache *cache, const struct figures_view *view, int is_json);
-
 /* The file's figures without those of the space in which import notes where it stands, and how many
  * imports are not finished. */
 edb_status figures_file(struct cache *cache, edb_stats *stats_out, uint64_t *imports_out);

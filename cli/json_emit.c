@@ -10,6 +10,7 @@
 #include "text_style.h"
 
 static void separate(struct emitter *json);
+static void write_ready(struct emitter *json, const char *text);
 static void write_quoted(FILE *file, const unsigned char *text, size_t bytes);
 static size_t write_character(FILE *file, const unsigned char *at);
 static int reads_back(float value, int digits, char out[DECIMAL_BYTES]);
@@ -36,12 +37,12 @@ void emit_name(struct emitter *json, const char *name)
 
 void emit_null(struct emitter *json)
 {
-    emit_ready(json, "null");
+    write_ready(json, "null");
 }
 
 void emit_bool(struct emitter *json, int value)
 {
-    emit_ready(json, value ? "true" : "false");
+    write_ready(json, value ? "true" : "false");
 }
 
 void emit_count(struct emitter *json, uint64_t value)
@@ -53,7 +54,7 @@ void emit_count(struct emitter *json, uint64_t value)
 void emit_real(struct emitter *json, float value)
 {
     char decimal[DECIMAL_BYTES];
-    emit_ready(json, emit_decimal(value, decimal));
+    write_ready(json, emit_decimal(value, decimal));
 }
 
 void emit_text(struct emitter *json, const char *text)
@@ -74,12 +75,6 @@ void emit_named_text(struct emitter *json, const char *name, const char *text)
 {
     emit_name(json, name);
     emit_text(json, text);
-}
-
-void emit_ready(struct emitter *json, const char *text)
-{
-    separate(json);
-    fputs(text, json->file);
 }
 
 void emit_document(struct emitter *json, const char *text)
@@ -155,6 +150,13 @@ static void separate(struct emitter *json)
     if (json->needs_comma)
         fputs(", ", json->file);
     json->needs_comma = 1;
+}
+
+/* A value that is JSON already. */
+static void write_ready(struct emitter *json, const char *text)
+{
+    separate(json);
+    fputs(text, json->file);
 }
 
 static void write_quoted(FILE *file, const unsigned char *text, size_t bytes)

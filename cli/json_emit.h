@@ -36,10 +36,7 @@ void emit_text(struct emitter *json, const char *text);
 void emit_named_count(struct emitter *json, const char *name, uint64_t value);
 void emit_named_text(struct emitter *json, const char *name, const char *text);
 
-/* A value that is JSON already. */
-void emit_ready(struct emitter *json, const char *text);
-
-/* A JSON document of a file: as emit_ready, with DEL and C1 escaped. */
+/* A JSON document of a file, with DEL and C1 escaped. */
 void emit_document(struct emitter *json, const char *text);
 
 /* Any bytes: valid UTF-8 as a string; returns 0, or 1 when they were written as base64. */

@@ -55,7 +55,6 @@ int json_walk_next(struct json_items *items, struct json_span *name_out,
         at = skip_name(at, items->end);
     }
     const char *behind = at != NULL ? skip_value(at, items->end, 0) : NULL;
-    items->is_wrong = behind == NULL;
     if (behind == NULL)
         return 0;
     *value_out = (struct json_span){at, (size_t)(behind - at)};

@@ -17,7 +17,6 @@ struct json_items {
     const char *end;
     char close;   /* the bracket that ends them */
     int is_begun; /* a comma comes before the next one */
-    int is_wrong; /* the text is no JSON */
 };
 
 /* The one value that the text is, into `value_out`; 0 when it is no valid JSON, or nested deeper

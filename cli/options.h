@@ -55,8 +55,6 @@ struct option {
 /* Rows that several tables share. */
 #define OPTION_SPACE TEXT_ROW("space", "NAME", "the space to use (\"default\" when not given)")
 #define OPTION_JSON FLAG_ROW("json", 0, "JSON for scripts")
-#define OPTION_BATCH \
-    COUNT_ROW("batch", 0, "rows in one durable commit (1,000; never over 8 MiB)", 1, 100000)
 /* What a space is, where a command may create one; space_wish_take reads them. */
 #define OPTIONS_SPACE_SPEC \
     TEXT_ROW("model", "NAME", "the model that made the vectors"), \

@@ -33,6 +33,7 @@ struct parts {
 static int read_parts(struct parts *parts, const char *body, size_t bytes, struct answer *answer);
 static int check_model(const struct answer_wish *wish, struct json_span span,
                        struct answer *answer);
+static int is_same_model(const char *asked, const char *given);
 static int count_data(const struct answer_wish *wish, struct json_span data, struct answer *answer);
 static int read_data(const struct answer_wish *wish, struct json_span data, struct answer *answer);
 static int read_element(struct json_span element, size_t *index_out, struct json_span *vector_out);
@@ -67,27 +68,6 @@ int answer_read(const struct answer_wish *wish, const char *body, size_t bytes,
     free(answer_out->vectors);
     answer_out->vectors = NULL;
     return 0;
-}
-
-int answer_model_is(const char *asked, const char *given)
-{
-    if (strcasecmp(asked, given) == 0)
-        return 1;
-    /* Answered, as the only one, with a version that is no date. */
-    if (strcmp(asked, "text-embedding-ada-002") == 0)
-        return strcmp(given, "text-embedding-ada-002-v2") == 0;
-    if (!owner_counts(asked, given)) {
-        asked = without_owner(asked);
-        given = without_owner(given);
-    }
-    size_t asked_core = core_length(asked);
-    size_t given_core = core_length(given);
-    int both_go_on = asked[asked_core] != '\0' && given[given_core] != '\0';
-    if (given_core < asked_core || strncasecmp(asked, given, asked_core) != 0)
-        return 0;
-    if (both_go_on && strcasecmp(asked + asked_core, given + given_core) != 0)
-        return 0;
-    return given_core == asked_core || is_dated(given + asked_core, given_core - asked_core);
 }
 
 size_t answer_bytes_max(const struct answer_wish *wish)
@@ -131,7 +111,7 @@ static int check_model(const struct answer_wish *wish, struct json_span span, st
 {
     json_t *model = span.bytes > 0 ? json_loadb(span.at, span.bytes, JSON_DECODE_ANY, NULL) : NULL;
     const char *given = json_is_string(model) ? json_string_value(model) : "";
-    int is_good = given[0] == '\0' || answer_model_is(wish->model, given);
+    int is_good = given[0] == '\0' || is_same_model(wish->model, given);
     if (!is_good) {
         answer->is_of_others = 1;
         refuse(answer,
@@ -141,6 +121,31 @@ static int check_model(const struct answer_wish *wish, struct json_span span, st
     }
     json_decref(model);
     return is_good;
+}
+
+/* Whether a server that was asked for `asked` may call it `given`. The same apart from: capitals;
+ * directories or an owner before either; ".gguf"; a tag (":latest") or a revision ("@main") behind
+ * one of the two; a date or a number of at least four digits behind the given one ("-2024-01-25").
+ */
+static int is_same_model(const char *asked, const char *given)
+{
+    if (strcasecmp(asked, given) == 0)
+        return 1;
+    /* Answered, as the only one, with a version that is no date. */
+    if (strcmp(asked, "text-embedding-ada-002") == 0)
+        return strcmp(given, "text-embedding-ada-002-v2") == 0;
+    if (!owner_counts(asked, given)) {
+        asked = without_owner(asked);
+        given = without_owner(given);
+    }
+    size_t asked_core = core_length(asked);
+    size_t given_core = core_length(given);
+    int both_go_on = asked[asked_core] != '\0' && given[given_core] != '\0';
+    if (given_core < asked_core || strncasecmp(asked, given, asked_core) != 0)
+        return 0;
+    if (both_go_on && strcasecmp(asked + asked_core, given + given_core) != 0)
+        return 0;
+    return given_core == asked_core || is_dated(given + asked_core, given_core - asked_core);
 }
 
 /* Before there is memory for what it claims to have. */

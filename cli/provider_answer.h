@@ -33,12 +33,6 @@ struct answer {
 int answer_read(const struct answer_wish *wish, const char *body, size_t bytes,
                 struct answer *answer_out);
 
-/* Whether a server that was asked for `asked` may call it `given`. The same apart from: capitals;
- * directories or an owner before either; ".gguf"; a tag (":latest") or a revision ("@main") behind
- * one of the two; a date or a number of at least four digits behind the given one ("-2024-01-25").
- */
-int answer_model_is(const char *asked, const char *given);
-
 /* How long an answer may be at most. */
 size_t answer_bytes_max(const struct answer_wish *wish);
 

@@ -110,11 +110,6 @@ void batch_aim(struct batch *batch)
     }
 }
 
-edb_status batch_store(struct batch *batch, edb_space *space)
-{
-    return batch_store_matrix(batch, space, batch->vectors);
-}
-
 edb_status batch_store_matrix(struct batch *batch, edb_space *space, const float *vectors)
 {
     batch_aim(batch);

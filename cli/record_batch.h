@@ -28,7 +28,7 @@ struct batch {
     size_t table_mask;
     edb_key *keys; /* the last three are filled by batch_aim */
     edb_put_options *options;
-    uint64_t *row_numbers; /* filled by batch_store */
+    uint64_t *row_numbers; /* filled by batch_store_matrix */
 };
 
 /* A batch of at most `rows_wanted` rows, fewer where they would be over 8 MiB. dims 0: keys only.
@@ -61,10 +61,7 @@ void batch_move_row(struct batch *batch, size_t from, size_t to);
 /* Fills keys and options from the pieces; valid until the next batch_add. */
 void batch_aim(struct batch *batch);
 
-/* Stores all rows as one commit and fills row_numbers. */
-edb_status batch_store(struct batch *batch, edb_space *space);
-
-/* As batch_store, with vectors that stand elsewhere. */
+/* Stores all rows as one commit, with vectors that stand elsewhere, and fills row_numbers. */
 edb_status batch_store_matrix(struct batch *batch, edb_space *space, const float *vectors);
 
 /* Adds all rows to a transaction; row_numbers stay as they are. Opaque values can be stored by this

@@ -86,14 +86,9 @@ const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES])
     return out;
 }
 
-void style_print(FILE *file, const char *text, size_t bytes)
-{
-    print_characters(file, text, bytes, SIZE_MAX);
-}
-
 void style_print_name(FILE *file, const char *text)
 {
-    style_print(file, text, strlen(text));
+    print_characters(file, text, strlen(text), SIZE_MAX);
 }
 
 void style_print_key(FILE *file, const char *key, size_t bytes, size_t columns)

@@ -38,7 +38,6 @@ const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES]);
 
 /* Writes all of it, on one line: control characters and bytes that are no UTF-8 become visible
  * (\n, \x1b, \u009b), so that no name or key can steer the terminal. */
-void style_print(FILE *file, const char *text, size_t bytes);
 void style_print_name(FILE *file, const char *text);
 
 /* A key in at most `columns` characters, likewise; in quotes where it is empty or begins or ends
