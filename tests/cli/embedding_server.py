@@ -195,6 +195,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             del document["model"]
         if "nousage" in modes:
             del document["usage"]
+        if "nodata" in modes:
+            del document["data"]
+        if "nolist" in modes:
+            document["data"] = {"0": data}
         return document
 
     def fail(self, status, message, headers=None):

@@ -140,7 +140,7 @@ complains 'has rows of 6 numbers, not of the 7 of --dims'
 expect 2 import none.edb rows.jsonl --keys keys.txt
 complains 'rows.jsonl brings its own keys: leave --keys away'
 expect 2 import none.edb rows.jsonl --keys keys.txt --key-field ''
-complains 'is not known before its end: give each of them a key of its own there'
+complains '--keys keys.txt: how many rows rows.jsonl has is not known before its end: give each of them a key of its own there'
 expect 2 import none.edb f32.fbin --from directory
 complains 'is no directory'
 expect 2 import none.edb store --from csv

@@ -26,9 +26,11 @@ fails()
 
 # Bad answers. The first three requests that fail in a row end the run.
 fails 3 twice 'index 0 comes twice'
-fails 3 beyond 'index 10 comes though'
+fails 3 beyond 'index 10 comes though there are fewer texts'
+fails 3 nodata 'it has no member "data"'
+fails 3 nolist 'its "data" is no list'
 fails 3 noindex 'lacks its "index"'
-fails 3 missing '9 vectors for 10 texts'
+fails 3 missing 'it has 9 vectors for 10 texts'
 fails 3 surplus '11 vectors for 10 texts'
 fails 3 nan 'no valid JSON'
 fails 3 inf 'no valid JSON'
@@ -73,6 +75,9 @@ complains 'no secure connection'
 fails 5 slow=5 'not answered in time' --timeout 1 --retries 0
 complains '--timeout'
 fails 5 fail=99 'HTTP 500, "an \x1b[31minternal\x1b[0m error"' --retries 0
+complains "$host answers HTTP 500"
+complains ', what has come is stored'
+fails 5 status=418,fail=99 ': check the address, the model and your account'
 
 # Addresses that are none.
 while IFS='|' read -r url text; do
@@ -133,6 +138,12 @@ check_vectors small.edb 40 8 -- "${texts[@]}"
 awk '{print "{\"id\": " NR ", \"text\": \"text number " NR % 10 "\"}"}' texts.txt >recur.jsonl
 expect 3 embed recur.edb --input recur.jsonl --key-field id --embedder "$(address 'refuse=number 7')" --model toy
 says '36 embedded and stored, 4 refused'
+
+# Ten sentences about refused texts are enough.
+expect 3 embed eleven.edb --input texts.txt --embedder "$(address 'refuse=number 1')" --model toy
+says '29 embedded and stored, 11 refused'
+complains '; others are only counted from here on'
+same 'sentences about refused texts' "$(grep -c 'is refused: ' err)" 10
 
 # A server that takes no text at all is not asked for each of them.
 forget

@@ -44,6 +44,8 @@ complains '*****'
 complains 'EMBEDCACHE_API_KEY to a key that'
 keyed 5 embed broken.edb --input texts.txt --embedder "$(address reset=99)" --model toy --retries 0
 keyed 5 embed broken.edb --input texts.txt --embedder http://127.0.0.1:1/v1 --model toy
+keyed 5 embed broken.edb --input texts.txt --embedder http://no-such-host.invalid/v1 --model toy
+complains ' unencrypted: use https where that leaves your network'
 
 # It is in no file and was in no output.
 for part in "$key" "${key:0:9}" "${key:3:8}" "$(printf %s "$key" | base64)"; do
@@ -64,6 +66,7 @@ done
 # leads to, and the key of OpenAI goes to OpenAI.
 forget
 EMBEDCACHE_EMBEDDER=http://127.0.0.1:1/v1 keyed 0 embed other.edb --input texts.txt --embedder "$(address)" --model toy
+complains ' is not sent to 127.0.0.1'
 grep -qF 'belongs to 127.0.0.1:1' err || fail 'it was not said that the key stays here'
 EMBEDCACHE_EMBEDDER=$(address) keyed 0 embed own.edb --input texts.txt --embedder "$(address nousage)" --model toy
 OPENAI_API_KEY=$key expect 0 embed openai.edb --input texts.txt --embedder "$(address)" --model toy
