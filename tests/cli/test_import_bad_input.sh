@@ -100,7 +100,7 @@ done
 printf '\x93NUMPY\x04\x00\x10\x00................' >bad.npy
 refuses 3 'version'
 printf '\x93NUMPY\x02\x00\xff\xff\xff\xff' >bad.npy
-refuses 3 'longer than'
+refuses 3 'its header has 4,294,967,295 bytes: that of a plain array has at most'
 printf 'PK\x03\x04 a zip file' >bad.npy
 refuses 3 'no .npy file'
 rm bad.npy

@@ -70,7 +70,7 @@ refuses 'its rows have 0 numbers' fbin '\1\0\0\0\0\0\0\0'
 refuses '4294967295 rows of 65536 numbers need' fbin '\xff\xff\xff\xff\0\0\1\0'
 refuses 'ends inside its header' fbin '\1\0\0\0\1\0'
 refuses 'row 1 says that it has 2 numbers' bvecs '\1\0\0\0\5\2\0\0\0\5'
-refuses '18446744073709551615' safetensors '\xff\xff\xff\xff\xff\xff\xff\xff{}'
+refuses '18,446,744,073,709,551,615' safetensors '\xff\xff\xff\xff\xff\xff\xff\xff{}'
 
 # tensors REASON HEADER: with 24 bytes of data.
 tensors()
