@@ -73,3 +73,8 @@ refuses 3 'line 2: field 1 is not UTF-8' 'key,vector\n\xff,1\n'
 refuses 3 'line 2: its metadata is no object' 'key,vector,metadata\na,1,[1]\n'
 refuses 2 'has no column "id": it has key, vector' 'key,vector\na,1\n' --key-field id
 refuses 2 'columns are 1 to 2' 'a,1\n' --no-header --key-field 3
+# A quote that is never closed takes the rest of the file for one field.
+python3 -c 'print("key,vector\na,1"); print("b,\"" + "1," * 13000000)' >open.csv
+expect 3 import open.edb open.csv
+complains 'it is longer than 25,165,824 bytes: is a quote not closed?'
+

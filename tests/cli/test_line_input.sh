@@ -93,7 +93,7 @@ for line in 3 5; do
     complains "long.txt, line $line: it has"
 done
 for line in 7 9; do
-    complains "long.txt, line $line: it is longer than 25,165,824 bytes"
+    complains "long.txt, line $line: it is longer than 25,165,824 bytes: is it a file of lines?"
 done
 complains '16,777,216'
 expect 0 get long.edb 'line of 80000000'

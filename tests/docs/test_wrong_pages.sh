@@ -65,7 +65,7 @@ wrongs=()
 
 page console <<'END'
 $ echo 'a text' >texts.txt && embedcache embed cache.edb --input texts.txt
-1 texts: 0 hits, 1 embedded and stored, 123.4 ms
+1 text: 0 hits, 1 embedded and stored, 123.4 ms
 $ for i in 1 2; do
 >     echo $i
 > done
@@ -87,8 +87,8 @@ each()
     ! cmp -s good.md page.md || fail "no change: $2"
     wrong "$1"
 }
-each '-1 texts: 0 hits, 2 embedded' 's/1 embedded/2 embedded/'
-each '+1 texts: 0 hits, 1 embedded' '/^1 texts/d'
+each '-1 text: 0 hits, 2 embedded' 's/1 embedded/2 embedded/'
+each '+1 text: 0 hits, 1 embedded' '/^1 text:/d'
 each '-one line more' 's/^2$/2\none line more/'
 each '+1' 's/^1$/0/'
 each 'and no '"'\$ echo \$?'" '/echo \$?/,/^1$/d'
