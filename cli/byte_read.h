@@ -39,4 +39,10 @@ int byte_skip(struct byte_reader *reader, uint64_t count);
 
 void byte_close(struct byte_reader *reader);
 
+/* Four bytes, little-endian. */
+static inline uint32_t byte_u32(const unsigned char *from)
+{
+    return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+}
+
 #endif

@@ -194,25 +194,24 @@ static int answer_list(struct search *search, const char *list)
  * all. */
 static int answer_array(struct search *search, const char *path)
 {
-    struct npy_array array;
+    struct matrix array;
     float *queries = NULL;
     int code = npy_open(&array, path, NPY_VECTOR_ALLOWED);
-    if (code != CODE_OK)
-        return code;
-    code = check_dims(search, array.name, array.dims);
-    size_t at_once = QUERY_BYTES_MAX / (array.dims * sizeof *queries);
+    if (code == CODE_OK)
+        code = check_dims(search, array.bytes.name, array.dims);
+    size_t at_once = code == CODE_OK ? QUERY_BYTES_MAX / (array.dims * sizeof *queries) : 0;
     at_once = at_once > QUERIES_AT_ONCE ? QUERIES_AT_ONCE : at_once;
     if (code == CODE_OK && (queries = malloc(at_once * array.dims * sizeof *queries)) == NULL)
         code = report_no_memory();
     while (code == CODE_OK && array.next_row < array.rows && !ferror(stdout)) {
         size_t count = 0;
         for (; code == CODE_OK && count < at_once && array.next_row < array.rows; count++)
-            code = npy_next_row(&array, queries + count * array.dims);
+            code = matrix_next(&array, queries + count * array.dims);
         if (code == CODE_OK)
             code = answer(search, queries, count);
     }
     free(queries);
-    npy_close(&array);
+    matrix_close(&array);
     return code;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "report_error.h"
-#include "source.h"
 
 enum { ROW_DIMS_BYTES = 4 };
 
@@ -36,7 +35,7 @@ int matrix_begin(struct matrix *matrix, uint64_t behind)
     if (matrix->dims == 0 || matrix->dims > EDB_DIMS_MAX)
         return report_error(CODE_BAD_DATA, "%s: its rows have %u numbers: 1 to %u are stored",
                             matrix->bytes.name, matrix->dims, EDB_DIMS_MAX);
-    if (matrix->rows != SOURCE_ROWS_UNKNOWN && matrix->rows > INT64_MAX / row_bytes(matrix))
+    if (matrix->rows != MATRIX_ROWS_UNKNOWN && matrix->rows > INT64_MAX / row_bytes(matrix))
         return report_error(CODE_BAD_DATA,
                             "%s: %" PRIu64 " rows of %u numbers are larger than any file can be",
                             matrix->bytes.name, matrix->rows, matrix->dims);
@@ -51,7 +50,7 @@ int matrix_next(struct matrix *matrix, float *vector_out)
 {
     size_t got;
     size_t needed = (size_t)row_bytes(matrix);
-    int is_open = matrix->rows == SOURCE_ROWS_UNKNOWN;
+    int is_open = matrix->rows == MATRIX_ROWS_UNKNOWN;
     /* Floats as they are take no way round by the row's buffer. */
     int is_ready = matrix->element.kind == ELEMENT_F32 && !matrix->element.is_big_endian &&
                    !matrix->has_row_dims;
@@ -104,7 +103,7 @@ static uint64_t row_bytes(const struct matrix *matrix)
 static int check_size(const struct matrix *matrix, uint64_t behind)
 {
     const struct byte_reader *bytes = &matrix->bytes;
-    if (!bytes->is_regular || matrix->rows == SOURCE_ROWS_UNKNOWN)
+    if (!bytes->is_regular || matrix->rows == MATRIX_ROWS_UNKNOWN)
         return CODE_OK;
     uint64_t needed = matrix->rows * row_bytes(matrix);
     uint64_t left = bytes->bytes > bytes->at ? bytes->bytes - bytes->at : 0;
@@ -120,9 +119,7 @@ static int check_size(const struct matrix *matrix, uint64_t behind)
 
 static int check_row_dims(const struct matrix *matrix)
 {
-    const unsigned char *from = matrix->row;
-    uint32_t dims =
-        from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+    uint32_t dims = byte_u32(matrix->row);
     if (dims == matrix->dims)
         return CODE_OK;
     return report_error(CODE_BAD_DATA,

@@ -9,9 +9,11 @@
 #include "byte_read.h"
 #include "element_widen.h"
 
+#define MATRIX_ROWS_UNKNOWN UINT64_MAX
+
 struct matrix {
     struct byte_reader bytes;
-    uint64_t rows; /* SOURCE_ROWS_UNKNOWN: until the input ends */
+    uint64_t rows; /* MATRIX_ROWS_UNKNOWN: until the input ends */
     uint32_t dims;
     struct element_type element;
     int has_row_dims; /* each row begins with its dims, 32 bits, little-endian */

@@ -14,14 +14,14 @@
 
 enum { PREFIX_BYTES = 12, HEADER_BYTES_MAX = 65536 };
 
-static int read_header(struct npy_array *array, struct npy_header *header);
-static int read_prefix(struct npy_array *array, unsigned char prefix[PREFIX_BYTES],
+static int read_header(struct matrix *array, struct npy_header *header);
+static int read_prefix(struct matrix *array, unsigned char prefix[PREFIX_BYTES],
                        uint32_t *length_out);
-static int take_type(struct npy_array *array, const char *descr);
-static int take_shape(struct npy_array *array, const struct npy_header *header, int shapes);
+static int take_type(struct matrix *array, const char *descr);
+static int take_shape(struct matrix *array, const struct npy_header *header, int shapes);
 static void print_shape(const struct npy_header *header, char *out, size_t out_bytes);
 
-int npy_open(struct npy_array *array, const char *path, int shapes)
+int npy_open(struct matrix *array, const char *path, int shapes)
 {
     struct input input;
     memset(array, 0, sizeof *array);
@@ -30,44 +30,25 @@ int npy_open(struct npy_array *array, const char *path, int shapes)
         input_close(input.descriptor);
         code = report_error(CODE_IO, "cannot read %s: it is a directory", path);
     }
-    return code == CODE_OK ? npy_open_input(array, &input, shapes) : code;
+    if (code == CODE_OK)
+        code = matrix_open(array, &input);
+    return code == CODE_OK ? npy_begin(array, shapes) : code;
 }
 
-int npy_open_input(struct npy_array *array, const struct input *input, int shapes)
+int npy_begin(struct matrix *array, int shapes)
 {
     struct npy_header header;
-    memset(array, 0, sizeof *array);
-    array->name = input->name;
-    int code = matrix_open(&array->matrix, input);
-    if (code == CODE_OK)
-        code = read_header(array, &header);
+    int code = read_header(array, &header);
     if (code == CODE_OK)
         code = take_type(array, header.descr);
     if (code == CODE_OK)
         code = take_shape(array, &header, shapes);
-    if (code == CODE_OK)
-        code = matrix_begin(&array->matrix, 0);
-    if (code != CODE_OK)
-        npy_close(array);
-    return code;
+    return code == CODE_OK ? matrix_begin(array, 0) : code;
 }
 
-int npy_next_row(struct npy_array *array, float *vector_out)
+static int read_header(struct matrix *array, struct npy_header *header)
 {
-    int code = matrix_next(&array->matrix, vector_out);
-    array->next_row += code == CODE_OK;
-    return code;
-}
-
-void npy_close(struct npy_array *array)
-{
-    matrix_close(&array->matrix);
-    memset(array, 0, sizeof *array);
-}
-
-static int read_header(struct npy_array *array, struct npy_header *header)
-{
-    unsigned char prefix[PREFIX_BYTES];
+    unsigned char prefix[PREFIX_BYTES] = {0};
     char count[STYLE_COUNT_BYTES];
     char limit[STYLE_COUNT_BYTES];
     uint32_t length = 0;
@@ -77,52 +58,49 @@ static int read_header(struct npy_array *array, struct npy_header *header)
     if (length > HEADER_BYTES_MAX)
         return report_error(
             CODE_BAD_DATA, "%s: its header has %s bytes: that of a plain array has at most %s",
-            array->name, style_count(length, count), style_count(HEADER_BYTES_MAX, limit));
+            array->bytes.name, style_count(length, count), style_count(HEADER_BYTES_MAX, limit));
     char *text = malloc((size_t)length + 1);
     if (text == NULL)
         return report_no_memory();
-    code = matrix_header(&array->matrix, text, length, "its header");
+    code = matrix_header(array, text, length, "its header");
     const char *wrong = code == CODE_OK ? npy_parse_header(text, length, header) : NULL;
     free(text);
-    return wrong != NULL ? matrix_refuse(&array->matrix, wrong) : code;
+    return wrong != NULL ? matrix_refuse(array, wrong) : code;
 }
 
 /* Magic, version and the header's length. */
-static int read_prefix(struct npy_array *array, unsigned char prefix[PREFIX_BYTES],
+static int read_prefix(struct matrix *array, unsigned char prefix[PREFIX_BYTES],
                        uint32_t *length_out)
 {
     size_t got;
-    int code = byte_read(&array->matrix.bytes, prefix, 8, &got);
+    int code = byte_read(&array->bytes, prefix, 8, &got);
     if (code != CODE_OK)
         return code;
     if (got < 8 || memcmp(prefix, "\x93NUMPY", 6) != 0)
-        return matrix_refuse(&array->matrix, "it is no .npy file: save the array with numpy.save");
+        return matrix_refuse(array, "it is no .npy file: save the array with numpy.save");
     if (prefix[6] < 1 || prefix[6] > 3 || prefix[7] != 0)
-        return matrix_refuse(&array->matrix,
+        return matrix_refuse(array,
                              "its .npy version is unknown: save it with numpy.save of today");
     size_t length_bytes = prefix[6] == 1 ? 2 : 4;
-    code = matrix_header(&array->matrix, prefix + 8, length_bytes, "its header");
-    uint32_t length = prefix[8] | (uint32_t)prefix[9] << 8;
-    if (length_bytes == 4)
-        length |= (uint32_t)prefix[10] << 16 | (uint32_t)prefix[11] << 24;
-    *length_out = length;
+    code = matrix_header(array, prefix + 8, length_bytes, "its header");
+    *length_out = byte_u32(prefix + 8);
     return code;
 }
 
-static int take_type(struct npy_array *array, const char *descr)
+static int take_type(struct matrix *array, const char *descr)
 {
     int is_code = descr[0] == '<' || descr[0] == '>' || descr[0] == '|' || descr[0] == '=' ||
                   strlen(descr) == 2;
-    if (is_code && element_find(descr, &array->matrix.element))
+    if (is_code && element_find(descr, &array->element))
         return CODE_OK;
     return report_error(
         CODE_BAD_DATA,
         "%s: its elements are \"%s\": float16, float32, float64, uint8 and int8 are read; "
         "convert it with array.astype(\"float32\")",
-        array->name, descr);
+        array->bytes.name, descr);
 }
 
-static int take_shape(struct npy_array *array, const struct npy_header *header, int shapes)
+static int take_shape(struct matrix *array, const struct npy_header *header, int shapes)
 {
     char shape[96];
     print_shape(header, shape, sizeof shape);
@@ -130,22 +108,19 @@ static int take_shape(struct npy_array *array, const struct npy_header *header, 
     if (header->rank != 2 && !is_vector)
         return report_error(CODE_BAD_DATA,
                             "%s: its shape is %s: two dimensions (rows, dims) are needed",
-                            array->name, shape);
+                            array->bytes.name, shape);
     if (header->fortran_order && !is_vector)
-        return matrix_refuse(&array->matrix,
-                             "it is in Fortran order: save numpy.ascontiguousarray(array)");
+        return matrix_refuse(array, "it is in Fortran order: save numpy.ascontiguousarray(array)");
     uint64_t dims = header->shape[header->rank - 1];
     if (dims == 0 || dims > EDB_DIMS_MAX)
         return report_error(CODE_BAD_DATA,
-                            "%s: its shape is %s: rows of 1 to %u numbers are stored", array->name,
-                            shape, EDB_DIMS_MAX);
+                            "%s: its shape is %s: rows of 1 to %u numbers are stored",
+                            array->bytes.name, shape, EDB_DIMS_MAX);
     array->dims = (uint32_t)dims;
     array->rows = is_vector ? 1 : header->shape[0];
-    if (array->rows > INT64_MAX / (dims * array->matrix.element.bytes))
+    if (array->rows > INT64_MAX / (dims * array->element.bytes))
         return report_error(CODE_BAD_DATA, "%s: its shape %s is larger than any file can be",
-                            array->name, shape);
-    array->matrix.dims = array->dims;
-    array->matrix.rows = array->rows;
+                            array->bytes.name, shape);
     return CODE_OK;
 }
 

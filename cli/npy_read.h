@@ -12,25 +12,12 @@ enum {
     NPY_VECTOR_ALLOWED = 1 /* a one-dimensional array counts as one row */
 };
 
-struct npy_array {
-    const char *name; /* for messages */
-    uint64_t rows;
-    uint32_t dims;
-    uint64_t next_row;
-    struct matrix matrix;
-};
-
 /* Opens `path` ("-" is standard input) and checks header and size: CODE_OK, or a reported code.
- * Accepts C order, float16, float32, float64, uint8 and int8 of either byte order. */
-int npy_open(struct npy_array *array, const char *path, int shapes);
+ * Accepts C order, float16, float32, float64, uint8 and int8 of either byte order. Rows are read
+ * with matrix_next; after either, matrix_close. */
+int npy_open(struct matrix *array, const char *path, int shapes);
 
-/* As npy_open, of an input that is open. Takes it over. */
-int npy_open_input(struct npy_array *array, const struct input *input, int shapes);
-
-/* The next row into `vector_out` (dims floats). Refuses NaN, infinity and what does not fit
- * float32, naming row and element. The caller does not ask for more rows than there are. */
-int npy_next_row(struct npy_array *array, float *vector_out);
-
-void npy_close(struct npy_array *array);
+/* The header and size of a matrix whose input is open (matrix_open). */
+int npy_begin(struct matrix *array, int shapes);
 
 #endif

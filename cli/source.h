@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 #include "input_open.h"
+#include "matrix_read.h"
 #include "record_read.h"
 
-#define SOURCE_ROWS_UNKNOWN UINT64_MAX
+#define SOURCE_ROWS_UNKNOWN MATRIX_ROWS_UNKNOWN
 
 /* What the words of a command say about a source; NULL or 0 = not said. */
 struct source_wish {

@@ -47,8 +47,8 @@ static int is_surely_fbin(const struct input *input)
 {
     if (!input->is_regular || input->head_bytes < HEADER_BYTES)
         return 0;
-    uint64_t rows = source_matrix_count(input->head);
-    uint64_t dims = source_matrix_count(input->head + 4);
+    uint64_t rows = byte_u32(input->head);
+    uint64_t dims = byte_u32(input->head + 4);
     return rows > 0 && dims > 0 && dims <= EDB_DIMS_MAX &&
            input->bytes == HEADER_BYTES + rows * dims * 4;
 }
@@ -84,8 +84,8 @@ static int open_bin(struct source *source, const struct input *input, struct ele
     code = matrix_header(matrix, header, sizeof header, "its header of 8 bytes");
     if (code != CODE_OK)
         return code;
-    matrix->rows = source_matrix_count(header);
-    matrix->dims = source_matrix_count(header + 4);
+    matrix->rows = byte_u32(header);
+    matrix->dims = byte_u32(header + 4);
     matrix->element = element;
     return source_matrix_begin(source, 0);
 }

@@ -47,8 +47,3 @@ void source_matrix_close(struct source *source)
     free(source->state);
     source->state = NULL;
 }
-
-uint32_t source_matrix_count(const unsigned char *from)
-{
-    return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-}

@@ -19,7 +19,4 @@ int source_matrix_next(struct source *source, struct record *record, float *vect
 int source_matrix_skip(struct source *source, uint64_t rows);
 void source_matrix_close(struct source *source);
 
-/* Four bytes, little-endian. */
-uint32_t source_matrix_count(const unsigned char *from);
-
 #endif

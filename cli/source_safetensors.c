@@ -220,5 +220,5 @@ static int take_number(const json_t *list, size_t index, uint64_t *number_out)
 
 static uint64_t load_length(const unsigned char *from)
 {
-    return source_matrix_count(from) | (uint64_t)source_matrix_count(from + 4) << 32;
+    return byte_u32(from) | (uint64_t)byte_u32(from + 4) << 32;
 }

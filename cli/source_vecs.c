@@ -49,12 +49,11 @@ static int is_surely_fvecs(const struct input *input)
 {
     if (!input->is_regular || input->head_bytes < DIMS_BYTES)
         return 0;
-    uint32_t dims = source_matrix_count(input->head);
+    uint32_t dims = byte_u32(input->head);
     uint64_t row_bytes = DIMS_BYTES + (uint64_t)dims * 4;
     if (dims == 0 || dims > EDB_DIMS_MAX || input->bytes % row_bytes != 0)
         return 0;
-    return row_bytes + DIMS_BYTES <= input->head_bytes &&
-           source_matrix_count(input->head + row_bytes) == dims;
+    return row_bytes + DIMS_BYTES <= input->head_bytes && byte_u32(input->head + row_bytes) == dims;
 }
 
 static int open_fvecs(struct source *source, const struct input *input,
@@ -91,7 +90,7 @@ static int open_vecs(struct source *source, const struct input *input, struct el
                             input->name, input->head_bytes, source->kind->name);
     matrix->element = element;
     matrix->has_row_dims = 1;
-    matrix->dims = source_matrix_count(input->head);
+    matrix->dims = byte_u32(input->head);
     uint64_t row_bytes = DIMS_BYTES + (uint64_t)matrix->dims * element.bytes;
     matrix->rows = input->is_regular ? input->bytes / row_bytes : SOURCE_ROWS_UNKNOWN;
     int is_ragged = input->is_regular && input->bytes % row_bytes != 0;

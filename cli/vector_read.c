@@ -49,28 +49,26 @@ int vector_from_json(const char *text, size_t bytes, const char *source, float *
 
 int vector_from_npy(const char *path, float **vector_out, uint32_t *dims_out)
 {
-    struct npy_array array;
+    struct matrix array;
     *vector_out = NULL;
     *dims_out = 0;
     int code = npy_open(&array, path, NPY_VECTOR_ALLOWED);
-    if (code != CODE_OK)
-        return code;
     float *vector = NULL;
-    if (array.rows != 1)
+    if (code == CODE_OK && array.rows != 1)
         code = report_error(CODE_BAD_DATA,
                             "%s has %llu rows, one vector is needed: embedcache import stores many",
-                            array.name, (unsigned long long)array.rows);
+                            array.bytes.name, (unsigned long long)array.rows);
     if (code == CODE_OK && (vector = malloc(array.dims * sizeof *vector)) == NULL)
         code = report_no_memory();
     if (code == CODE_OK)
-        code = npy_next_row(&array, vector);
+        code = matrix_next(&array, vector);
     if (code == CODE_OK) {
         *vector_out = vector;
         *dims_out = array.dims;
     } else {
         free(vector);
     }
-    npy_close(&array);
+    matrix_close(&array);
     return code;
 }
 
