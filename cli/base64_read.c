@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-static int digit_of(char letter);
-
 char *base64_read(const char *text, size_t bytes, size_t *count_out, int *is_valid_out)
 {
     size_t padding = 0;
@@ -16,7 +14,7 @@ char *base64_read(const char *text, size_t bytes, size_t *count_out, int *is_val
     size_t used = 0;
     uint32_t group = 0;
     for (size_t i = 0; i < bytes && out != NULL && *is_valid_out; i++) {
-        int digit = i < bytes - padding ? digit_of(text[i]) : 0;
+        int digit = i < bytes - padding ? base64_digit(text[i]) : 0;
         *is_valid_out = digit >= 0;
         group = group << 6 | ((uint32_t)digit & 63);
         if (i % 4 != 3)
@@ -35,13 +33,13 @@ char *base64_read(const char *text, size_t bytes, size_t *count_out, int *is_val
     return out;
 }
 
-static int digit_of(char letter)
+int base64_digit(char digit)
 {
-    if (letter >= 'A' && letter <= 'Z')
-        return letter - 'A';
-    if (letter >= 'a' && letter <= 'z')
-        return letter - 'a' + 26;
-    if (letter >= '0' && letter <= '9')
-        return letter - '0' + 52;
-    return letter == '+' ? 62 : letter == '/' ? 63 : -1;
+    if (digit >= 'A' && digit <= 'Z')
+        return digit - 'A';
+    if (digit >= 'a' && digit <= 'z')
+        return digit - 'a' + 26;
+    if (digit >= '0' && digit <= '9')
+        return digit - '0' + 52;
+    return digit == '+' ? 62 : digit == '/' ? 63 : -1;
 }

@@ -9,4 +9,7 @@
  * short. */
 char *base64_read(const char *text, size_t bytes, size_t *count_out, int *is_valid_out);
 
+/* What a digit of base64 stands for; -1 for what is no digit. */
+int base64_digit(char digit);
+
 #endif

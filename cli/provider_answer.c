@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base64_read.h"
 #include "json_walk.h"
 
 /* A decimal with all its digits on a line of its own, indented; what stands around a vector; what
@@ -44,7 +45,6 @@ static int read_vector(struct json_span span, float *vector_out, uint32_t dims);
 static int read_decimals(struct json_span span, float *vector_out, uint32_t dims);
 static int read_base64(struct json_span span, float *vector_out, uint32_t dims);
 static size_t base64_bytes(struct json_span span);
-static int base64_value(char digit);
 static void read_usage(struct json_span usage, struct answer *answer);
 static int owner_counts(const char *asked, const char *given);
 static const char *without_owner(const char *name);
@@ -86,10 +86,10 @@ static int read_parts(struct parts *parts, const char *body, size_t bytes, struc
     memset(parts, 0, sizeof *parts);
     if (bytes == 0)
         return refuse(answer, "it is empty");
-    answer->is_foreign = *json_skip_blank(body, body + bytes) != '{';
+    answer->fault = *json_skip_blank(body, body + bytes) != '{' ? ANSWER_FOREIGN : ANSWER_WRONG;
     if (!json_walk_document(body, bytes, &whole))
         return refuse(answer, "it is no valid JSON, or has been cut");
-    answer->is_foreign = 1;
+    answer->fault = ANSWER_FOREIGN;
     if (!json_walk_begin(&members, whole, '{'))
         return refuse(answer, "it is no JSON object");
     while (json_walk_next(&members, &name, &value)) {
@@ -102,7 +102,7 @@ static int read_parts(struct parts *parts, const char *body, size_t bytes, struc
     }
     if (parts->data.bytes == 0)
         return refuse(answer, "it has no member \"data\"");
-    answer->is_foreign = 0;
+    answer->fault = ANSWER_WRONG;
     return 1;
 }
 
@@ -113,7 +113,7 @@ static int check_model(const struct answer_wish *wish, struct json_span span, st
     const char *given = json_is_string(model) ? json_string_value(model) : "";
     int is_good = given[0] == '\0' || is_same_model(wish->model, given);
     if (!is_good) {
-        answer->is_of_others = 1;
+        answer->fault = ANSWER_OTHER_MODEL;
         refuse(answer,
                "it is of model \"%.200s\", \"%.200s\" was asked for: name the model as the server "
                "does",
@@ -249,8 +249,7 @@ static int check_dims(const struct answer_wish *wish, uint32_t dims, struct answ
     if (dims == 0 || dims > EDB_DIMS_MAX)
         return refuse(answer, "a vector of it is empty, too long or no vector at all");
     if (wanted != 0 && dims != wanted) {
-        answer->is_of_size = wish->dims_are_fixed;
-        answer->is_of_others = wish->dims_are_fixed;
+        answer->fault = wish->dims_are_fixed ? ANSWER_OTHER_SIZE : ANSWER_WRONG;
         return refuse(answer, "it has a vector of %u numbers where %u are needed", dims, wanted);
     }
     answer->dims = dims;
@@ -290,7 +289,7 @@ static int read_base64(struct json_span span, float *vector_out, uint32_t dims)
     int bit_count = 0;
     size_t byte = 0;
     for (size_t i = 1; i + 1 < span.bytes && span.at[i] != '='; i++) {
-        int value = base64_value(span.at[i]);
+        int value = base64_digit(span.at[i]);
         if (value < 0 && span.at[i] == '\\')
             continue; /* "\/" is a slash */
         if (value < 0)
@@ -316,18 +315,6 @@ static size_t base64_bytes(struct json_span span)
     for (size_t i = 1; i + 1 < span.bytes && span.at[i] != '='; i++)
         digits += span.at[i] != '\\';
     return digits * 6 / 8;
-}
-
-/* -1 for what is no digit. */
-static int base64_value(char digit)
-{
-    if (digit >= 'A' && digit <= 'Z')
-        return digit - 'A';
-    if (digit >= 'a' && digit <= 'z')
-        return digit - 'a' + 26;
-    if (digit >= '0' && digit <= '9')
-        return digit - '0' + 52;
-    return digit == '+' ? 62 : digit == '/' ? 63 : -1;
 }
 
 static void read_usage(struct json_span usage, struct answer *answer)

@@ -15,15 +15,20 @@ struct answer_wish {
     int dims_are_fixed; /* by the space or by --dims, not by an answer before */
 };
 
+enum answer_fault {
+    ANSWER_WRONG,       /* in itself: another one may be right */
+    ANSWER_FOREIGN,     /* no answer of an embedding server at all */
+    ANSWER_OTHER_SIZE,  /* than the space's */
+    ANSWER_OTHER_MODEL, /* than the space's */
+};
+
 struct answer {
     float *vectors; /* count * dims, in the order of the texts; the caller frees them */
     uint32_t dims;
     uint64_t tokens;
     int has_tokens;
-    int is_foreign;    /* when it is wrong: no answer of an embedding server at all */
-    int is_of_size;    /* when it is wrong: of another size than the space's */
-    int is_of_others;  /* when it is wrong: of another model or size than the space's */
-    int has_no_memory; /* when it is not read: nothing is wrong with it */
+    enum answer_fault fault; /* when it is wrong */
+    int has_no_memory;       /* when it is not read: nothing is wrong with it */
     char wrong[WRONG_BYTES];
 };
 

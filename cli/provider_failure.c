@@ -93,16 +93,18 @@ void failure_of_answer(struct provider_failure *failure, const struct failure_sc
         return;
     }
     read_message(scene->key, body, bytes, words);
-    if (answer->is_foreign && words[0] != '\0')
+    int is_foreign = answer->fault == ANSWER_FOREIGN;
+    int is_of_others = answer->fault == ANSWER_OTHER_SIZE || answer->fault == ANSWER_OTHER_MODEL;
+    if (is_foreign && words[0] != '\0')
         snprintf(begins, sizeof begins, " (\"%s\")", words);
     key_cover(scene->key, answer->wrong, strlen(answer->wrong));
-    describe(failure, answer->is_of_others ? FAILURE_ALL : FAILURE_REQUEST, CODE_BAD_DATA,
+    describe(failure, is_of_others ? FAILURE_ALL : FAILURE_REQUEST, CODE_BAD_DATA,
              "the answer of %s is refused, for %s%s: nothing of it is stored%s",
              scene->address->host, answer->wrong, begins,
-             answer->is_of_others ? ""
-             : answer->is_foreign ? "; give the address of an embedding server, like "
-                                    "http://HOST/v1"
-                                  : "");
+             is_of_others ? ""
+             : is_foreign ? "; give the address of an embedding server, like "
+                            "http://HOST/v1"
+                          : "");
 }
 
 void failure_of_length(struct provider_failure *failure, const struct failure_scene *scene,

@@ -377,7 +377,7 @@ static enum failure_kind accept_answer(struct provider *provider, struct transfe
     failure->kind = FAILURE_NONE;
     if (!answer_read(&wish, transfer->answer, transfer->answer_bytes, &answer)) {
         failure_of_answer(failure, &scene, &answer, transfer->answer, transfer->answer_bytes);
-        if (answer.is_of_size && !((struct task *)transfer->task)->names_dims) {
+        if (answer.fault == ANSWER_OTHER_SIZE && !((struct task *)transfer->task)->names_dims) {
             provider->choice.dims_are_asked = 1;
             failure->kind = FAILURE_FORM;
         }

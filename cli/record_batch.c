@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "key_hash.h"
 #include "report_error.h"
 
 enum { KEY, TEXT, METADATA, VALUE, PIECES };
@@ -12,7 +13,6 @@ enum { KEY, TEXT, METADATA, VALUE, PIECES };
 static struct batch_piece *piece_of(const struct batch *batch, size_t row, int which);
 static int add_piece(struct batch *batch, int which, const char *bytes, size_t count);
 static uint32_t *find_slot(const struct batch *batch, const void *key, size_t bytes);
-static uint64_t hash_key(const unsigned char *key, size_t bytes);
 
 int batch_open(struct batch *batch, size_t dims, size_t rows_wanted)
 {
@@ -185,7 +185,7 @@ static int add_piece(struct batch *batch, int which, const char *bytes, size_t c
 /* The slot of the key, or the empty slot where it would go. */
 static uint32_t *find_slot(const struct batch *batch, const void *key, size_t bytes)
 {
-    size_t slot = (size_t)hash_key(key, bytes) & batch->table_mask;
+    size_t slot = (size_t)key_hash(key, bytes) & batch->table_mask;
     while (batch->table[slot] != 0) {
         const struct batch_piece *piece = piece_of(batch, batch->table[slot] - 1, KEY);
         if (piece->bytes == bytes &&
@@ -194,13 +194,4 @@ static uint32_t *find_slot(const struct batch *batch, const void *key, size_t by
         slot = (slot + 1) & batch->table_mask;
     }
     return &batch->table[slot];
-}
-
-/* FNV-1a, with the upper bits brought down. */
-static uint64_t hash_key(const unsigned char *key, size_t bytes)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ key[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
 }

@@ -4,18 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "key_hash.h"
+
 enum { CAPACITY_FIRST = 1024 };
 
 static int grow(struct text_seen *seen);
 static void insert(struct text_seen *seen, uint64_t hash, uint64_t place);
 
-/* FNV-1a, with the upper bits brought down; never 0, which marks an empty entry. */
+/* Never 0, which marks an empty entry. */
 uint64_t seen_hash(const char *text, size_t bytes)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    hash ^= hash >> 32;
+    uint64_t hash = key_hash(text, bytes);
     return hash != 0 ? hash : 1;
 }
 
