@@ -152,3 +152,8 @@ complains 'choose another'
 embedcache import none.edb - --from fvecs --keys keys.txt <f32.fvecs >out 2>err && fail 'keys beside a pipe without a count'
 complains 'save it to a file first'
 [ ! -e none.edb ] || fail 'a refused import created a file'
+
+# The words of --from are the kinds that there are.
+embedcache import --help | grep -o -e '--from [a-z0-9|]*' | cut -d ' ' -f 2 | tr '|' '\n' | sort >words.txt
+sed -n 's/^    \.name = "\([a-z0-9]*\)",$/\1/p' "$EDB_SOURCE"/cli/source_*.c | sort >kinds.txt
+cmp -s words.txt kinds.txt || fail "--from takes $(tr '\n' ' ' <words.txt), the sources are $(tr '\n' ' ' <kinds.txt)"
