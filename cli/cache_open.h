@@ -48,7 +48,8 @@ int cache_open_at(struct cache *cache, const char *path, enum cache_access acces
 int cache_open_space(struct cache *cache, const struct arguments *arguments,
                      enum cache_access access);
 
-/* Opens the file and the wished space where they are there; a space that differs is refused. What
+/* Opens the file and the wished space where they are there; a space that differs, and the one with
+ * the markers of imports, is refused. What
  * is absent is not made yet: cache->spec says what the space will be, and the caller may complete
  * it. */
 int cache_open_wish(struct cache *cache, const struct arguments *arguments,

@@ -301,11 +301,6 @@ static int open_store(struct import *import)
     struct space_wish wish = space_wish_take(import->arguments);
     wish.dims = (int)import->source.dims;
     prefer_export(&wish, import->space);
-    if (wish.name != NULL && strcmp(wish.name, IMPORT_MARKER_SPACE) == 0)
-        return report_error(CODE_USAGE,
-                            "--space %s is where unfinished imports are noted: choose "
-                            "another",
-                            wish.name);
     int code = cache_open_wish(&import->cache, import->arguments, &wish);
     size_t rows_max = (size_t)option_count(import->arguments, "batch", IMPORT_BATCH_ROWS);
     if (code == CODE_OK)
