@@ -60,6 +60,7 @@ struct import {
     size_t bytes;       /* committed since the file was opened */
     uint64_t continued; /* the row that an earlier import had come to; 0 = there was none */
     int is_at_end;      /* the source has no more rows */
+    int is_changed;     /* the source is not what it was when the import began */
     uint64_t duplicates;
     uint64_t replaced;
 };
@@ -74,8 +75,11 @@ static int open_store(struct import *import);
 static void prefer_export(struct space_wish *wish, const json_t *space);
 static int wished_word(int wished, const char *words, const json_t *word);
 static int find_begin(struct import *import);
+static void go_on(struct import *import);
+static void begin_anew(struct import *import, int is_usable);
 static int pass_rows(struct import *import);
 static int store_rows(struct import *import);
+static int check_unchanged(struct import *import);
 static int fill_batch(struct import *import);
 static int is_batch_full(const struct import *import);
 static int next_row(struct import *import, struct record *record);
@@ -83,6 +87,7 @@ static int next_key(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
 static int reopen(struct import *import);
 static edb_status commit_rows(struct import *import);
+static int finish_marker(struct import *import);
 static edb_durability choose_durability(struct import *import);
 static int make_durable(struct import *import);
 static edb_status count_known(struct import *import, const struct record *record);
@@ -108,7 +113,7 @@ static const struct option options[] = {
     FILE_ROW("texts", "texts of a directory's files: JSON, [{\"file\": NAME, \"text\": TEXT}]"),
     COUNT_ROW("start", 0, "begin at row N of the source (0, or where the last import stood)", 0,
               INT64_MAX),
-    FLAG_ROW("restart", 0, "begin at row 0 where an earlier import was left unfinished"),
+    FLAG_ROW("restart", 0, "begin at row 0, however far an earlier import has come"),
     COUNT_ROW("batch", 0,
               "rows in one durable commit, at most 8 MiB (1 MiB, durable every 128 MiB)", 1,
               100000),
@@ -131,7 +136,8 @@ const struct command command_import = {
         "A space that is not there is created; in a new space row i of the source is row "
         "i.\n\n"
         "Every batch also notes how far the import has come: one that was killed goes on where it "
-        "stood when it is started again with the same words. A source "
+        "stood when it is started again with the same words, and one that was finished does "
+        "nothing more where neither the source nor the space has changed (--restart). A source "
         "that has changed since is read from its beginning; standard input cannot go on by itself "
         "(--start). Ctrl-C finishes the batch at hand; what is stored stays.\n\n"
         "What embedcache export wrote is read back with its keys and into a space like the one it "
@@ -346,43 +352,71 @@ static int wished_word(int wished, const char *words, const json_t *word)
     return wished;
 }
 
-/* Where the import begins: --start, or where an earlier one stood. */
+/* Where the import begins: --start, or where an earlier one stood. One that is done counts as long
+ * as the space is what it left: else the rows are wanted again. */
 static int find_begin(struct import *import)
 {
     struct import_marker *marker = &import->marker;
     char row[STYLE_COUNT_BYTES];
-    char rows[STYLE_COUNT_BYTES];
+    edb_space_stats stats = {.struct_size = sizeof stats};
+    edb_status status = EDB_OK;
+    if (import->cache.space != NULL)
+        status = edb_space_stats_get(import->cache.space, &stats);
+    if (status != EDB_OK)
+        return report_status(status, NULL);
     int is_told = option_given(import->arguments, "start");
-    int is_usable =
-        marker->is_kept && !marker->is_changed && !option_given(import->arguments, "restart");
+    int is_usable = marker->is_kept && !marker->is_changed &&
+                    !option_given(import->arguments, "restart") &&
+                    (!marker->is_done || marker_is_current(marker, &stats));
     import->begin = option_count(import->arguments, "start", 0);
-    style_count(marker->next_row, row);
-    style_count(import->source.rows, rows);
-    if (marker->is_changed && !is_told)
+    if (marker->is_changed && !marker->is_done && !is_told)
         report_note("%s, or how it is read, has changed since its import stood at row %s: it is "
                     "imported from the beginning",
-                    import->source.name, row);
-    if (is_usable && !is_told) {
-        import->begin = import->continued = marker->next_row;
-        if (import->source.rows == SOURCE_ROWS_UNKNOWN)
-            report_note("continuing at row %s of %s, where an import was left", row,
-                        import->source.name);
-        else
-            report_note("continuing at row %s of %s of %s, where an import was left", row, rows,
-                        import->source.name);
-    }
+                    import->source.name, style_count(marker->next_row, row));
+    if (is_usable && !is_told)
+        go_on(import);
+    else
+        begin_anew(import, is_usable);
+    if (!is_usable)
+        marker->first_row = stats.rows;
     import->row = import->committed = import->stored = import->begin;
-    edb_space_stats stats = {.struct_size = sizeof stats};
-    if (import->cache.space == NULL || is_usable)
-        return CODE_OK;
-    edb_status status = edb_space_stats_get(import->cache.space, &stats);
-    marker->first_row = stats.rows;
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    return CODE_OK;
+}
+
+static void go_on(struct import *import)
+{
+    const char *name = import->source.name;
+    char row[STYLE_COUNT_BYTES];
+    char rows[STYLE_COUNT_BYTES];
+    import->begin = import->continued = import->marker.next_row;
+    import->is_at_end = import->marker.is_done;
+    style_count(import->begin, row);
+    style_count(import->source.rows, rows);
+    if (import->marker.is_done)
+        report_note(
+            "%s is in %s already, and neither has changed since: --restart imports it again", name,
+            import->cache.path);
+    else if (import->source.rows == SOURCE_ROWS_UNKNOWN)
+        report_note("continuing at row %s of %s, where an import was left", row, name);
+    else
+        report_note("continuing at row %s of %s of %s, where an import was left", row, rows, name);
+}
+
+/* Rows before the first are in where an earlier import has come that far. */
+static void begin_anew(struct import *import, int is_usable)
+{
+    struct import_marker *marker = &import->marker;
+    int is_joined = is_usable && import->begin <= marker->next_row;
+    if (!is_joined || import->begin < marker->begin_row)
+        marker->begin_row = import->begin;
+    marker->is_done = 0;
 }
 
 /* Passes over the rows before the first, and their keys. */
 static int pass_rows(struct import *import)
 {
+    if (import->is_at_end)
+        return CODE_OK;
     int code = source_skip(&import->source, import->begin);
     if (code == CODE_OK && import->keys_path != NULL)
         code =
@@ -399,9 +433,11 @@ static int store_rows(struct import *import)
     int code = CODE_OK;
     interrupt_catch();
     progress_begin(&import->progress, "import", "rows", rows == SOURCE_ROWS_UNKNOWN ? 0 : rows);
-    import->is_at_end = import->row == rows;
+    import->is_at_end |= import->row == rows;
     while (code == CODE_OK && !import->is_at_end && !interrupt_caught()) {
         code = fill_batch(import);
+        if (code == CODE_OK && import->is_at_end)
+            code = check_unchanged(import);
         if (code == CODE_OK)
             code = commit_batch(import);
         progress_show(&import->progress, import->committed);
@@ -409,8 +445,8 @@ static int store_rows(struct import *import)
     progress_end(&import->progress);
     if (code == CODE_OK && import->is_at_end)
         code = cache_create(&import->cache);
-    if (code == CODE_OK && import->is_at_end && import->marker.is_kept)
-        code = commit_batch(import);
+    if (code == CODE_OK && import->is_at_end && import->source.can_resume)
+        code = finish_marker(import);
     if (code != CODE_OK || !import->is_at_end) {
         int late = make_durable(import);
         return sum_up(import, code == CODE_OK ? late : code);
@@ -421,6 +457,16 @@ static int store_rows(struct import *import)
     else if (!report_is_quiet())
         print_summary(import, seconds);
     return CODE_OK;
+}
+
+/* Rows of two states of a source are nobody's import. */
+static int check_unchanged(struct import *import)
+{
+    if (!import->source.can_resume)
+        return CODE_OK;
+    int code = marker_check(&import->marker, &import->source, &import->wish, import->keys_path);
+    import->is_changed = code == CODE_BAD_DATA;
+    return code;
 }
 
 static int fill_batch(struct import *import)
@@ -511,22 +557,19 @@ static int reopen(struct import *import)
     return cache_reopen(&import->cache);
 }
 
-/* The batch, and in the same transaction how far the import has come. An import of one batch needs
- * no marker, nor does one that cannot be begun again. */
+/* The batch, and in the same transaction how far the import has come. One that cannot be begun
+ * again needs no marker. */
 static edb_status commit_rows(struct import *import)
 {
     struct import_marker *marker = &import->marker;
     edb_txn *txn = NULL;
-    int marks = import->source.can_resume && !import->is_at_end;
-    int unmarks = import->is_at_end && marker->is_kept;
+    int marks = import->source.can_resume;
     edb_durability durability = choose_durability(import);
     edb_status status = edb_begin(import->cache.db, &txn);
     if (status == EDB_OK)
         status = batch_put(&import->batch, txn, import->cache.space);
     if (status == EDB_OK && marks)
         status = marker_put(marker, import->cache.db, txn, import->row);
-    if (status == EDB_OK && unmarks)
-        status = marker_delete(marker, import->cache.db, txn);
     if (status == EDB_OK) {
         status = edb_commit(txn, durability);
         txn = NULL;
@@ -537,13 +580,27 @@ static edb_status commit_rows(struct import *import)
     return status;
 }
 
-/* The last batch is durable, and one in so many bytes; all are where --batch was given. */
+/* Notes the end in a commit of its own, for it says what the space is then. Killed before it, an
+ * import goes on behind its last row. */
+static int finish_marker(struct import *import)
+{
+    if (import->marker.is_done)
+        return CODE_OK;
+    edb_status status = marker_finish(&import->marker, import->cache.db, import->cache.space);
+    if (status != EDB_OK)
+        return report_status(status, IMPORT_MARKER_SPACE);
+    import->stored = import->committed;
+    return CODE_OK;
+}
+
+/* The last batch is durable, and one in so many bytes; all are where --batch was given. Where a
+ * marker ends the import, that makes the last batch durable, too. */
 static edb_durability choose_durability(struct import *import)
 {
     size_t bytes = batch_bytes(&import->batch);
     import->bytes += bytes;
     import->lazy_bytes += bytes;
-    int is_last = import->is_at_end || interrupt_caught();
+    int is_last = (import->is_at_end && !import->source.can_resume) || interrupt_caught();
     if (!is_last && import->lazy_bytes < DURABLE_BYTES && !option_given(import->arguments, "batch"))
         return EDB_LAZY;
     import->lazy_bytes = 0;
@@ -605,6 +662,9 @@ static int sum_up(const struct import *import, int code)
                             import->cache.path);
     if (import->stored == 0)
         return report_error(result, "%snone of the rows are in %s", why, import->cache.path);
+    if (import->is_changed)
+        return report_error(result, "%s %srows of what it was are in %s: import it again", stored,
+                            of_rows, import->cache.path);
     return report_error(result, "%s%s %srows are in %s: go on with --start %" PRIu64 "%s", why,
                         stored, of_rows, import->cache.path, import->stored,
                         import->marker.is_kept ? ", or with the same words" : "");
