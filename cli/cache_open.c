@@ -92,20 +92,6 @@ int cache_create(struct cache *cache)
     return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
 }
 
-int cache_reopen(struct cache *cache)
-{
-    char name[EDB_NAME_BYTES_MAX + 1];
-    snprintf(name, sizeof name, "%s", cache->spec.name);
-    cache->space = NULL;
-    int code = cache_close(cache, CODE_OK);
-    if (code == CODE_OK)
-        code = report_open(open_path(cache, EDB_OPEN_EXISTING));
-    if (code != CODE_OK)
-        return code;
-    edb_status status = edb_space_find(cache->db, name, &cache->space);
-    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
-}
-
 int cache_check_model(const struct cache *cache, const char *model, const char *way_out)
 {
     const edb_space_spec *spec = &cache->spec;

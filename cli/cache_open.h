@@ -59,10 +59,6 @@ int cache_open_wish(struct cache *cache, const struct arguments *arguments,
  * good: refused data leaves nothing behind. */
 int cache_create(struct cache *cache);
 
-/* Closes the file and opens it and the space again: what this process has touched of the mapped
- * file no longer counts as its memory. */
-int cache_reopen(struct cache *cache);
-
 /* Refuses a space whose vectors are of another model; `way_out` ends the sentence. */
 int cache_check_model(const struct cache *cache, const char *model, const char *way_out);
 

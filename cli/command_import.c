@@ -16,6 +16,7 @@
 #include "import_marker.h"
 #include "interrupt_catch.h"
 #include "json_emit.h"
+#include "mapped_release.h"
 #include "progress_draw.h"
 #include "record_batch.h"
 #include "report_error.h"
@@ -25,14 +26,16 @@
 
 /* A batch is one transaction, so that keys, rows and marker agree. Where --batch does not say
  * otherwise, batches are as small as the processor's cache likes them (8 MiB instead take a third
- * longer a gigabyte), and durable together, for a device likes fewer and larger syncs. Beyond 128
- * MiB the mapped pages of what was written would count for too much memory before the file is
- * opened anew. */
+ * longer a gigabyte), and durable together, for a device likes fewer and larger syncs. A lookup may
+ * touch a page of each index section, and the system maps 15 more around each. */
 enum {
-    IMPORT_BATCH_ROWS = 16384,
+    IMPORT_BATCH_ROWS = 4096,
     LAZY_BATCH_BYTES = 1 << 20,
     DURABLE_BYTES = 128 << 20,
-    REOPEN_BYTES = 128 << 20
+    COMMIT_BYTES = 16 << 10, /* touched by a commit beside its rows */
+    LOOKUP_BYTES = 64 << 10,
+    LOOK_BYTES = 8 << 20,
+    MAPPED_BYTES_MAX = 24 << 20
 };
 
 /* An import that is under way. */
@@ -52,15 +55,15 @@ struct import {
     struct write_behind behind;
     struct progress progress;
     char row_key[24];
-    uint64_t begin;     /* the row of the source that this import begins with */
-    uint64_t row;       /* the next of the source */
-    uint64_t committed; /* rows of the source up to here are in, or passed over */
-    uint64_t stored;    /* and durably so up to here */
-    size_t lazy_bytes;  /* committed and not durable yet */
-    size_t bytes;       /* committed since the file was opened */
-    uint64_t continued; /* the row that an earlier import had come to; 0 = there was none */
-    int is_at_end;      /* the source has no more rows */
-    int is_changed;     /* the source is not what it was when the import began */
+    uint64_t begin;       /* the row of the source that this import begins with */
+    uint64_t row;         /* the next of the source */
+    uint64_t committed;   /* rows of the source up to here are in, or passed over */
+    uint64_t stored;      /* and durably so up to here */
+    size_t lazy_bytes;    /* committed and not durable yet */
+    size_t touched_bytes; /* at most, of the mapped file, since its pages were counted */
+    uint64_t continued;   /* the row that an earlier import had come to; 0 = there was none */
+    int is_at_end;        /* the source has no more rows */
+    int is_changed;       /* the source is not what it was when the import began */
     uint64_t duplicates;
     uint64_t replaced;
 };
@@ -85,7 +88,7 @@ static int is_batch_full(const struct import *import);
 static int next_row(struct import *import, struct record *record);
 static int next_key(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
-static int reopen(struct import *import);
+static void release_seldom(struct import *import, size_t bytes);
 static edb_status commit_rows(struct import *import);
 static int finish_marker(struct import *import);
 static edb_durability choose_durability(struct import *import);
@@ -530,6 +533,7 @@ static int next_key(struct import *import, struct record *record)
 
 static int commit_batch(struct import *import)
 {
+    size_t bytes = batch_bytes(&import->batch);
     int code = cache_create(&import->cache);
     if (code != CODE_OK)
         return code;
@@ -546,15 +550,20 @@ static int commit_batch(struct import *import)
         import->stored = import->row;
     import->committed = import->row;
     batch_clear(&import->batch);
-    return import->lazy_bytes == 0 && import->bytes >= REOPEN_BYTES ? reopen(import) : CODE_OK;
+    release_seldom(import, bytes + COMMIT_BYTES);
+    return CODE_OK;
 }
 
-/* What was read back of a commit stays mapped: without this an import would seem to need memory
- * for all that it writes. */
-static int reopen(struct import *import)
+/* What was read of the file counts as memory as long as it is mapped: without this an import would
+ * need as much as it writes. Looking costs a few microseconds, so it is done once in so many bytes
+ * that may have been touched. */
+static void release_seldom(struct import *import, size_t bytes)
 {
-    import->bytes = 0;
-    return cache_reopen(&import->cache);
+    import->touched_bytes += bytes;
+    if (import->touched_bytes < LOOK_BYTES)
+        return;
+    import->touched_bytes = 0;
+    mapped_release(import->cache.path, MAPPED_BYTES_MAX);
 }
 
 /* The batch, and in the same transaction how far the import has come. One that cannot be begun
@@ -598,7 +607,6 @@ static int finish_marker(struct import *import)
 static edb_durability choose_durability(struct import *import)
 {
     size_t bytes = batch_bytes(&import->batch);
-    import->bytes += bytes;
     import->lazy_bytes += bytes;
     int is_last = (import->is_at_end && !import->source.can_resume) || interrupt_caught();
     if (!is_last && import->lazy_bytes < DURABLE_BYTES && !option_given(import->arguments, "batch"))
@@ -630,6 +638,7 @@ static edb_status count_known(struct import *import, const struct record *record
     if (import->cache.space == NULL)
         return EDB_OK;
     edb_status status = edb_contains(import->cache.space, record->key, record->key_bytes);
+    release_seldom(import, LOOKUP_BYTES);
     if (status == EDB_NOT_FOUND)
         return EDB_OK;
     if (status == EDB_OK)

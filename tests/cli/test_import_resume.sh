@@ -75,7 +75,7 @@ for round in 1 2 3; do
 done
 [ "$(wc -c <continued)" -ge 3 ] || fail 'hardly any import was continued: the kills come too late or too early'
 
-# Large enough for batches that are durable together, and for a file that is opened anew in between.
+# Large enough for batches that are durable together.
 python3 - <<'PYTHON'
 import struct
 header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (26000, 1536), }\n"
