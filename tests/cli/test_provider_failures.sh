@@ -28,6 +28,9 @@ fails()
 fails 3 twice 'index 0 comes twice'
 fails 3 beyond 'index 10 comes though'
 fails 3 noindex 'lacks its "index"'
+for index in -1 0.0 18446744073709551616 null '"1"'; do
+    fails 3 "odd=$index" 'has an "index" that is no number of a text'
+done
 fails 3 missing '9 vectors for 10 texts'
 fails 3 surplus '11 vectors for 10 texts'
 fails 3 nan 'no valid JSON'
