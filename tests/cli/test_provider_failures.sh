@@ -148,3 +148,14 @@ if [ -e /dev/full ]; then
     (ulimit -f 8; embedcache embed full.edb --input texts.txt --embedder "$(address)" --model toy >out 2>err) || code=$?
     same 'exit code of a full device' $code 5
 fi
+
+# A question is one text, and stores nothing: what search says is not about batches and what is stored.
+expect 0 create asked.edb --dims 8 --model toy
+for modes in 'limit=99,after=99' fail=99 beyond html cut slow=3 huge=said; do
+    code=0
+    embedcache search asked.edb --text 'a question' --embedder "$(address "$modes")" --retries 0 --timeout 1 \
+        >out 2>err || code=$?
+    [ $code -ne 0 ] || fail "search found something ($modes)"
+    complains "$host"
+    ! grep -E 'stored|--batch|--concurrency|at once' err || fail "search speaks of what it does not do ($modes)"
+done
