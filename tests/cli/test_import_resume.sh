@@ -250,7 +250,7 @@ interrupt_directory()
 interrupt_directory
 expect 0 import slow.edb store --texts texts.json --json
 complains 'continuing at row'
-same 'rows of the directory' "$(embedcache info slow.edb --json >info; member info '(d["spaces"][0]["rows"], d["live"])')" '(3000, 3000)'
+same 'rows of the directory' "$(embedcache info slow.edb --json >info && member info '(d["spaces"][0]["rows"], d["live"])')" '(3000, 3000)'
 expect 0 import slow.edb store --texts texts.json
 complains 'store is in slow.edb already'
 echo '[5, 5]' >store/a/17
@@ -258,7 +258,8 @@ expect 0 import slow.edb store --texts texts.json -q
 expect 0 get slow.edb a/17 --json
 same 'a file that was written again' "$(member out 'd["vector"]')" '[5.0, 5.0]'
 interrupt_directory
-embedcache export slow.edb - | sed -E 's/.*"key": "([^"]*)".*/\1/' | head -n 20 >stored
+expect 0 export slow.edb slow.jsonl --force
+head -n 20 slow.jsonl | sed -E 's/.*"key": "([^"]*)".*/\1/' >stored
 for i in $(seq 20); do rm "store/$(sed -n ${i}p stored)"; echo '[1, 2]' >"store/b/$i"; done
 expect 0 import slow.edb store --texts texts.json
 complains 'store, or how it is read, has changed since its import stood'
