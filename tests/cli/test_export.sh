@@ -210,7 +210,7 @@ fi
 mkfifo flow.jsonl flow.npy
 for flow in flow.jsonl flow.npy; do
     for force in '' --force; do
-        cat $flow >flown &
+        timeout 20 cat $flow >flown 2>/dev/null &
         reader=$!
         expect 0 export cache.edb $flow --space other $force
         says "written to $flow, "
