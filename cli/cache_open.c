@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "import_marker.h"
 #include "report_error.h"
 #include "text_style.h"
 
@@ -68,6 +69,11 @@ int cache_open_wish(struct cache *cache, const struct arguments *arguments,
 {
     memset(cache, 0, sizeof *cache);
     cache->path = arguments->operands[0];
+    if (wish->name != NULL && strcmp(wish->name, IMPORT_MARKER_SPACE) == 0)
+        return report_error(CODE_USAGE,
+                            "--space %s is where every import notes how far it has come: choose "
+                            "another",
+                            wish->name);
     edb_status status = open_path(cache, EDB_OPEN_EXISTING);
     if (status != EDB_OK && status != EDB_NOT_FOUND)
         return report_open(status);
@@ -84,20 +90,6 @@ int cache_create(struct cache *cache)
     if (status != EDB_OK)
         return report_open(status);
     status = edb_space_open(cache->db, &cache->spec, &cache->space);
-    return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
-}
-
-int cache_reopen(struct cache *cache)
-{
-    char name[EDB_NAME_BYTES_MAX + 1];
-    snprintf(name, sizeof name, "%s", cache->spec.name);
-    cache->space = NULL;
-    int code = cache_close(cache, CODE_OK);
-    if (code == CODE_OK)
-        code = report_open(open_path(cache, EDB_OPEN_EXISTING));
-    if (code != CODE_OK)
-        return code;
-    edb_status status = edb_space_find(cache->db, name, &cache->space);
     return status == EDB_OK ? take_spec(cache) : report_status(status, NULL);
 }
 
@@ -222,7 +214,7 @@ static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish)
 static int check_names(const edb_space_spec *spec)
 {
     if (spec->name[0] == '\0')
-        return report_error(CODE_BAD_DATA,
+        return report_error(CODE_USAGE,
                             "the name of a space is empty: leave --space away for \"default\"");
     int code = check_name("name", spec->name);
     if (code == CODE_OK)
@@ -234,10 +226,9 @@ static int check_name(const char *what, const char *name)
 {
     size_t bytes = name != NULL ? strlen(name) : 0;
     if (bytes > EDB_NAME_BYTES_MAX)
-        return report_error(CODE_BAD_DATA, "the %s of a space has %zu bytes: give at most %u", what,
+        return report_error(CODE_USAGE, "the %s of a space has %zu bytes: give at most %u", what,
                             bytes, EDB_NAME_BYTES_MAX);
     if (!text_is_utf8(name, bytes))
-        return report_error(CODE_BAD_DATA, "the %s of a space is not UTF-8: give it in UTF-8",
-                            what);
+        return report_error(CODE_USAGE, "the %s of a space is not UTF-8: give it in UTF-8", what);
     return CODE_OK;
 }

@@ -48,7 +48,8 @@ int cache_open_at(struct cache *cache, const char *path, enum cache_access acces
 int cache_open_space(struct cache *cache, const struct arguments *arguments,
                      enum cache_access access);
 
-/* Opens the file and the wished space where they are there; a space that differs is refused. What
+/* Opens the file and the wished space where they are there; a space that differs, and the one with
+ * the markers of imports, is refused. What
  * is absent is not made yet: cache->spec says what the space will be, and the caller may complete
  * it. */
 int cache_open_wish(struct cache *cache, const struct arguments *arguments,
@@ -57,10 +58,6 @@ int cache_open_wish(struct cache *cache, const struct arguments *arguments,
 /* Makes the file and the space that are not there yet. Called when the first record is known to be
  * good: refused data leaves nothing behind. */
 int cache_create(struct cache *cache);
-
-/* Closes the file and opens it and the space again: what this process has touched of the mapped
- * file no longer counts as its memory. */
-int cache_reopen(struct cache *cache);
 
 /* Refuses a space whose vectors are of another model; `way_out` ends the sentence. */
 int cache_check_model(const struct cache *cache, const char *model, const char *way_out);

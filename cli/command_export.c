@@ -37,18 +37,20 @@ struct export
     struct progress progress;
     uint64_t total;
     uint64_t done;
+    uint64_t unknown; /* records whose key is not known well enough to begin with the prefix */
 };
 
 static int export(const struct arguments *arguments);
 static int choose_form(struct export *export);
 static int check_path(struct export *export);
+static int is_cache(const struct export *export, const char *path);
 static int name_beside(struct export *export);
 static int open_files(struct export *export);
 static int count_rows(struct export *export);
 static int write_rows(struct export *export);
 static int write_row(struct export *export, const edb_view *view);
 static int finish(struct export *export);
-static int begins_with(const edb_view *view, const char *prefix);
+static int is_wanted(struct export *export, const edb_view *view, int *is_wanted_out);
 static void sum_up(const struct export *export, double seconds);
 static void print_json(const struct export *export, double seconds);
 static void print_summary(const struct export *export, double seconds);
@@ -92,6 +94,8 @@ static int export(const struct arguments *arguments)
     export.path = arguments->operands[1];
     export.prefix = option_text(arguments, "prefix");
     int code = choose_form(&export);
+    if (export_is_stdout(export.path))
+        export.path = "-";
     if (code == CODE_OK)
         code = cache_open_space(&export.cache, arguments, CACHE_SNAPSHOT);
     if (code == CODE_OK)
@@ -138,20 +142,26 @@ static int choose_form(struct export *export)
 /* What cannot be written, and what must not be written over. */
 static int check_path(struct export *export)
 {
-    struct stat out;
-    struct stat cache;
     const struct cache *from = &export->cache;
     if (export->form != FORM_JSONL && from->spec.dims == 0)
         return cache_refuse_opaque(from, "export it --to jsonl");
-    if (stat(export->path, &out) == 0 && stat(from->path, &cache) == 0 &&
-        out.st_dev == cache.st_dev && out.st_ino == cache.st_ino)
+    if (is_cache(export, export->path))
         return report_error(CODE_USAGE, "%s is the cache itself: name another file", export->path);
     return export->form != FORM_JSONL ? name_beside(export) : CODE_OK;
 }
 
+static int is_cache(const struct export *export, const char *path)
+{
+    struct stat out;
+    struct stat cache;
+    return stat(path, &out) == 0 && stat(export->cache.path, &cache) == 0 &&
+           out.st_dev == cache.st_dev && out.st_ino == cache.st_ino;
+}
+
+/* What only flows has nothing beside it. */
 static int name_beside(struct export *export)
 {
-    if (strcmp(export->path, "-") == 0)
+    if (strcmp(export->path, "-") == 0 || export_is_stream(export->path))
         return CODE_OK;
     const char *slash = strrchr(export->path, '/');
     const char *dot = strrchr(slash != NULL ? slash : export->path, '.');
@@ -166,6 +176,10 @@ static int name_beside(struct export *export)
                             "%s: its name is that of the keys beside the rows: name it .npy or "
                             ".fbin",
                             export->path);
+    if (is_cache(export, export->beside))
+        return report_error(CODE_USAGE,
+                            "%s, which gets the keys of %s, is the cache itself: name another file",
+                            export->beside, export->path);
     return CODE_OK;
 }
 
@@ -200,11 +214,15 @@ static int count_rows(struct export *export)
         return status == EDB_OK ? CODE_OK : report_status(status, NULL);
     export->total = 0;
     status = edb_iterate(export->cache.space, &iterator);
-    while (status == EDB_OK && (status = edb_next(iterator, &view)) == EDB_OK) {
-        export->total += (uint64_t)begins_with(&view, export->prefix);
+    int code = CODE_OK;
+    while (status == EDB_OK && code == CODE_OK && (status = edb_next(iterator, &view)) == EDB_OK) {
+        int is_counted;
+        code = is_wanted(export, &view, &is_counted);
+        export->total += (uint64_t)is_counted;
         edb_view_release(&view);
     }
-    int code = status == EDB_NOT_FOUND ? CODE_OK : report_status(status, export->cache.path);
+    if (code == CODE_OK && status != EDB_NOT_FOUND)
+        code = report_status(status, export->cache.path);
     edb_iterator_close(iterator);
     return code;
 }
@@ -215,6 +233,7 @@ static int write_rows(struct export *export)
     edb_iterator *iterator;
     edb_view view;
     int code = CODE_OK;
+    export->unknown = 0;
     interrupt_catch();
     progress_begin(&export->progress, "export", "rows", 0, export->total);
     edb_status status = edb_iterate(export->cache.space, &iterator);
@@ -222,7 +241,9 @@ static int write_rows(struct export *export)
         status = edb_next(iterator, &view);
         if (status != EDB_OK)
             break;
-        if (begins_with(&view, export->prefix))
+        int is_written;
+        code = is_wanted(export, &view, &is_written);
+        if (code == CODE_OK && is_written)
             code = write_row(export, &view);
         edb_view_release(&view);
         progress_show(&export->progress, export->done);
@@ -265,14 +286,20 @@ static int finish(struct export *export)
     return code == CODE_OK ? export_finish(&export->rows) : code;
 }
 
-/* The key itself: a digest begins with nothing. */
-static int begins_with(const edb_view *view, const char *prefix)
+/* Whether the key begins with the prefix: the one that its line has. A digest begins with
+ * nothing. */
+static int is_wanted(struct export *export, const edb_view *view, int *is_wanted_out)
 {
-    size_t bytes = prefix != NULL ? strlen(prefix) : 0;
+    edb_key key;
+    size_t bytes = export->prefix != NULL ? strlen(export->prefix) : 0;
+    *is_wanted_out = bytes == 0;
     if (bytes == 0)
-        return 1;
-    return view->key_form == EDB_KEY_BYTES && view->key_bytes >= bytes &&
-           memcmp(view->key, prefix, bytes) == 0;
+        return CODE_OK;
+    int code = export_key(export->cache.space, view, &key);
+    *is_wanted_out =
+        code == CODE_OK && key.bytes >= bytes && memcmp(key.data, export->prefix, bytes) == 0;
+    export->unknown += (uint64_t)(code == CODE_NOT_FOUND);
+    return code == CODE_NOT_FOUND ? CODE_OK : code;
 }
 
 static void sum_up(const struct export *export, double seconds)
@@ -283,6 +310,11 @@ static void sum_up(const struct export *export, double seconds)
         report_note("the keys of %s are kept as digests only: lines with \"key_digest\" cannot be "
                     "imported again",
                     style_counted(export->lines.unknown, "record", "records", count));
+    if (export->unknown > 0)
+        report_note("%s left out: only the digest of a key is kept, so whether it begins with "
+                    "\"%s\" is not known",
+                    style_counted(export->unknown, "record is", "records are", count),
+                    export->prefix);
     if (!is_stdout && option_given(export->arguments, "json"))
         print_json(export, seconds);
     else if (!is_stdout && !report_is_quiet())

@@ -16,6 +16,7 @@
 #include "import_marker.h"
 #include "interrupt_catch.h"
 #include "json_emit.h"
+#include "mapped_release.h"
 #include "progress_draw.h"
 #include "record_batch.h"
 #include "report_error.h"
@@ -25,14 +26,16 @@
 
 /* A batch is one transaction, so that keys, rows and marker agree. Where --batch does not say
  * otherwise, batches are as small as the processor's cache likes them (8 MiB instead take a third
- * longer a gigabyte), and durable together, for a device likes fewer and larger syncs. Beyond 128
- * MiB the mapped pages of what was written would count for too much memory before the file is
- * opened anew. */
+ * longer a gigabyte), and durable together, for a device likes fewer and larger syncs. A lookup may
+ * touch a page of each index section, and the system maps 15 more around each. */
 enum {
-    IMPORT_BATCH_ROWS = 16384,
+    IMPORT_BATCH_ROWS = 4096,
     LAZY_BATCH_BYTES = 1 << 20,
     DURABLE_BYTES = 128 << 20,
-    REOPEN_BYTES = 128 << 20
+    COMMIT_BYTES = 16 << 10, /* touched by a commit beside its rows */
+    LOOKUP_BYTES = 64 << 10,
+    LOOK_BYTES = 8 << 20,
+    MAPPED_BYTES_MAX = 24 << 20
 };
 
 /* An import that is under way. */
@@ -52,14 +55,15 @@ struct import {
     struct write_behind behind;
     struct progress progress;
     char row_key[24];
-    uint64_t begin;     /* the row of the source that this import begins with */
-    uint64_t row;       /* the next of the source */
-    uint64_t committed; /* rows of the source up to here are in, or passed over */
-    uint64_t stored;    /* and durably so up to here */
-    size_t lazy_bytes;  /* committed and not durable yet */
-    size_t bytes;       /* committed since the file was opened */
-    uint64_t continued; /* the row that an earlier import had come to; 0 = there was none */
-    int is_at_end;      /* the source has no more rows */
+    uint64_t begin;       /* the row of the source that this import begins with */
+    uint64_t row;         /* the next of the source */
+    uint64_t committed;   /* rows of the source up to here are in, or passed over */
+    uint64_t stored;      /* and durably so up to here */
+    size_t lazy_bytes;    /* committed and not durable yet */
+    size_t touched_bytes; /* at most, of the mapped file, since its pages were counted */
+    uint64_t continued;   /* the row that an earlier import had come to; 0 = there was none */
+    int is_at_end;        /* the source has no more rows */
+    int is_changed;       /* the source is not what it was when the import began */
     uint64_t duplicates;
     uint64_t replaced;
 };
@@ -74,15 +78,19 @@ static int open_store(struct import *import);
 static void prefer_export(struct space_wish *wish, const json_t *space);
 static int wished_word(int wished, const char *words, const json_t *word);
 static int find_begin(struct import *import);
+static void go_on(struct import *import);
+static void begin_anew(struct import *import, int is_usable);
 static int pass_rows(struct import *import);
 static int store_rows(struct import *import);
+static int check_unchanged(struct import *import);
 static int fill_batch(struct import *import);
 static int is_batch_full(const struct import *import);
 static int next_row(struct import *import, struct record *record);
 static int next_key(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
-static int reopen(struct import *import);
+static void release_seldom(struct import *import, size_t bytes);
 static edb_status commit_rows(struct import *import);
+static int finish_marker(struct import *import);
 static edb_durability choose_durability(struct import *import);
 static int make_durable(struct import *import);
 static edb_status count_known(struct import *import, const struct record *record);
@@ -108,7 +116,7 @@ static const struct option options[] = {
     FILE_ROW("texts", "texts of a directory's files: JSON, [{\"file\": NAME, \"text\": TEXT}]"),
     COUNT_ROW("start", 0, "begin at row N of the source (0, or where the last import stood)", 0,
               INT64_MAX),
-    FLAG_ROW("restart", 0, "begin at row 0 where an earlier import was left unfinished"),
+    FLAG_ROW("restart", 0, "begin at row 0, however far an earlier import has come"),
     COUNT_ROW("batch", 0,
               "rows in one durable commit, at most 8 MiB (1 MiB, durable every 128 MiB)", 1,
               100000),
@@ -131,7 +139,8 @@ const struct command command_import = {
         "A space that is not there is created; in a new space row i of the source is row "
         "i.\n\n"
         "Every batch also notes how far the import has come: one that was killed goes on where it "
-        "stood when it is started again with the same words. A source "
+        "stood when it is started again with the same words, and one that was finished does "
+        "nothing more where neither the source nor the space has changed (--restart). A source "
         "that has changed since is read from its beginning; standard input cannot go on by itself "
         "(--start). Ctrl-C finishes the batch at hand; what is stored stays.\n\n"
         "What embedcache export wrote is read back with its keys and into a space like the one it "
@@ -302,11 +311,6 @@ static int open_store(struct import *import)
     struct space_wish wish = space_wish_take(import->arguments);
     wish.dims = (int)import->source.dims;
     prefer_export(&wish, import->space);
-    if (wish.name != NULL && strcmp(wish.name, IMPORT_MARKER_SPACE) == 0)
-        return report_error(CODE_USAGE,
-                            "--space %s is where unfinished imports are noted: choose "
-                            "another",
-                            wish.name);
     int code = cache_open_wish(&import->cache, import->arguments, &wish);
     size_t rows_max = (size_t)option_count(import->arguments, "batch", IMPORT_BATCH_ROWS);
     if (code == CODE_OK)
@@ -352,43 +356,71 @@ static int wished_word(int wished, const char *words, const json_t *word)
     return wished;
 }
 
-/* Where the import begins: --start, or where an earlier one stood. */
+/* Where the import begins: --start, or where an earlier one stood. One that is done counts as long
+ * as the space is what it left: else the rows are wanted again. */
 static int find_begin(struct import *import)
 {
     struct import_marker *marker = &import->marker;
     char row[STYLE_COUNT_BYTES];
-    char rows[STYLE_COUNT_BYTES];
+    edb_space_stats stats = {.struct_size = sizeof stats};
+    edb_status status = EDB_OK;
+    if (import->cache.space != NULL)
+        status = edb_space_stats_get(import->cache.space, &stats);
+    if (status != EDB_OK)
+        return report_status(status, NULL);
     int is_told = option_given(import->arguments, "start");
-    int is_usable =
-        marker->is_kept && !marker->is_changed && !option_given(import->arguments, "restart");
+    int is_usable = marker->is_kept && !marker->is_changed &&
+                    !option_given(import->arguments, "restart") &&
+                    (!marker->is_done || marker_is_current(marker, &stats));
     import->begin = option_count(import->arguments, "start", 0);
-    style_count(marker->next_row, row);
-    style_count(import->source.rows, rows);
-    if (marker->is_changed && !is_told)
+    if (marker->is_changed && !marker->is_done && !is_told)
         report_note("%s, or how it is read, has changed since its import stood at row %s: it is "
                     "imported from the beginning",
-                    import->source.name, row);
-    if (is_usable && !is_told) {
-        import->begin = import->continued = marker->next_row;
-        if (import->source.rows == SOURCE_ROWS_UNKNOWN)
-            report_note("continuing at row %s of %s, where an import was left", row,
-                        import->source.name);
-        else
-            report_note("continuing at row %s of %s of %s, where an import was left", row, rows,
-                        import->source.name);
-    }
+                    import->source.name, style_count(marker->next_row, row));
+    if (is_usable && !is_told)
+        go_on(import);
+    else
+        begin_anew(import, is_usable);
+    if (!is_usable)
+        marker->first_row = stats.rows;
     import->row = import->committed = import->stored = import->begin;
-    edb_space_stats stats = {.struct_size = sizeof stats};
-    if (import->cache.space == NULL || is_usable)
-        return CODE_OK;
-    edb_status status = edb_space_stats_get(import->cache.space, &stats);
-    marker->first_row = stats.rows;
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    return CODE_OK;
+}
+
+static void go_on(struct import *import)
+{
+    const char *name = import->source.name;
+    char row[STYLE_COUNT_BYTES];
+    char rows[STYLE_COUNT_BYTES];
+    import->begin = import->continued = import->marker.next_row;
+    import->is_at_end = import->marker.is_done;
+    style_count(import->begin, row);
+    style_count(import->source.rows, rows);
+    if (import->marker.is_done)
+        report_note(
+            "%s is in %s already, and neither has changed since: --restart imports it again", name,
+            import->cache.path);
+    else if (import->source.rows == SOURCE_ROWS_UNKNOWN)
+        report_note("continuing at row %s of %s, where an import was left", row, name);
+    else
+        report_note("continuing at row %s of %s of %s, where an import was left", row, rows, name);
+}
+
+/* Rows before the first are in where an earlier import has come that far. */
+static void begin_anew(struct import *import, int is_usable)
+{
+    struct import_marker *marker = &import->marker;
+    int is_joined = is_usable && import->begin <= marker->next_row;
+    if (!is_joined || import->begin < marker->begin_row)
+        marker->begin_row = import->begin;
+    marker->is_done = 0;
 }
 
 /* Passes over the rows before the first, and their keys. */
 static int pass_rows(struct import *import)
 {
+    if (import->is_at_end)
+        return CODE_OK;
     int code = source_skip(&import->source, import->begin);
     if (code == CODE_OK && import->keys_path != NULL)
         code =
@@ -406,9 +438,11 @@ static int store_rows(struct import *import)
     interrupt_catch();
     progress_begin(&import->progress, "import", "rows", import->begin,
                    rows == SOURCE_ROWS_UNKNOWN ? 0 : rows);
-    import->is_at_end = import->row == rows;
+    import->is_at_end |= import->row == rows;
     while (code == CODE_OK && !import->is_at_end && !interrupt_caught()) {
         code = fill_batch(import);
+        if (code == CODE_OK && import->is_at_end)
+            code = check_unchanged(import);
         if (code == CODE_OK)
             code = commit_batch(import);
         progress_show(&import->progress, import->committed);
@@ -416,8 +450,8 @@ static int store_rows(struct import *import)
     progress_end(&import->progress);
     if (code == CODE_OK && import->is_at_end)
         code = cache_create(&import->cache);
-    if (code == CODE_OK && import->is_at_end && import->marker.is_kept)
-        code = commit_batch(import);
+    if (code == CODE_OK && import->is_at_end && import->source.can_resume)
+        code = finish_marker(import);
     if (code != CODE_OK || !import->is_at_end) {
         int late = make_durable(import);
         code = code == CODE_OK ? late : code;
@@ -431,6 +465,16 @@ static int store_rows(struct import *import)
     else if (!report_is_quiet())
         print_summary(import, seconds);
     return CODE_OK;
+}
+
+/* Rows of two states of a source are nobody's import. */
+static int check_unchanged(struct import *import)
+{
+    if (!import->source.can_resume)
+        return CODE_OK;
+    int code = marker_check(&import->marker, &import->source, &import->wish, import->keys_path);
+    import->is_changed = code == CODE_BAD_DATA;
+    return code;
 }
 
 static int fill_batch(struct import *import)
@@ -494,6 +538,7 @@ static int next_key(struct import *import, struct record *record)
 
 static int commit_batch(struct import *import)
 {
+    size_t bytes = batch_bytes(&import->batch);
     int code = cache_create(&import->cache);
     if (code != CODE_OK)
         return code;
@@ -510,33 +555,35 @@ static int commit_batch(struct import *import)
         import->stored = import->row;
     import->committed = import->row;
     batch_clear(&import->batch);
-    return import->lazy_bytes == 0 && import->bytes >= REOPEN_BYTES ? reopen(import) : CODE_OK;
+    release_seldom(import, bytes + COMMIT_BYTES);
+    return CODE_OK;
 }
 
-/* What was read back of a commit stays mapped: without this an import would seem to need memory
- * for all that it writes. */
-static int reopen(struct import *import)
+/* What was read of the file counts as memory as long as it is mapped: without this an import would
+ * need as much as it writes. Looking costs a few microseconds, so it is done once in so many bytes
+ * that may have been touched. */
+static void release_seldom(struct import *import, size_t bytes)
 {
-    import->bytes = 0;
-    return cache_reopen(&import->cache);
+    import->touched_bytes += bytes;
+    if (import->touched_bytes < LOOK_BYTES)
+        return;
+    import->touched_bytes = 0;
+    mapped_release(import->cache.path, MAPPED_BYTES_MAX);
 }
 
-/* The batch, and in the same transaction how far the import has come. An import of one batch needs
- * no marker, nor does one that cannot be begun again. */
+/* The batch, and in the same transaction how far the import has come. One that cannot be begun
+ * again needs no marker. */
 static edb_status commit_rows(struct import *import)
 {
     struct import_marker *marker = &import->marker;
     edb_txn *txn = NULL;
-    int marks = import->source.can_resume && !import->is_at_end;
-    int unmarks = import->is_at_end && marker->is_kept;
+    int marks = import->source.can_resume;
     edb_durability durability = choose_durability(import);
     edb_status status = edb_begin(import->cache.db, &txn);
     if (status == EDB_OK)
         status = batch_put(&import->batch, txn, import->cache.space);
     if (status == EDB_OK && marks)
         status = marker_put(marker, import->cache.db, txn, import->row);
-    if (status == EDB_OK && unmarks)
-        status = marker_delete(marker, import->cache.db, txn);
     if (status == EDB_OK) {
         status = edb_commit(txn, durability);
         txn = NULL;
@@ -547,13 +594,26 @@ static edb_status commit_rows(struct import *import)
     return status;
 }
 
-/* The last batch is durable, and one in so many bytes; all are where --batch was given. */
+/* Notes the end in a commit of its own, for it says what the space is then. Killed before it, an
+ * import goes on behind its last row. */
+static int finish_marker(struct import *import)
+{
+    if (import->marker.is_done)
+        return CODE_OK;
+    edb_status status = marker_finish(&import->marker, import->cache.db, import->cache.space);
+    if (status != EDB_OK)
+        return report_status(status, IMPORT_MARKER_SPACE);
+    import->stored = import->committed;
+    return CODE_OK;
+}
+
+/* The last batch is durable, and one in so many bytes; all are where --batch was given. Where a
+ * marker ends the import, that makes the last batch durable, too. */
 static edb_durability choose_durability(struct import *import)
 {
     size_t bytes = batch_bytes(&import->batch);
-    import->bytes += bytes;
     import->lazy_bytes += bytes;
-    int is_last = import->is_at_end || interrupt_caught();
+    int is_last = (import->is_at_end && !import->source.can_resume) || interrupt_caught();
     if (!is_last && import->lazy_bytes < DURABLE_BYTES && !option_given(import->arguments, "batch"))
         return EDB_LAZY;
     import->lazy_bytes = 0;
@@ -583,6 +643,7 @@ static edb_status count_known(struct import *import, const struct record *record
     if (import->cache.space == NULL)
         return EDB_OK;
     edb_status status = edb_contains(import->cache.space, record->key, record->key_bytes);
+    release_seldom(import, LOOKUP_BYTES);
     if (status == EDB_NOT_FOUND)
         return EDB_OK;
     if (status == EDB_OK)
@@ -611,6 +672,10 @@ static int sum_up(const struct import *import, int code)
     if (import->stored == 0)
         return report_error(result, "%sno row of %s is in %s", why, import->source.name,
                             import->cache.path);
+    if (import->is_changed) {
+        style_counted(import->stored, "row of what it was is", "rows of what it was are", stored);
+        return report_error(result, "%s in %s: import it again", stored, import->cache.path);
+    }
     style_count(import->stored, stored);
     if (is_known)
         snprintf(of_rows, sizeof of_rows, " of %s rows are",

@@ -145,6 +145,7 @@ static int answer_text(struct search *search, const char *text)
     if (!text_is_utf8(text, bytes))
         return report_error(CODE_BAD_DATA, "--text \"%s\" is not UTF-8: give it in UTF-8", text);
     int code = embedder_choose(&choice, &search->cache, search->arguments);
+    choice.is_query = 1;
     if (code == CODE_OK)
         code = text_batch_open(&batch, 1, 1);
     if (code == CODE_OK)

@@ -43,6 +43,7 @@ int csv_next(struct csv_reader *reader)
     do {
         reader->count = 0;
         reader->memory_used = 0;
+        reader->is_quoted = 0;
         reader->line = reader->lines + 1;
         code = read_record(reader);
     } while (code == CODE_OK && is_blank(reader));
@@ -90,7 +91,7 @@ static int is_blank(const struct csv_reader *reader)
 {
     const struct csv_field *first = &reader->fields[0];
     int is_line_end = first->bytes == 1 && reader->memory[first->at] == '\r';
-    return reader->count == 1 && (first->bytes == 0 || is_line_end);
+    return reader->count == 1 && !reader->is_quoted && (first->bytes == 0 || is_line_end);
 }
 
 static int read_record(struct csv_reader *reader)
@@ -113,6 +114,7 @@ static int read_record(struct csv_reader *reader)
         if (byte == '\n' && state != FIELD_QUOTED)
             return CODE_OK;
         code = take_byte(reader, &state, byte);
+        reader->is_quoted = state == FIELD_CLOSED;
     }
     return code;
 }
@@ -205,11 +207,13 @@ static int add_byte(struct csv_reader *reader, int byte)
     return CODE_OK;
 }
 
-/* Takes the CR of the line end away, and refuses what is no text. */
+/* Takes the CR of the line end away, and refuses what is no text. Behind a closing quote the CR was
+ * not added; one before it belongs to the field. */
 static int end_record(struct csv_reader *reader)
 {
     struct csv_field *last = &reader->fields[reader->count - 1];
-    if (last->bytes > 0 && reader->memory[last->at + last->bytes - 1] == '\r') {
+    if (!reader->is_quoted && last->bytes > 0 &&
+        reader->memory[last->at + last->bytes - 1] == '\r') {
         last->bytes--;
         reader->memory_used--;
     }

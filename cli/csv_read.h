@@ -21,6 +21,7 @@ struct csv_reader {
     struct csv_field *fields;
     size_t count;
     size_t capacity;
+    int is_quoted; /* the field that was read last */
     char *memory;
     size_t memory_used;
     size_t memory_capacity;

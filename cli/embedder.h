@@ -16,6 +16,7 @@ struct embedder_choice {
     size_t concurrency;   /* batches on their way at once */
     uint32_t tries_again; /* after a failure that may pass */
     uint32_t seconds_max; /* for one answer */
+    int is_query;         /* one text is asked for, and nothing will be stored */
 };
 
 struct embedder_counts {

@@ -13,25 +13,38 @@
 
 enum { BUFFER_BYTES = 1048576 };
 
+static int check_there(const char *path, int may_replace);
+static int open_stream(struct export_file *file);
 static int name_temporary(struct export_file *file);
 static int open_temporary(struct export_file *file);
 static int report_write(const struct export_file *file);
 
-int export_open(struct export_file *file, const char *path, int may_replace)
+int export_is_stdout(const char *path)
+{
+    struct stat named;
+    struct stat out;
+    return strcmp(path, "-") == 0 || (stat(path, &named) == 0 && fstat(STDOUT_FILENO, &out) == 0 &&
+                                      named.st_dev == out.st_dev && named.st_ino == out.st_ino);
+}
+
+int export_is_stream(const char *path)
 {
     struct stat status;
+    return stat(path, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode));
+}
+
+int export_open(struct export_file *file, const char *path, int may_replace)
+{
     file->path = path;
     if (strcmp(path, "-") == 0) {
         file->file = stdout;
         return CODE_OK;
     }
-    if (lstat(path, &status) == 0) {
-        if (S_ISDIR(status.st_mode))
-            return report_error(CODE_USAGE, "%s is a directory: name a file in it", path);
-        if (!may_replace)
-            return report_error(CODE_USAGE, "%s is there already: --force replaces it", path);
-    }
-    int code = name_temporary(file);
+    if (export_is_stream(path))
+        return open_stream(file);
+    int code = check_there(path, may_replace);
+    if (code == CODE_OK)
+        code = name_temporary(file);
     return code == CODE_OK ? open_temporary(file) : code;
 }
 
@@ -39,7 +52,11 @@ int export_finish(struct export_file *file)
 {
     if (file->file == stdout)
         return CODE_OK;
-    if (fflush(file->file) != 0 || ferror(file->file) || fsync(fileno(file->file)) != 0)
+    if (fflush(file->file) != 0 || ferror(file->file))
+        return report_write(file);
+    if (file->temporary == NULL)
+        return CODE_OK;
+    if (fsync(fileno(file->file)) != 0)
         return report_write(file);
     FILE *closing = file->file;
     file->file = NULL;
@@ -55,11 +72,33 @@ void export_close(struct export_file *file)
 {
     if (file->file != NULL && file->file != stdout) {
         fclose(file->file);
-        unlink(file->temporary);
+        if (file->temporary != NULL)
+            unlink(file->temporary);
     }
     free(file->temporary);
     free(file->buffer);
     memset(file, 0, sizeof *file);
+}
+
+/* A link is replaced, not what it leads to. */
+static int check_there(const char *path, int may_replace)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0)
+        return CODE_OK;
+    if (S_ISDIR(status.st_mode))
+        return report_error(CODE_USAGE, "%s is a directory: name a file in it", path);
+    if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+        return report_error(CODE_USAGE, "%s is no regular file: name another", path);
+    if (!may_replace)
+        return report_error(CODE_USAGE, "%s is there already: --force replaces it", path);
+    return CODE_OK;
+}
+
+static int open_stream(struct export_file *file)
+{
+    file->file = fopen(file->path, "wbe");
+    return file->file != NULL ? CODE_OK : report_write(file);
 }
 
 /* "folder/.name.XXXXXX.tmp". */

@@ -1,5 +1,5 @@
 /* A file that appears whole or not at all: written under a hidden name beside it, renamed at the
- * end. */
+ * end. A FIFO or a device is written into. */
 #ifndef EMBEDCACHE_CLI_EXPORT_FILE_H
 #define EMBEDCACHE_CLI_EXPORT_FILE_H
 
@@ -7,12 +7,19 @@
 
 struct export_file {
     const char *path; /* "-" is standard output */
-    char *temporary;
+    char *temporary;  /* NULL: it is written into */
     char *buffer;
     FILE *file; /* NULL: not open */
 };
 
-/* Refuses a path that is there unless `may_replace`. Zero the file before; after any code,
+/* Whether the path leads to standard output, by whatever name. */
+int export_is_stdout(const char *path);
+
+/* Whether it is a FIFO or a device for characters (a terminal, /dev/null): bytes flow into it, it
+ * is never replaced. */
+int export_is_stream(const char *path);
+
+/* Refuses a file that is there unless `may_replace`. Zero the file before; after any code,
  * export_close. CODE_OK or a reported code. */
 int export_open(struct export_file *file, const char *path, int may_replace);
 

@@ -16,7 +16,7 @@ enum { NPY_HEADER_BYTES = 118 };
 
 static void write_space(struct emitter *json, const edb_space_spec *spec);
 static int write_key(struct emitter *json, struct export_lines *lines, const edb_view *view);
-static int is_key_text(const struct export_lines *lines, const edb_view *view, int *is_key_out);
+static int is_key_text(edb_space *space, const edb_view *view, int *is_key_out);
 static void write_bytes(struct emitter *json, const char *name, const void *bytes, size_t count);
 
 int export_line(struct export_lines *lines, const edb_view *view)
@@ -48,6 +48,19 @@ int export_line(struct export_lines *lines, const edb_view *view)
     emit_end(&json, '}');
     fputc('\n', lines->file);
     return CODE_OK;
+}
+
+int export_key(edb_space *space, const edb_view *view, edb_key *key_out)
+{
+    int is_key;
+    *key_out = (edb_key){view->key, view->key_bytes};
+    if (view->key_form == EDB_KEY_BYTES)
+        return CODE_OK;
+    int code = is_key_text(space, view, &is_key);
+    if (code != CODE_OK)
+        return code;
+    *key_out = (edb_key){view->text, view->text_bytes};
+    return is_key ? CODE_OK : CODE_NOT_FOUND;
 }
 
 void export_lines_end(struct export_lines *lines)
@@ -106,34 +119,27 @@ static void write_space(struct emitter *json, const edb_space_spec *spec)
     emit_end(json, '}');
 }
 
-/* The key; of a digest, the text where that is what was digested. */
 static int write_key(struct emitter *json, struct export_lines *lines, const edb_view *view)
 {
-    int is_key;
-    if (view->key_form == EDB_KEY_BYTES) {
-        write_bytes(json, "key", view->key, view->key_bytes);
-        return CODE_OK;
-    }
-    int code = is_key_text(lines, view, &is_key);
-    if (code != CODE_OK)
+    edb_key key;
+    int code = export_key(lines->space, view, &key);
+    if (code == CODE_OK)
+        write_bytes(json, "key", key.data, key.bytes);
+    if (code != CODE_NOT_FOUND)
         return code;
-    if (is_key) {
-        write_bytes(json, "key", view->text, view->text_bytes);
-        return CODE_OK;
-    }
     lines->unknown++;
     record_write_digest(json, view);
     return CODE_OK;
 }
 
 /* Whether looking for the text as a key leads to this record. */
-static int is_key_text(const struct export_lines *lines, const edb_view *view, int *is_key_out)
+static int is_key_text(edb_space *space, const edb_view *view, int *is_key_out)
 {
     edb_view found;
     *is_key_out = 0;
     if (!view->has_text)
         return CODE_OK;
-    edb_status status = edb_view_key(lines->space, view->text, view->text_bytes, &found);
+    edb_status status = edb_view_key(space, view->text, view->text_bytes, &found);
     if (status == EDB_NOT_FOUND)
         return CODE_OK;
     if (status != EDB_OK)

@@ -17,6 +17,10 @@ struct export_lines {
 /* One record as a line; the first one also says what the space is. CODE_OK or a reported code. */
 int export_line(struct export_lines *lines, const edb_view *view);
 
+/* The key as export writes it; of a digest the text, where that is what was digested. Valid as long
+ * as the view. CODE_OK, CODE_NOT_FOUND (only the digest is known), or a reported code. */
+int export_key(edb_space *space, const edb_view *view, edb_key *key_out);
+
 /* Where there was no record: a line that says what the space is. */
 void export_lines_end(struct export_lines *lines);
 

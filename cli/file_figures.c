@@ -107,7 +107,7 @@ const char *figures_word(const char *list, uint32_t index, char out[16])
 }
 
 /* The space of import markers is the command's own business: its rows and itself are in no figure,
- * but how many markers there are is told. */
+ * but how many of them are not finished is told. */
 static edb_status set_markers_apart(struct cache *cache, edb_stats *stats, uint64_t *imports_out)
 {
     edb_space *space;
@@ -117,10 +117,11 @@ static edb_status set_markers_apart(struct cache *cache, edb_stats *stats, uint6
         return EDB_OK;
     if (status == EDB_OK)
         status = edb_space_stats_get(space, &markers);
+    if (status == EDB_OK)
+        status = marker_count_unfinished(space, imports_out);
     stats->spaces -= 1;
     stats->rows -= markers.rows;
     stats->live -= markers.live;
-    *imports_out = markers.live;
     return status;
 }
 

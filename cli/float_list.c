@@ -32,7 +32,8 @@ struct list {
     int has_brackets;
 };
 
-static size_t take_decimal(const char *text, size_t bytes, struct decimal *decimal);
+static size_t take_decimal(const char *text, size_t bytes, enum float_list_form form,
+                           struct decimal *decimal);
 static const char *take_digits(const char *at, const char *end, struct decimal *decimal,
                                int is_fraction);
 static size_t take_exponent(const char *at, const char *end, struct decimal *decimal);
@@ -53,7 +54,7 @@ const char *float_list_read(const char *text, size_t bytes, enum float_list_form
     do {
         float number;
         skip_blank(&list);
-        size_t length = float_read(list.at, (size_t)(list.end - list.at), &number);
+        size_t length = float_read(list.at, (size_t)(list.end - list.at), form, &number);
         if (length == 0 || !isfinite(number)) {
             snprintf(found->phrase, sizeof found->phrase,
                      length == 0 ? "has an element %zu that is no number: write it like [0.25, -1]"
@@ -72,12 +73,12 @@ const char *float_list_read(const char *text, size_t bytes, enum float_list_form
                               "[0.25, -1]";
 }
 
-size_t float_read(const char *text, size_t bytes, float *out)
+size_t float_read(const char *text, size_t bytes, enum float_list_form form, float *out)
 {
     struct decimal decimal;
     float low;
     float high;
-    if (take_decimal(text, bytes, &decimal) == 0)
+    if (take_decimal(text, bytes, form, &decimal) == 0)
         return 0;
     int is_sure = float_scale(decimal.digits, decimal.exponent, &low);
     if (is_sure && decimal.cut)
@@ -89,26 +90,30 @@ size_t float_read(const char *text, size_t bytes, float *out)
     return decimal.length;
 }
 
-/* The length of the JSON number; 0 when there is none. */
-static size_t take_decimal(const char *text, size_t bytes, struct decimal *decimal)
+/* The length of the number; 0 when there is none. */
+static size_t take_decimal(const char *text, size_t bytes, enum float_list_form form,
+                           struct decimal *decimal)
 {
+    int is_loose = form == FLOAT_LIST_LOOSE;
     const char *at = text;
     const char *end = text + bytes;
     memset(decimal, 0, sizeof *decimal);
-    if (at < end && *at == '-') {
-        decimal->is_negative = 1;
-        at++;
-    }
+    if (at < end && (*at == '-' || (*at == '+' && is_loose)))
+        decimal->is_negative = *at++ == '-';
     const char *whole = at;
     at = take_digits(at, end, decimal, 0);
-    if (at == whole || (at - whole > 1 && *whole == '0'))
+    ptrdiff_t digits = at - whole;
+    if ((digits == 0 && !is_loose) || (digits > 1 && *whole == '0'))
         return 0;
     if (at < end && *at == '.') {
         const char *fraction = at + 1;
         at = take_digits(fraction, end, decimal, 1);
-        if (at == fraction)
+        if (at == fraction && !is_loose)
             return 0;
+        digits += at - fraction;
     }
+    if (digits == 0)
+        return 0;
     if (at < end && (*at == 'e' || *at == 'E')) {
         size_t length = take_exponent(at, end, decimal);
         if (length == 0)

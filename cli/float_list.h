@@ -7,7 +7,8 @@
 
 enum float_list_form {
     FLOAT_LIST_JSON, /* [0.25, -1] */
-    FLOAT_LIST_LOOSE /* as well without brackets, and with blanks or ';' between the numbers */
+    FLOAT_LIST_LOOSE /* as well without brackets, with blanks or ';' between the numbers, and with
+                        numbers like +1, .5 and 1. (as NumPy prints them) */
 };
 
 struct float_list_found {
@@ -21,9 +22,9 @@ struct float_list_found {
 const char *float_list_read(const char *text, size_t bytes, enum float_list_form form, float *out,
                             size_t room, struct float_list_found *found);
 
-/* Reads the JSON number at the beginning of the text, to the nearest float32: infinite where it is
- * too large. Returns its length; 0 when there is none. */
-size_t float_read(const char *text, size_t bytes, float *out);
+/* Reads the number at the beginning of the text, to the nearest float32: infinite where it is too
+ * large. Returns its length; 0 when there is none. */
+size_t float_read(const char *text, size_t bytes, enum float_list_form form, float *out);
 
 /* digits * 10^exponent as the nearest float; 0 where this fast way cannot be sure of it. */
 int float_scale(uint64_t digits, int exponent, float *out);

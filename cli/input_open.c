@@ -35,6 +35,8 @@ int input_open(struct input *input, const char *path)
         input_close(input->descriptor);
         return code;
     }
+    if (is_stdin && S_ISDIR(status.st_mode))
+        return report_error(CODE_USAGE, "standard input is a directory: name it in place of \"-\"");
     input->is_directory = S_ISDIR(status.st_mode);
     input->is_regular = S_ISREG(status.st_mode) && !is_stdin;
     input->bytes = input->is_regular ? (uint64_t)status.st_size : 0;

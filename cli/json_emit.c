@@ -177,16 +177,20 @@ static void write_quoted(FILE *file, const unsigned char *text, size_t bytes)
     fputc('"', file);
 }
 
-/* One byte of valid UTF-8; DEL and C1 (U+0080 to U+009F) as escapes, for terminals obey them.
- * Returns how many further bytes that took. */
+/* One byte of valid UTF-8; what terminals obey is escaped as a whole, the lead bytes of such are
+ * these. Returns how many further bytes that took. */
 static size_t write_character(FILE *file, const unsigned char *at)
 {
-    int is_c1 = at[0] == 0xc2 && at[1] < 0xa0;
-    if (is_c1 || at[0] == 0x7f)
-        fprintf(file, "\\u%04x", (unsigned)at[is_c1]);
-    else
+    size_t length = at[0] == 0x7f                    ? 1
+                    : at[0] == 0xc2 || at[0] == 0xd8 ? 2
+                    : at[0] == 0xe2 || at[0] == 0xef ? 3
+                                                     : 0;
+    if (length == 0 || !style_is_control(at, length)) {
         fputc(at[0], file);
-    return (size_t)is_c1;
+        return 0;
+    }
+    fprintf(file, "\\u%04x", style_code_point(at, length));
+    return length - 1;
 }
 
 static int reads_back(float value, int digits, char out[DECIMAL_BYTES])

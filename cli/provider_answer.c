@@ -37,7 +37,8 @@ static int check_model(const struct answer_wish *wish, struct json_span span,
 static int is_same_model(const char *asked, const char *given);
 static int count_data(const struct answer_wish *wish, struct json_span data, struct answer *answer);
 static int read_data(const struct answer_wish *wish, struct json_span data, struct answer *answer);
-static int read_element(struct json_span element, size_t *index_out, struct json_span *vector_out);
+static const char *read_element(struct json_span element, size_t *index_out,
+                                struct json_span *vector_out);
 static int read_index(struct json_span span, size_t *index_out);
 static uint32_t vector_dims(struct json_span span);
 static int check_dims(const struct answer_wish *wish, uint32_t dims, struct answer *answer);
@@ -173,8 +174,9 @@ static int read_data(const struct answer_wish *wish, struct json_span data, stru
     json_walk_begin(&elements, data, '[');
     while (is_good && seen != NULL && json_walk_next(&elements, NULL, &element)) {
         size_t index = 0;
-        if (!read_element(element, &index, &vector))
-            is_good = refuse(answer, "an element of \"data\" lacks its \"index\" or \"embedding\"");
+        const char *wrong = read_element(element, &index, &vector);
+        if (wrong != NULL)
+            is_good = refuse(answer, "an element of \"data\" %s", wrong);
         else if (index >= wish->count || seen[index])
             is_good = refuse(answer, "index %zu comes %s", index,
                              index < wish->count ? "twice" : "though there are fewer texts");
@@ -194,22 +196,28 @@ static int read_data(const struct answer_wish *wish, struct json_span data, stru
     return is_good && !answer->has_no_memory;
 }
 
-static int read_element(struct json_span element, size_t *index_out, struct json_span *vector_out)
+/* NULL, or what is wrong with it. */
+static const char *read_element(struct json_span element, size_t *index_out,
+                                struct json_span *vector_out)
 {
     struct json_items members;
     struct json_span name;
     struct json_span value;
     int has_index = 0;
+    int is_number = 0;
     vector_out->bytes = 0;
     if (!json_walk_begin(&members, element, '{'))
-        return 0;
+        return "is no object";
     while (json_walk_next(&members, &name, &value)) {
-        if (json_span_is(name, "index"))
-            has_index = read_index(value, index_out);
-        else if (json_span_is(name, "embedding"))
+        if (json_span_is(name, "index")) {
+            has_index = 1;
+            is_number = read_index(value, index_out);
+        } else if (json_span_is(name, "embedding"))
             *vector_out = value;
     }
-    return has_index && vector_out->bytes > 0;
+    if (!has_index || vector_out->bytes == 0)
+        return "lacks its \"index\" or \"embedding\"";
+    return is_number ? NULL : "has an \"index\" that is no number of a text";
 }
 
 /* Digits and nothing else; nine of them are more than any request has texts. */

@@ -28,6 +28,7 @@ void failure_of_transfer(struct provider_failure *failure, const struct failure_
                          CURLcode result, const char *error)
 {
     const char *host = scene->address->host;
+    int is_query = scene->choice->is_query;
     const char *detail = error[0] != '\0' ? error : curl_easy_strerror(result);
     /* Who has never answered will not do so for the next request. */
     enum failure_kind kind = scene->has_answered ? FAILURE_PASSING : FAILURE_ALL;
@@ -44,9 +45,8 @@ void failure_of_transfer(struct provider_failure *failure, const struct failure_
         return;
     case CURLE_OPERATION_TIMEDOUT:
         describe(failure, FAILURE_PASSING, CODE_IO,
-                 "%s has not answered in time (%s): give more with --timeout, or fewer texts at "
-                 "once with --batch",
-                 host, detail);
+                 "%s has not answered in time (%s): give more with --timeout%s", host, detail,
+                 is_query ? "" : ", or fewer texts at once with --batch");
         return;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR:
@@ -57,9 +57,8 @@ void failure_of_transfer(struct provider_failure *failure, const struct failure_
                  host, detail);
         return;
     default:
-        describe(failure, FAILURE_PASSING, CODE_IO,
-                 "the connection to %s broke (%s): try again, what has come is stored", host,
-                 detail);
+        describe(failure, FAILURE_PASSING, CODE_IO, "the connection to %s broke (%s): try again%s",
+                 host, detail, is_query ? "" : ", what has come is stored");
     }
 }
 
@@ -68,14 +67,15 @@ void failure_of_status(struct provider_failure *failure, const struct failure_sc
 {
     char words[MESSAGE_BYTES];
     char message[MESSAGE_BYTES + 8] = "";
+    int is_query = scene->choice->is_query;
     read_message(scene->key, body, bytes, words);
     if (words[0] != '\0')
         snprintf(message, sizeof message, ", \"%s\"", words);
     if (may_pass(status) && !blames_texts(status, words))
-        describe(failure, FAILURE_PASSING, CODE_IO,
-                 "%s answers HTTP %ld%s: try again later%s, what has come is stored",
+        describe(failure, FAILURE_PASSING, CODE_IO, "%s answers HTTP %ld%s: try again later%s%s",
                  scene->address->host, status, message,
-                 status == 429 ? " or with a smaller --concurrency" : "");
+                 status == 429 && !is_query ? " or with a smaller --concurrency" : "",
+                 is_query ? "" : ", what has come is stored");
     else if (blames_texts(status, words))
         describe(failure, FAILURE_TEXTS, CODE_BAD_DATA, "%s answers HTTP %ld%s",
                  scene->address->host, status, message);
@@ -99,8 +99,8 @@ void failure_of_answer(struct provider_failure *failure, const struct failure_sc
         snprintf(begins, sizeof begins, " (\"%s\")", words);
     key_cover(scene->key, answer->wrong, strlen(answer->wrong));
     describe(failure, is_of_others ? FAILURE_ALL : FAILURE_REQUEST, CODE_BAD_DATA,
-             "the answer of %s is refused, for %s%s: nothing of it is stored%s",
-             scene->address->host, answer->wrong, begins,
+             "the answer of %s is refused, for %s%s%s%s", scene->address->host, answer->wrong,
+             begins, scene->choice->is_query ? "" : ": nothing of it is stored",
              is_of_others ? ""
              : is_foreign ? "; give the address of an embedding server, like "
                             "http://HOST/v1"
@@ -112,8 +112,9 @@ void failure_of_length(struct provider_failure *failure, const struct failure_sc
 {
     describe(failure, FAILURE_REQUEST, CODE_BAD_DATA,
              "the answer of %s is refused, for it has more than the %zu bytes that so many "
-             "vectors need: nothing of it is stored",
-             scene->address->host, bytes_max);
+             "vectors need%s",
+             scene->address->host, bytes_max,
+             scene->choice->is_query ? "" : ": nothing of it is stored");
 }
 
 void failure_of_memory(struct provider_failure *failure, const struct failure_scene *scene)

@@ -34,6 +34,7 @@ struct source {
     uint32_t dims;       /* 0: opaque values */
     int brings_keys;     /* its records have keys; else they are empty */
     int can_resume;      /* it will be there again, from its first row */
+    uint64_t digest;     /* set by the kind's look */
     const json_t *space; /* what an export says of the space it came from; NULL = nothing */
     void *state;         /* of the kind */
 };
@@ -49,6 +50,11 @@ struct source_kind {
     /* Takes over the input. Sets rows, dims, brings_keys and state. CODE_OK or a reported code;
      * after either, close. */
     int (*open)(struct source *source, const struct input *input, const struct source_wish *wish);
+
+    /* Sets source->digest to a digest of all that is read and of its order; open has done so once.
+     * Called when no row is wanted any more. NULL: it is one file, whose size, time and ends tell.
+     * CODE_OK or a reported code. */
+    int (*look)(struct source *source);
 
     /* The next row: dims floats, and what stands beside them (zeroed before), valid until the next
      * call; of an opaque value record->value. CODE_OK, CODE_END, or a reported code that names the

@@ -28,10 +28,14 @@ struct csv {
 static int is_likely(const struct input *input);
 static int open_table(struct source *source, const struct input *input,
                       const struct source_wish *wish);
+static int check_header(const struct csv *csv, const struct source_wish *wish);
 static int choose_columns(struct csv *csv, const struct source_wish *wish);
 static int choose(const struct csv *csv, const struct source_wish *wish, const char *wanted,
                   const char *const usual[2], long *column_out);
-static long find_column(const struct csv *csv, const struct source_wish *wish, const char *name);
+static int check_single(const struct csv *csv, const struct source_wish *wish, const char *name,
+                        long column);
+static long find_column(const struct csv *csv, const struct source_wish *wish, const char *name,
+                        size_t begin);
 static int refuse_column(const struct csv *csv, const struct source_wish *wish, const char *name);
 static int read_first(struct source *source, struct csv *csv, const struct source_wish *wish);
 static int begin_empty(struct source *source, const struct csv *csv,
@@ -41,6 +45,7 @@ static int count_numbers(const struct csv *csv, uint32_t *dims_out);
 static int next_row(struct source *source, struct record *record, float *vector_out);
 static int take_vector(const struct csv *csv, uint32_t dims, float *vector_out);
 static int take_columns(const struct csv *csv, float *vector_out);
+static int read_number(const char *field, float *out);
 static int take_rest(const struct csv *csv, struct record *record);
 static int skip_rows(struct source *source, uint64_t rows);
 static void close_table(struct source *source);
@@ -87,10 +92,33 @@ static int open_table(struct source *source, const struct input *input,
                             source->name);
     csv->columns = csv->reader.count;
     csv->has_row = wish->has_no_header;
+    if (code == CODE_OK && !wish->has_no_header)
+        code = check_header(csv, wish);
     if (code == CODE_OK)
         code = choose_columns(csv, wish);
     source->brings_keys = csv->key != NO_COLUMN;
     return code == CODE_OK ? read_first(source, csv, wish) : code;
+}
+
+/* A first line of numbers alone is a row, unless a column is called by one of them. */
+static int check_header(const struct csv *csv, const struct source_wish *wish)
+{
+    const char *const named[] = {wish->key_field, wish->text_field, wish->metadata_field,
+                                 wish->vector_field};
+    float ignored;
+    size_t bytes;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (named[i] != NULL && named[i][0] != '\0')
+            return CODE_OK;
+    }
+    for (size_t i = 0; i < csv->columns; i++) {
+        if (!read_number(csv_field_text(&csv->reader, i, &bytes), &ignored))
+            return CODE_OK;
+    }
+    return report_error(CODE_USAGE,
+                        "%s: its first line is numbers alone: give --no-header where it is a row; "
+                        "where it names columns, take it away and give --no-header, too",
+                        csv->reader.bytes.name);
 }
 
 static int choose_columns(struct csv *csv, const struct source_wish *wish)
@@ -117,20 +145,35 @@ static int choose(const struct csv *csv, const struct source_wish *wish, const c
     if (wanted != NULL && wanted[0] == '\0')
         return CODE_OK;
     if (wanted != NULL) {
-        *column_out = find_column(csv, wish, wanted);
-        return *column_out == NO_COLUMN ? refuse_column(csv, wish, wanted) : CODE_OK;
+        *column_out = find_column(csv, wish, wanted, 0);
+        return *column_out == NO_COLUMN ? refuse_column(csv, wish, wanted)
+                                        : check_single(csv, wish, wanted, *column_out);
     }
-    for (size_t i = 0; i < 2 && *column_out == NO_COLUMN; i++)
-        *column_out = find_column(csv, wish, usual[i]);
-    return CODE_OK;
+    size_t i = 0;
+    while (i < 2 && (*column_out = find_column(csv, wish, usual[i], 0)) == NO_COLUMN)
+        i++;
+    return i < 2 ? check_single(csv, wish, usual[i], *column_out) : CODE_OK;
 }
 
-/* Without a header a column's name is its number, from 1. */
-static long find_column(const struct csv *csv, const struct source_wish *wish, const char *name)
+/* Of two columns with one name, either may be the one that is meant. */
+static int check_single(const struct csv *csv, const struct source_wish *wish, const char *name,
+                        long column)
+{
+    long other = find_column(csv, wish, name, (size_t)column + 1);
+    if (other == NO_COLUMN)
+        return CODE_OK;
+    return report_error(CODE_BAD_DATA,
+                        "%s: columns %ld and %ld are both named \"%s\": rename one of them",
+                        csv->reader.bytes.name, column + 1, other + 1, name);
+}
+
+/* The first one from `begin` on. Without a header a column's name is its number, from 1. */
+static long find_column(const struct csv *csv, const struct source_wish *wish, const char *name,
+                        size_t begin)
 {
     char number[24];
     size_t bytes;
-    for (size_t i = 0; i < csv->columns; i++) {
+    for (size_t i = begin; i < csv->columns; i++) {
         const char *column = number;
         if (wish->has_no_header)
             snprintf(number, sizeof number, "%zu", i + 1);
@@ -250,15 +293,10 @@ static int take_columns(const struct csv *csv, float *vector_out)
 {
     for (size_t i = 0; i < csv->columns; i++) {
         size_t bytes;
-        size_t length;
         if ((long)i == csv->key || (long)i == csv->text || (long)i == csv->metadata)
             continue;
         const char *number = csv_field_text(&csv->reader, i, &bytes);
-        while (*number == ' ')
-            number++;
-        length = float_read(number, strlen(number), vector_out);
-        size_t blanks = strspn(number + length, " ");
-        if (length == 0 || number[length + blanks] != '\0')
+        if (!read_number(number, vector_out))
             return csv_refuse(&csv->reader,
                               "column %zu is \"%.*s\", no number: name the columns of key and text "
                               "with --key-field and --text-field, or that of a list with "
@@ -269,6 +307,14 @@ static int take_columns(const struct csv *csv, float *vector_out)
         vector_out++;
     }
     return CODE_OK;
+}
+
+/* Whether the field is a number, with blanks around it or without. */
+static int read_number(const char *field, float *out)
+{
+    field += strspn(field, " ");
+    size_t length = float_read(field, strlen(field), FLOAT_LIST_LOOSE, out);
+    return length > 0 && field[length + strspn(field + length, " ")] == '\0';
 }
 
 static int take_rest(const struct csv *csv, struct record *record)
@@ -288,8 +334,10 @@ static int take_rest(const struct csv *csv, struct record *record)
     char phrase[METADATA_PHRASE_BYTES];
     const char *metadata =
         csv_field_text(&csv->reader, (size_t)csv->metadata, &record->metadata_bytes);
-    if (record->metadata_bytes == 0)
+    if (record->metadata_bytes == 0 || strcmp(metadata, "null") == 0) {
+        record->metadata_bytes = 0;
         return CODE_OK;
+    }
     const char *wrong = metadata_wrong_text(metadata, phrase);
     if (wrong != NULL)
         return csv_refuse(&csv->reader, "its metadata %s", wrong);

@@ -1,7 +1,8 @@
 /* A directory with a file for each vector, as LangChain's LocalFileStore keeps the embeddings of a
  * CacheBackedEmbeddings: a file's name (with the folders above it, from the directory on) is the
  * key, its content a JSON list of numbers. Files are taken in the order in which the system names
- * them, so that any number of them needs no memory. */
+ * them, so that any number of them needs no memory; where the order, a name, a size or a time is
+ * another one, the directory's state is, too. */
 #include <dirent.h>
 #include <embedcache.h>
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "float_list.h"
 #include "report_error.h"
 #include "source.h"
+#include "state_digest.h"
 #include "text_style.h"
 
 enum { DEPTH_MAX = 32, PATH_BYTES = 4096, FILE_BYTES_MAX = 16777216, TEXTS_BYTES_MAX = 16777216 };
@@ -28,6 +30,8 @@ struct directory {
     size_t depth;
     char file[PATH_BYTES]; /* the path of the entry at hand */
     size_t key_at;         /* where the key begins in it */
+    struct stat status;    /* of the entry at hand */
+    uint64_t files;        /* that the last look has seen */
     json_t *texts;         /* key -> text, or NULL */
     float *vector;         /* room for one */
 };
@@ -39,9 +43,11 @@ static void end(struct directory *directory);
 static int next_file(struct directory *directory);
 static int take_entry(struct directory *directory, const char *name, int *is_file_out);
 static int enter(struct directory *directory);
-static int count_files(struct source *source, struct directory *directory);
+static int count_files(struct source *source);
+static int look(struct source *source);
 static int read_file(struct directory *directory, size_t *count_out);
 static int read_texts(struct directory *directory, const char *path);
+static int has_only_strings(const json_t *object);
 static int next_row(struct source *source, struct record *record, float *vector_out);
 static int skip_rows(struct source *source, uint64_t rows);
 static void close_directory(struct source *source);
@@ -50,6 +56,7 @@ const struct source_kind source_directory = {
     .name = "directory",
     .options = "texts",
     .open = open_directory,
+    .look = look,
     .next = next_row,
     .skip = skip_rows,
     .close = close_directory,
@@ -71,7 +78,7 @@ static int open_directory(struct source *source, const struct input *input,
         return report_no_memory();
     int code = wish->texts != NULL ? read_texts(directory, wish->texts) : CODE_OK;
     if (code == CODE_OK)
-        code = count_files(source, directory);
+        code = count_files(source);
     if (code == CODE_OK)
         code = begin(directory);
     if (code == CODE_OK)
@@ -128,23 +135,23 @@ static int next_file(struct directory *directory)
 static int take_entry(struct directory *directory, const char *name, int *is_file_out)
 {
     struct stat status;
-    struct stat target;
+    struct stat *target = &directory->status;
     size_t at = directory->name_at[directory->depth - 1];
     if (at + strlen(name) + 2 > sizeof directory->file)
         return report_error(CODE_BAD_DATA, "%s/%s: a path has at most %d bytes", directory->file,
                             name, PATH_BYTES);
     directory->file[at - 1] = '/';
     memcpy(directory->file + at, name, strlen(name) + 1);
-    if (lstat(directory->file, &status) != 0 || stat(directory->file, &target) != 0)
+    if (lstat(directory->file, &status) != 0 || stat(directory->file, target) != 0)
         return report_error(CODE_IO, "cannot read %s: %s", directory->file, strerror(errno));
     if (S_ISDIR(status.st_mode))
         return enter(directory);
-    if (S_ISDIR(target.st_mode))
+    if (S_ISDIR(target->st_mode))
         return report_error(CODE_BAD_DATA,
                             "%s is a link to a directory: links are not followed; import its "
                             "target by itself, or take the link away",
                             directory->file);
-    if (!S_ISREG(target.st_mode))
+    if (!S_ISREG(target->st_mode))
         return report_error(CODE_BAD_DATA, "%s is no regular file: take it away", directory->file);
     *is_file_out = 1;
     return CODE_OK;
@@ -164,18 +171,30 @@ static int enter(struct directory *directory)
     return CODE_OK;
 }
 
-static int count_files(struct source *source, struct directory *directory)
+static int count_files(struct source *source)
 {
-    int code = begin(directory);
-    while (code == CODE_OK) {
-        code = next_file(directory);
-        source->rows += code == CODE_OK;
-    }
-    if (code == CODE_END && source->rows == 0)
+    const struct directory *directory = source->state;
+    int code = look(source);
+    source->rows = directory->files;
+    if (code == CODE_OK && source->rows == 0)
         return report_error(CODE_BAD_DATA,
                             "%s has no files: a directory of vectors has a file for each, a JSON "
                             "list of numbers, as LangChain's LocalFileStore writes them",
                             source->name);
+    return code;
+}
+
+static int look(struct source *source)
+{
+    struct directory *directory = source->state;
+    int code = begin(directory);
+    directory->files = 0;
+    source->digest = STATE_DIGEST_EMPTY;
+    while (code == CODE_OK && (code = next_file(directory)) == CODE_OK) {
+        source->digest = digest_word(source->digest, directory->file + directory->key_at);
+        source->digest = digest_status(source->digest, &directory->status);
+        directory->files++;
+    }
     return code == CODE_END ? CODE_OK : code;
 }
 
@@ -222,12 +241,8 @@ static int read_texts(struct directory *directory, const char *path)
     if (texts == NULL)
         return report_error(CODE_BAD_DATA, "%s is no valid JSON: %s at line %d", path, error.text,
                             error.line);
-    if (json_is_object(texts)) {
-        directory->texts = texts;
-        return CODE_OK;
-    }
-    directory->texts = json_object();
-    int is_good = json_is_array(texts);
+    directory->texts = json_is_object(texts) ? json_incref(texts) : json_object();
+    int is_good = json_is_array(texts) || (json_is_object(texts) && has_only_strings(texts));
     json_array_foreach(texts, index, entry)
     {
         const char *file = json_string_value(json_object_get(entry, "file"));
@@ -239,7 +254,21 @@ static int read_texts(struct directory *directory, const char *path)
     json_decref(texts);
     return is_good ? CODE_OK
                    : report_error(CODE_BAD_DATA,
-                                  "%s is no JSON list of {\"file\": name, \"text\": text}", path);
+                                  "%s is no JSON list of {\"file\": name, \"text\": text}, and "
+                                  "no object {name: text}",
+                                  path);
+}
+
+static int has_only_strings(const json_t *object)
+{
+    const char *name;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)object, name, member)
+    {
+        if (!json_is_string(member))
+            return 0;
+    }
+    return 1;
 }
 
 static int next_row(struct source *source, struct record *record, float *vector_out)

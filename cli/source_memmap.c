@@ -27,8 +27,10 @@ static int open_rows(struct source *source, const struct input *input,
     struct matrix *matrix = source_matrix(source);
     const char *dtype = wish->dtype != NULL ? wish->dtype : "float32";
     if (wish->dims == 0)
-        return matrix_refuse(matrix, "a memmap has no header: say how many numbers a row has with "
-                                     "--dims, and what they are with --dtype (float32)");
+        return report_error(CODE_USAGE,
+                            "%s: a memmap has no header: say how many numbers a row has with "
+                            "--dims, and what they are with --dtype (float32)",
+                            input->name);
     if (!element_find(dtype, &matrix->element))
         return report_error(CODE_USAGE,
                             "--dtype %s: give one of " ELEMENT_WORDS ", or as NumPy "

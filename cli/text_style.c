@@ -141,12 +141,29 @@ size_t style_utf8_length(const unsigned char *text, size_t bytes)
     return point < smallest[length] || point > 0x10ffff || is_surrogate ? 0 : length;
 }
 
-/* C0 and DEL, and C1 (U+0080 to U+009F), which some terminals obey too. */
+uint32_t style_code_point(const unsigned char *text, size_t length)
+{
+    uint32_t point = length == 1 ? text[0] : text[0] & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++)
+        point = point << 6 | (text[i] & 0x3fu);
+    return point;
+}
+
+/* C0, DEL and C1 (U+0080 to U+009F), which some terminals obey too. Of what Unicode has of the kind
+ * not the joiners U+200C and U+200D: scripts and emoji need them. */
 int style_is_control(const unsigned char *text, size_t length)
 {
-    if (length == 1)
-        return text[0] < 0x20 || text[0] == 0x7f;
-    return length == 2 && text[0] == 0xc2 && text[1] < 0xa0;
+    static const struct {
+        uint32_t first;
+        uint32_t last;
+    } steering[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},   {0x200b, 0x200b},
+                    {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff}};
+    uint32_t point = style_code_point(text, length);
+    for (size_t i = 0; i < sizeof steering / sizeof steering[0]; i++) {
+        if (point >= steering[i].first && point <= steering[i].last)
+            return 1;
+    }
+    return 0;
 }
 
 int text_is_utf8(const void *text, size_t bytes)
@@ -200,8 +217,9 @@ static size_t write_escape(const unsigned char *at, size_t length, char out[ESCA
     const char *named = strchr("\nn\rr\tt", *at);
     if (*at != '\0' && named != NULL)
         return (size_t)snprintf(out, ESCAPE_BYTES, "\\%c", named[1]);
-    const char *format = length == 2 ? "\\u%04x" : "\\x%02x";
-    return (size_t)snprintf(out, ESCAPE_BYTES, format, (unsigned)at[length == 2]);
+    const char *format = length >= 2 ? "\\u%04x" : "\\x%02x";
+    unsigned point = length >= 2 ? style_code_point(at, length) : *at;
+    return (size_t)snprintf(out, ESCAPE_BYTES, format, point);
 }
 
 static int colour_wanted(FILE *file)

@@ -52,7 +52,11 @@ void style_first_line(FILE *file, const char *text, size_t bytes, size_t columns
 /* Length of the UTF-8 sequence that starts at `text`; 0 when it is not valid. */
 size_t style_utf8_length(const unsigned char *text, size_t bytes);
 
-/* Whether the character of `length` bytes is a control character, which a terminal may obey. */
+/* Number of the character of `length` bytes, which is valid. */
+uint32_t style_code_point(const unsigned char *text, size_t length);
+
+/* Whether the character of `length` bytes is one that a terminal may obey: a control character, one
+ * that turns the direction of writing or ends a line, or one that takes no room. */
 int style_is_control(const unsigned char *text, size_t length);
 
 /* Whether all of it is valid UTF-8. */

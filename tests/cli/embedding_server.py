@@ -183,6 +183,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data[-1]["index"] = 0
         if "beyond" in modes:
             data[-1]["index"] = len(data)
+        if "odd" in modes:
+            data[-1]["index"] = json.loads(modes["odd"])
         if "noindex" in modes:
             del data[-1]["index"]
         if "missing" in modes:

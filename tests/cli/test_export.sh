@@ -214,3 +214,43 @@ else
     complains 'interrupted: many.out was not written'
     [ -z "$(find . -name '*many.out*')" ] || fail 'Ctrl-C: something was left'
 fi
+
+# What flows is written into and stays what it is, with or without --force; there is nothing beside it.
+mkfifo flow.jsonl flow.npy
+for flow in flow.jsonl flow.npy; do
+    for force in '' --force; do
+        timeout 20 cat $flow >flown 2>/dev/null &
+        reader=$!
+        expect 0 export cache.edb $flow --space other $force
+        says "written to $flow, "
+        wait $reader
+        [ -p $flow ] || fail "$flow was replaced"
+        expect 0 export cache.edb whole.${flow#*.} --space other --force
+        cmp flown whole.${flow#*.} || fail "another export went into $flow"
+    done
+done
+rm flow.npy whole.jsonl
+expect 0 export cache.edb /dev/stdout --to jsonl --force
+cmp out out.jsonl || fail '/dev/stdout has something else'
+embedcache export cache.edb /dev/stdout --to jsonl | cmp - out.jsonl || fail '/dev/stdout as a pipe has something else'
+expect 0 export cache.edb /dev/null --to npy
+[ ! -e /dev/null.jsonl ] && [ -c /dev/null ] || fail '/dev/null was taken for a file'
+ln -s /dev/null nowhere.jsonl
+expect 0 export cache.edb nowhere.jsonl --force
+[ -L nowhere.jsonl ] || fail 'a link to a device was replaced'
+
+# The keys beside the rows must not go over the cache.
+cp cache.edb cache.jsonl
+for form in npy fbin; do
+    refuses 2 'cache.jsonl, which gets the keys of cache.'$form', is the cache itself' cache.jsonl cache.$form --force
+done
+rm cache.jsonl
+
+# By prefix in a space of digests: the key that its line has; what has none is counted.
+printf '%s\n' '{"key": "doc/1", "text": "doc/1", "vector": [1]}' '{"key": "no", "text": "no", "vector": [1]}' \
+    '{"key": "doc/2", "text": "another", "vector": [1]}' >digests.jsonl
+expect 0 import digests.edb digests.jsonl --key-form sha256
+expect 0 export digests.edb docs.jsonl --prefix doc/ --force --json
+complains '1 record is left out: only the digest of a key is kept'
+same 'rows of the prefix' "$(member out 'd["rows"]')" 1
+same 'the key of a digest' "$(member docs.jsonl 'd["key"]')" doc/1

@@ -182,3 +182,12 @@ same 'rows that were told and rows that are there' "$(member out 'd["spaces"][-1
 expect 0 import full.edb large.npy --start "$stored"
 expect 0 info full.edb --json
 same 'rows after going on' "$(member out 'd["spaces"][-1]["live"]')" 2000
+
+# A directory on standard input has no name to open.
+mkdir -p ./-
+echo '[1, 2]' >./-/row
+code=0
+embedcache import directory.edb - <. >out 2>err || code=$?
+same 'exit code of a directory' $code 2
+complains 'standard input is a directory: name it'
+[ ! -e directory.edb ] || fail 'a directory on standard input was imported'

@@ -42,6 +42,31 @@ expect 0 import bare.edb table.csv --no-header --key-field 1
 expect 0 get bare.edb l --json
 same 'no header' "$(member out 'd["vector"]')" '[3.0, 4.0]'
 
+# A CR in a quoted field belongs to it, at the end of a line too; the one of the line end does not.
+printf 'vector,key,text\n"[1,2]",a,"line\r"\n"[3,4]",b,"line\r"\r\n"[5,6]",c,line\r\n"[7,8]",d,"\r"' >table.csv
+rm new.edb
+expect 0 import new.edb table.csv
+for key in a b; do
+    same "a quoted CR of $key" "$(record $key | cut -d, -f1)" "('line\\r'"
+done
+same 'the CR of the line end' "$(record c | cut -d, -f1)" "('line'"
+same 'a CR alone' "$(record d | cut -d, -f1)" "('\\r'"
+printf 'vector,key\n"[1,2]","abc\r"\n"[1,2]",abc\n' >table.csv
+rm new.edb
+expect 0 import new.edb table.csv --json
+same 'keys that differ by a CR' "$(member out '(d["rows"], d["duplicates"])')" '(2, 0)'
+
+# Numbers as NumPy and others print them; metadata that is null.
+printf 'key,vector,metadata\na,[1. -.5 +2.],null\nb,[0.25 .125e+1 -3.e0],\n' >table.csv
+rm new.edb
+expect 0 import new.edb table.csv
+same 'NumPy' "$(record a)" '(None, None, [1.0, -0.5, 2.0])'
+same 'exponents' "$(record b)" '(None, None, [0.25, 1.25, -3.0])'
+printf 'x,y\n+1,.5\n-2., 3\n' >table.csv
+rm new.edb
+expect 0 import new.edb table.csv
+same 'columns of such' "$(record 0; record 1)" $'(None, None, [1.0, 0.5])\n(None, None, [-2.0, 3.0])'
+
 # refuses CODE REASON TEXT [ARGUMENT...]: the text is the table; nothing appears.
 refuses()
 {
@@ -71,6 +96,16 @@ refuses 3 'line 2: no column is left' 'key,text\na,b\n'
 refuses 3 'line 2: field 1 has a NUL byte' 'key,vector\na\0b,1\n'
 refuses 3 'line 2: field 1 is not UTF-8' 'key,vector\n\xff,1\n'
 refuses 3 'line 2: its metadata is no object' 'key,vector,metadata\na,1,[1]\n'
+for number in . + - +. e1 1.e .e1 01 ++1 +-1 0x1 inf nan; do
+    refuses 3 'line 2: the vector ' "key,vector\na,[$number]\n"
+    refuses 3 'line 2: column 1 ' "x,y\n$number,1\n"
+done
+for first in '1,2,3' ' 1 ,-2.5,.5e3' 7; do
+    refuses 2 'bad.csv: its first line is numbers alone: give --no-header' "$first\n1,2,3\n"
+done
+refuses 3 'bad.csv: columns 2 and 3 are both named "vector"' 'key,vector,vector\na,1,2\n'
+refuses 3 'bad.csv: columns 1 and 3 are both named "id"' 'id,vector,id\na,1,2\n'
+refuses 3 'bad.csv: columns 1 and 2 are both named "n"' 'n,n,vector\na,1,2\n' --key-field n
 refuses 2 'has no column "id": it has key, vector' 'key,vector\na,1\n' --key-field id
 refuses 2 'columns are 1 to 2' 'a,1\n' --no-header --key-field 3
 # A quote that is never closed takes the rest of the file for one field.

@@ -125,7 +125,7 @@ complains 'No such file'
 truncate -s 10 bad
 expect 3 import new.edb bad --dims 3
 complains 'no whole number of rows'
-expect 3 import new.edb bad --from memmap
+expect 2 import new.edb bad --from memmap
 complains '--dims'
 expect 2 import new.edb bad --dims 3 --dtype float
 complains '--dtype float: give one of float32|'

@@ -39,7 +39,7 @@ refuses()
     complains "$reason"
     [ ! -e refused.edb ] || fail "a refused import created a file ($reason)"
 }
-for texts in '[1]' '[{"file": "a"}]'; do
+for texts in '[1]' '[{"file": "a"}]' '{"b": 5}' '{"a": "a", "b": null}'; do
     echo "$texts" >texts.json
     refuses 3 'texts.json is no JSON list of' --texts texts.json
 done

@@ -52,6 +52,22 @@ expect 0 info large.edb --json
 same rows "$(member out 'd["live"]')" $rows
 rm large.edb array.npy
 
+# Small rows, whose index is larger than they are; and keys and texts that fill a batch with few of them.
+head -c 4800000 /dev/zero >small.raw
+python3 -c '
+import json
+with open("wide.jsonl", "w") as file:
+    for row in range(600):
+        file.write(json.dumps({"key": str(row) + "k" * 60000, "text": "t" * 200000, "vector": [1, 2, 3]}) + "\n")'
+for source in 'small.raw --dims 16 --dtype int8' wide.jsonl; do
+    # shellcheck disable=SC2086
+    rss=$(peak "$test_command" import large.edb $source) || fail "out of memory ($source)"
+    echo "$source imported with $((rss / 1024)) MiB resident"
+    [ "$rss" -le 65536 ] || fail "$((rss / 1024)) MiB resident, 64 are allowed"
+    expect 0 verify large.edb
+    rm large.edb ${source%% *}
+done
+
 # Lines of JSON, CSV and a pipe of rows need no more for being long.
 python3 - <<'PYTHON'
 import json, struct

@@ -80,7 +80,7 @@ for round in 1 2 3; do
 done
 [ "$(wc -c <continued)" -ge 3 ] || fail 'hardly any import was continued: the kills come too late or too early'
 
-# Large enough for batches that are durable together, and for a file that is opened anew in between.
+# Large enough for batches that are durable together.
 python3 - <<'PYTHON'
 import struct
 header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (26000, 1536), }\n"
@@ -127,6 +127,52 @@ complains 'has changed since its import stood at row 300'
 same 'from the beginning' "$(member out '(d["rows"], d["continued_at"], d["replaced"])')" '(400, 0, 300)'
 expect 0 info new.edb --json
 same 'no marker' "$(member out 'd["imports_unfinished"]')" 0
+# What is done is not done again, as long as neither the source nor the space has changed.
+again()
+{
+    local rows=$1 spent=$2
+    shift 2
+    expect 0 import new.edb whole.npy --json "$@"
+    same "rows stored again ($*)" "$(member out '(d["rows"], d["continued_at"])')" "$rows"
+    [ "$rows" != '(0, 400)' ] ||
+        complains 'whole.npy is in new.edb already, and neither has changed since: --restart imports it again'
+    expect 0 info new.edb --json
+    same "rows of the space ($*)" "$(member out '(d["spaces"][0]["rows"], d["live"], d["imports_unfinished"])')" "$spent"
+}
+rm new.edb
+expect 0 import new.edb whole.npy
+again '(0, 400)' '(400, 400, 0)'
+again '(400, 0)' '(800, 400, 0)' --restart
+again '(0, 400)' '(800, 400, 0)'
+expect 0 del new.edb 7
+again '(400, 0)' '(1200, 400, 0)'
+expect 0 put new.edb 7 --vector '[1, 2, 3, 4]'
+again '(400, 0)' '(1601, 400, 0)'
+seq 400 >keys.txt
+again '(400, 0)' '(2001, 401, 0)' --keys keys.txt
+again '(0, 400)' '(2001, 401, 0)' --keys keys.txt
+again '(100, 0)' '(2101, 401, 0)' --keys keys.txt --start 300
+again '(0, 400)' '(2101, 401, 0)' --keys keys.txt
+expect 0 import new.edb rows.npy
+again '(400, 0)' '(2901, 401, 0)' --keys keys.txt
+# Rows before --start are not in for that: only a start that joins what is there makes it whole.
+rm new.edb
+again '(100, 0)' '(100, 100, 0)' --start 300
+again '(400, 0)' '(500, 400, 0)'
+# The last commit is in, and its summary gets nowhere: the rows are not stored again.
+rm new.edb
+for source in whole.npy lines.jsonl; do
+    [ -e lines.jsonl ] || seq 50 | sed 's/.*/{"key": "&", "vector": [&]}/' >lines.jsonl
+    rm -f new.edb
+    code=0
+    embedcache import new.edb $source >/dev/full 2>err || code=$?
+    same 'exit code of a full device' $code 5
+    embedcache info new.edb --json >before
+    expect 0 import new.edb $source
+    complains 'already'
+    embedcache info new.edb --json >after
+    cmp before after || fail "$source was stored twice"
+done
 # --restart, --start, another space, another option: none of them goes on.
 stop
 expect 3 import new.edb rows.npy --restart --batch 50
@@ -158,3 +204,75 @@ seq 400 | sed 's,.*,key,' >keys.txt
 stop --keys keys.txt
 expect 3 import new.edb rows.npy --keys keys.txt --batch 50
 complains continuing
+
+# start_slowly SOURCE...: an import with small batches, as process $import, that has stored some of them.
+start_slowly()
+{
+    rm -f slow.edb
+    "$test_command" import slow.edb "$@" >out 2>err &
+    import=$!
+    for _ in $(seq 500); do
+        embedcache info slow.edb --json >live.json 2>/dev/null && [ "$(member live.json 'd["live"]')" -ge 20 ] && return
+        sleep 0.01
+    done
+    fail 'no rows after five seconds'
+}
+
+# end_slowly CODE
+end_slowly()
+{
+    local code=0
+    wait $import || code=$?
+    same 'exit code of the slow import' $code "$1"
+}
+
+# A source, its keys or its texts that change while they are read.
+npy slow.npy '<f4' 6000x4
+npy other.npy '<f4' 6000x4 1 2 3
+seq 6000 >slow.txt
+for changed in slow.npy slow.txt; do
+    start_slowly slow.npy --keys slow.txt --batch 2
+    kill -STOP $import
+    [ $changed = slow.txt ] && seq 6001 12000 >slow.txt || cp other.npy slow.npy
+    kill -CONT $import
+    end_slowly 3
+    complains ', or what is read beside it, was changed while it was read'
+    complains 'rows of what it was are in slow.edb: import it again'
+    expect 0 import slow.edb slow.npy --keys slow.txt
+    complains 'has changed since its import stood'
+done
+
+# A directory whose files are others: no file is passed over. And one whose texts are others.
+mkdir -p store/a store/b
+for i in $(seq 3000); do echo "[$i, 1]" >"store/a/$i"; done
+echo '{"a/1": "one"}' >texts.json
+interrupt_directory()
+{
+    start_slowly store --texts texts.json --batch 2
+    kill -INT $import
+    end_slowly 130
+}
+interrupt_directory
+expect 0 import slow.edb store --texts texts.json --json
+complains 'continuing at row'
+same 'rows of the directory' "$(embedcache info slow.edb --json >info && member info '(d["spaces"][0]["rows"], d["live"])')" '(3000, 3000)'
+expect 0 import slow.edb store --texts texts.json
+complains 'store is in slow.edb already'
+echo '[5, 5]' >store/a/17
+expect 0 import slow.edb store --texts texts.json -q
+expect 0 get slow.edb a/17 --json
+same 'a file that was written again' "$(member out 'd["vector"]')" '[5.0, 5.0]'
+interrupt_directory
+expect 0 export slow.edb slow.jsonl --force
+head -n 20 slow.jsonl | sed -E 's/.*"key": "([^"]*)".*/\1/' >stored
+for i in $(seq 20); do rm "store/$(sed -n ${i}p stored)"; echo '[1, 2]' >"store/b/$i"; done
+expect 0 import slow.edb store --texts texts.json
+complains 'store, or how it is read, has changed since its import stood'
+(cd store && find . -type f | cut -c 3-) >files
+xargs "$test_command" get slow.edb -q <files >/dev/null || fail 'a file was passed over'
+interrupt_directory
+echo '{"a/1": "two"}' >texts.json
+expect 0 import slow.edb store --texts texts.json
+complains 'has changed since its import stood'
+expect 0 get slow.edb a/1 --json
+same 'the text' "$(member out 'd["text"]')" two

@@ -26,10 +26,14 @@ fails()
 
 # Bad answers. The first three requests that fail in a row end the run.
 fails 3 twice 'index 0 comes twice'
+complains "the answer of $host is refused, for index 0 comes twice"
 fails 3 beyond 'index 10 comes though there are fewer texts'
 fails 3 nodata 'it has no member "data"'
 fails 3 nolist 'its "data" is no list'
 fails 3 noindex 'lacks its "index"'
+for index in -1 0.0 18446744073709551616 null '"1"'; do
+    fails 3 "odd=$index" 'has an "index" that is no number of a text'
+done
 fails 3 missing 'it has 9 vectors for 10 texts'
 fails 3 surplus '11 vectors for 10 texts'
 fails 3 nan 'no valid JSON'
@@ -73,7 +77,7 @@ complains 'no-such-host.invalid'
 expect 5 embed new.edb --input texts.txt --embedder "https://$host/v1" --model toy
 complains 'no secure connection'
 fails 5 slow=5 'not answered in time' --timeout 1 --retries 0
-complains '--timeout'
+complains 'give more with --timeout, or fewer texts at once with --batch'
 fails 5 fail=99 'HTTP 500, "an \x1b[31minternal\x1b[0m error"' --retries 0
 complains "$host answers HTTP 500"
 complains ', what has come is stored'
@@ -156,3 +160,14 @@ if [ -e /dev/full ]; then
     (ulimit -f 8; embedcache embed full.edb --input texts.txt --embedder "$(address)" --model toy >out 2>err) || code=$?
     same 'exit code of a full device' $code 5
 fi
+
+# A question is one text, and stores nothing: what search says is not about batches and what is stored.
+expect 0 create asked.edb --dims 8 --model toy
+for modes in 'limit=99,after=99' fail=99 beyond html cut slow=3 huge=said; do
+    code=0
+    embedcache search asked.edb --text 'a question' --embedder "$(address "$modes")" --retries 0 --timeout 1 \
+        >out 2>err || code=$?
+    [ $code -ne 0 ] || fail "search found something ($modes)"
+    complains "$host"
+    ! grep -E 'stored|--batch|--concurrency|at once' err || fail "search speaks of what it does not do ($modes)"
+done

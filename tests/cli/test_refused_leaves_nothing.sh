@@ -33,16 +33,24 @@ done
 refuses 3 put key --vector '[1, nan]'
 refuses 3 put key --vector-file bad.npy
 refuses 5 put key --value-file nowhere
-refuses 3 create --space "$long" --dims 2
+refuses 2 create --space "$long" --dims 2
 complains 255
-refuses 3 create --space '' --dims 2
-refuses 3 create --space $'\xff' --dims 2
+refuses 2 create --space '' --dims 2
+refuses 2 create --space $'\xff' --dims 2
 complains UTF-8
-refuses 3 create --dims 2 --model "$long"
+refuses 2 create --dims 2 --model "$long"
 refuses 3 import bad.npy
 complains 'no row of '
 npy good.npy '<f4' 2x2
-refuses 3 import good.npy --revision "$long"
+refuses 2 import good.npy --revision "$long"
+# The space that imports note themselves in is nobody else's: filled by others, no import could be noted any more.
+echo a text >texts.txt
+for words in 'create --dims 3' 'put key --vector [1]' 'embed --input texts.txt' 'import good.npy'; do
+    read -r command rest <<<"$words"
+    # shellcheck disable=SC2086
+    refuses 2 $command --space embedcache.imports $rest
+    complains 'is where every import notes how far it has come'
+done
 printf '{"key": "a"}\n{"key": "b", "metadata": %s}\n' "$deep" >keys.jsonl
 refuses 3 import good.npy --keys keys.jsonl
 complains 'line 2'

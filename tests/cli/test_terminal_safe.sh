@@ -8,6 +8,9 @@
 . "$(dirname "$0")/testing.bash"
 
 bad=$'\e[31m\x07\xc2\x9b'
+# What turns the direction of writing, ends a line or takes no room (U+061C, U+200B, U+200E, U+2028, U+202E, U+2066,
+# U+FEFF).
+bad+=$'\xd8\x9c\xe2\x80\x8b\xe2\x80\x8e\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\xef\xbb\xbf'
 
 # shown ARGUMENT...: runs the command, whatever its exit code, and looks at both outputs.
 shown()
@@ -17,7 +20,9 @@ shown()
     if cat out err | python3 -c '
 import sys
 text = sys.stdin.buffer.read().decode("utf-8")
-sys.exit(any(c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160) for c in text))'; then
+import unicodedata
+sys.exit(any(c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c not in "\u200c\u200d"
+             for c in text))'; then
         return
     fi
     fail "embedcache $*: a control character, or bytes that are no UTF-8"
@@ -41,7 +46,7 @@ for form in '' --json; do
 done
 expect 0 get "$file" "k$bad" --space "s$bad" --json
 same 'metadata as JSON' "$(member out 'ascii(d["metadata"])')" "{'m\\x7f\\x9b': '\\x1b'}"
-same 'key as JSON' "$(member out 'ascii(d["key"])')" "'k\\x1b[31m\\x07\\x9b'"
+same 'key as JSON' "$(member out 'ascii(d["key"])')" "'k\\x1b[31m\\x07\\x9b\\u061c\\u200b\\u200e\\u2028\\u202e\\u2066\\ufeff'"
 shown get "$file" k --space "x$bad"
 shown get "absent$bad.edb" k
 shown search "$file" --text "$bad" --space "s$bad"
@@ -76,3 +81,9 @@ expect 0 search keys.edb --vector '[1, 2]' -k 1
 says '1  1.000  ""'
 expect 1 get keys.edb nowhere
 complains 'no key "nowhere"'
+# Joiners and letters of scripts written from the right stay as they are.
+expect 0 put scripts.edb $'\xd7\x90\xe2\x80\x8d\xd9\x85\xe2\x80\x8c\xef\xac\x9d\xe2\x80\xa6' --vector '[1, 2]'
+for form in '' --json; do
+    expect 0 get scripts.edb $'\xd7\x90\xe2\x80\x8d\xd9\x85\xe2\x80\x8c\xef\xac\x9d\xe2\x80\xa6' $form
+    says $'\xd7\x90\xe2\x80\x8d\xd9\x85\xe2\x80\x8c\xef\xac\x9d\xe2\x80\xa6'
+done
