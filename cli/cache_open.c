@@ -10,6 +10,7 @@
 #include "text_style.h"
 
 static edb_status open_path(struct cache *cache, uint32_t flags);
+static int wished_word(int wished, const char *words, const json_t *word);
 static int find_wish(struct cache *cache, const struct space_wish *wish);
 static void tell_opened(const struct cache *cache, uint32_t flags);
 static void tell_space(const struct cache *cache);
@@ -19,7 +20,7 @@ static void prefer_wish(edb_space_spec *spec, const struct space_wish *wish);
 static int check_names(const edb_space_spec *spec);
 static int check_name(const char *what, const char *name);
 
-struct space_wish space_wish_none(const struct arguments *arguments)
+struct space_wish space_wish_named(const struct arguments *arguments)
 {
     struct space_wish wish = {NULL, NULL, NULL, WISH_NONE, WISH_NONE, WISH_NONE, WISH_NONE};
     wish.name = option_text(arguments, "space");
@@ -28,7 +29,7 @@ struct space_wish space_wish_none(const struct arguments *arguments)
 
 struct space_wish space_wish_take(const struct arguments *arguments)
 {
-    struct space_wish wish = space_wish_none(arguments);
+    struct space_wish wish = space_wish_named(arguments);
     wish.model = option_text(arguments, "model");
     wish.revision = option_text(arguments, "revision");
     wish.metric = (int)option_choice(arguments, "metric", (uint32_t)WISH_NONE);
@@ -231,4 +232,34 @@ static int check_name(const char *what, const char *name)
     if (!text_is_utf8(name, bytes))
         return report_error(CODE_USAGE, "the %s of a space is not UTF-8: give it in UTF-8", what);
     return CODE_OK;
+}
+
+void space_wish_prefer(struct space_wish *wish, const json_t *space)
+{
+    const char *model = json_string_value(json_object_get(space, "model"));
+    const char *revision = json_string_value(json_object_get(space, "revision"));
+    if (space == NULL)
+        return;
+    if (wish->name == NULL)
+        wish->name = json_string_value(json_object_get(space, "name"));
+    if (wish->model == NULL && model != NULL && model[0] != '\0')
+        wish->model = model;
+    if (wish->revision == NULL && revision != NULL && revision[0] != '\0')
+        wish->revision = revision;
+    wish->metric = wished_word(wish->metric, METRIC_WORDS, json_object_get(space, "metric"));
+    wish->role = wished_word(wish->role, ROLE_WORDS, json_object_get(space, "role"));
+    wish->key_form =
+        wished_word(wish->key_form, KEY_FORM_WORDS, json_object_get(space, "key_form"));
+}
+
+static int wished_word(int wished, const char *words, const json_t *word)
+{
+    char listed[16];
+    if (wished != WISH_NONE || !json_is_string(word))
+        return wished;
+    for (size_t i = 0; option_word(words, i, listed, sizeof listed); i++) {
+        if (strcmp(listed, json_string_value(word)) == 0)
+            return (int)i;
+    }
+    return wished;
 }

@@ -4,6 +4,7 @@
 #define EMBEDCACHE_CLI_CACHE_OPEN_H
 
 #include <embedcache.h>
+#include <jansson.h>
 
 #include "options.h"
 
@@ -36,10 +37,14 @@ struct space_wish {
 };
 
 /* A wish of --space alone. */
-struct space_wish space_wish_none(const struct arguments *arguments);
+struct space_wish space_wish_named(const struct arguments *arguments);
 
 /* A wish as --space and OPTIONS_SPACE_SPEC say. */
 struct space_wish space_wish_take(const struct arguments *arguments);
+
+/* What the command line does not say of the space is as an export says (`space`, NULL = nothing,
+ * which has to live as long as the wish). */
+void space_wish_prefer(struct space_wish *wish, const json_t *space);
 
 /* The file is the first operand of the arguments, the space that of --space. All return CODE_OK or
  * a reported code; commits are durable. After any code, cache_close. */
@@ -49,9 +54,8 @@ int cache_open_space(struct cache *cache, const struct arguments *arguments,
                      enum cache_access access);
 
 /* Opens the file and the wished space where they are there; a space that differs, and the one with
- * the markers of imports, is refused. What
- * is absent is not made yet: cache->spec says what the space will be, and the caller may complete
- * it. */
+ * the markers of imports, is refused. What is absent is not made yet: cache->spec says what the
+ * space will be, and the caller may complete it. */
 int cache_open_wish(struct cache *cache, const struct arguments *arguments,
                     const struct space_wish *wish);
 

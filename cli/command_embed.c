@@ -140,7 +140,7 @@ static int open_input(struct embed_command *command)
 static int open_store(struct embed_command *command)
 {
     const struct arguments *arguments = command->arguments;
-    struct space_wish wish = space_wish_none(arguments);
+    struct space_wish wish = space_wish_named(arguments);
     if (option_given(arguments, "dims"))
         wish.dims = (int)option_count(arguments, "dims", 0);
     int code = cache_open_wish(&command->cache, arguments, &wish);

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cache_open.h"
 #include "commands.h"
 #include "element_widen.h"
+#include "import_keys.h"
 #include "import_marker.h"
 #include "interrupt_catch.h"
 #include "json_emit.h"
@@ -43,11 +43,7 @@ struct import {
     const struct arguments *arguments;
     struct source_wish wish;
     struct source source;
-    const char *keys_path; /* NULL: the source brings keys, or they are the row numbers */
-    char *beside;          /* a keys file that an export left beside the source, or NULL */
-    int keys_are_json;
-    struct record_fields fields;
-    struct record_reader keys;
+    struct import_keys keys;
     json_t *space; /* what an export says of the space it came from, or NULL */
     struct cache cache;
     struct batch batch;
@@ -72,11 +68,7 @@ static int import(const struct arguments *arguments);
 static void keep_memory(void);
 static struct source_wish take_wish(const struct arguments *arguments);
 static int check_input(struct import *import);
-static int find_beside(struct import *import);
-static int check_keys(struct import *import);
 static int open_store(struct import *import);
-static void prefer_export(struct space_wish *wish, const json_t *space);
-static int wished_word(int wished, const char *words, const json_t *word);
 static int find_begin(struct import *import);
 static void go_on(struct import *import);
 static void begin_anew(struct import *import, int is_usable);
@@ -86,7 +78,6 @@ static int check_unchanged(struct import *import);
 static int fill_batch(struct import *import);
 static int is_batch_full(const struct import *import);
 static int next_row(struct import *import, struct record *record);
-static int next_key(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
 static void release_seldom(struct import *import, size_t bytes);
 static edb_status commit_rows(struct import *import);
@@ -164,7 +155,6 @@ static int import(const struct arguments *arguments)
     import.behind.descriptor = -1;
     import.arguments = arguments;
     import.wish = take_wish(arguments);
-    import.fields = source_fields(&import.wish);
     int code = check_input(&import);
     if (code == CODE_OK)
         code = open_store(&import);
@@ -172,11 +162,10 @@ static int import(const struct arguments *arguments)
         code = store_rows(&import);
     write_behind_close(&import.behind);
     batch_close(&import.batch);
-    record_close(&import.keys);
+    keys_close(&import.keys);
     source_close(&import.source);
     marker_close(&import.marker);
     json_decref(import.space);
-    free(import.beside);
     return cache_close(&import.cache, code);
 }
 
@@ -222,138 +211,33 @@ static int check_input(struct import *import)
         return report_error(CODE_USAGE, "--start %" PRIu64 ": %s has %" PRIu64 " rows",
                             option_count(import->arguments, "start", 0), import->source.name,
                             import->source.rows);
-    import->keys_path = option_text(import->arguments, "keys");
     import->space = json_incref((json_t *)(uintptr_t)import->source.space);
-    if (import->keys_path != NULL && import->source.brings_keys)
-        return report_error(CODE_USAGE, "--keys %s: %s brings its own keys: leave --keys away",
-                            import->keys_path, import->source.name);
-    if (import->keys_path == NULL && !import->source.brings_keys)
-        code = find_beside(import);
+    code = keys_find(&import->keys, &import->source, &import->wish,
+                     option_text(import->arguments, "keys"));
     if (code == CODE_OK)
-        code = source_check_fields(&import->source, &import->wish, import->keys_path != NULL);
-    return code == CODE_OK && import->keys_path != NULL ? check_keys(import) : code;
-}
-
-/* An export wrote keys beside the rows: they are taken. What only has the same name is told; rows
- * of a kind that export does not write have it by chance. */
-static int find_beside(struct import *import)
-{
-    const char *path = import->wish.path;
-    const char *dot = strrchr(path, '.');
-    struct record_reader reader;
-    struct record ignored;
-    struct stat status;
-    if (dot == NULL || strchr(dot, '/') != NULL || !import->source.can_resume)
-        return CODE_OK;
-    size_t stem = (size_t)(dot - path);
-    import->beside = malloc(stem + sizeof ".jsonl");
-    if (import->beside == NULL)
-        return report_no_memory();
-    memcpy(import->beside, path, stem);
-    memcpy(import->beside + stem, ".jsonl", sizeof ".jsonl");
-    if (stat(import->beside, &status) != 0 || !S_ISREG(status.st_mode))
-        return CODE_OK;
-    if (strcmp(import->beside, path) == 0)
-        return CODE_OK;
-    int code = record_open(&reader, import->beside, 1, &import->fields);
-    if (code == CODE_OK)
-        code = record_next(&reader, &ignored);
-    const struct source_kind *kind = import->source.kind;
-    int is_export = reader.space != NULL && (kind == &source_npy || kind == &source_fbin);
-    record_close(&reader);
-    if (code == CODE_IO)
+        code = source_check_fields(&import->source, &import->wish, import->keys.path != NULL);
+    if (code != CODE_OK || import->keys.path == NULL)
         return code;
-    if (is_export)
-        import->keys_path = import->beside;
-    report_note(is_export ? "keys, texts and metadata are taken from %s"
-                          : "%s stands beside: --keys takes its keys",
-                import->beside);
-    return CODE_OK;
-}
-
-static int check_keys(struct import *import)
-{
-    struct stat status;
-    uint64_t count;
-    json_t *space = NULL;
-    const struct source_wish *wish = &import->wish;
-    import->keys_are_json = record_is_json_name(import->keys_path) || wish->key_field != NULL ||
-                            wish->text_field != NULL || wish->metadata_field != NULL ||
-                            wish->metadata_is_rest;
-    if (stat(import->keys_path, &status) == 0 && !S_ISREG(status.st_mode) &&
-        !S_ISDIR(status.st_mode))
-        return report_error(
-            CODE_USAGE,
-            "--keys %s is no regular file: its lines are counted first, so save it to one",
-            import->keys_path);
-    if (import->source.rows == SOURCE_ROWS_UNKNOWN)
-        return report_error(CODE_USAGE,
-                            "--keys %s: how many rows %s has is not known before its end: %s",
-                            import->keys_path, import->source.name,
-                            import->source.can_resume ? "give each of them a key of its own there"
-                                                      : "save it to a file first");
-    int code =
-        record_count(import->keys_path, import->keys_are_json, &import->fields, &count, &space);
-    if (import->space == NULL)
-        import->space = space;
-    else
-        json_decref(space);
-    if (code == CODE_OK && count != import->source.rows)
-        return report_error(CODE_BAD_DATA,
-                            "%s has %" PRIu64 " keys, %s has %" PRIu64
-                            " rows: nothing was stored; give one key per row",
-                            import->keys_path, count, import->source.name, import->source.rows);
-    return code;
+    return keys_check(&import->keys, &import->source, &import->space);
 }
 
 static int open_store(struct import *import)
 {
     struct space_wish wish = space_wish_take(import->arguments);
     wish.dims = (int)import->source.dims;
-    prefer_export(&wish, import->space);
+    space_wish_prefer(&wish, import->space);
     int code = cache_open_wish(&import->cache, import->arguments, &wish);
     size_t rows_max = (size_t)option_count(import->arguments, "batch", IMPORT_BATCH_ROWS);
     if (code == CODE_OK)
         code = batch_open(&import->batch, import->source.dims, rows_max);
     if (code == CODE_OK && import->source.can_resume)
-        code = marker_open(&import->marker, &import->source, &import->wish, import->keys_path,
+        code = marker_open(&import->marker, &import->source, &import->wish, import->keys.path,
                            import->cache.spec.name);
     if (code == CODE_OK)
         code = marker_find(&import->marker, import->cache.db);
     if (code == CODE_OK)
         code = find_begin(import);
     return code == CODE_OK ? pass_rows(import) : code;
-}
-
-/* What the command line does not say of the space is as it was where the rows come from. */
-static void prefer_export(struct space_wish *wish, const json_t *space)
-{
-    const char *model = json_string_value(json_object_get(space, "model"));
-    const char *revision = json_string_value(json_object_get(space, "revision"));
-    if (space == NULL)
-        return;
-    if (wish->name == NULL)
-        wish->name = json_string_value(json_object_get(space, "name"));
-    if (wish->model == NULL && model != NULL && model[0] != '\0')
-        wish->model = model;
-    if (wish->revision == NULL && revision != NULL && revision[0] != '\0')
-        wish->revision = revision;
-    wish->metric = wished_word(wish->metric, METRIC_WORDS, json_object_get(space, "metric"));
-    wish->role = wished_word(wish->role, ROLE_WORDS, json_object_get(space, "role"));
-    wish->key_form =
-        wished_word(wish->key_form, KEY_FORM_WORDS, json_object_get(space, "key_form"));
-}
-
-static int wished_word(int wished, const char *words, const json_t *word)
-{
-    char listed[16];
-    if (wished != WISH_NONE || !json_is_string(word))
-        return wished;
-    for (size_t i = 0; option_word(words, i, listed, sizeof listed); i++) {
-        if (strcmp(listed, json_string_value(word)) == 0)
-            return (int)i;
-    }
-    return wished;
 }
 
 /* Where the import begins: --start, or where an earlier one stood. One that is done counts as long
@@ -422,11 +306,8 @@ static int pass_rows(struct import *import)
     if (import->is_at_end)
         return CODE_OK;
     int code = source_skip(&import->source, import->begin);
-    if (code == CODE_OK && import->keys_path != NULL)
-        code =
-            record_open(&import->keys, import->keys_path, import->keys_are_json, &import->fields);
-    for (uint64_t i = 0; i < import->begin && import->keys_path != NULL && code == CODE_OK; i++)
-        code = record_skip(&import->keys);
+    if (code == CODE_OK && import->keys.path != NULL)
+        code = keys_open(&import->keys, import->begin);
     return code == CODE_END || code == CODE_REFUSED ? CODE_OK : code;
 }
 
@@ -472,7 +353,7 @@ static int check_unchanged(struct import *import)
 {
     if (!import->source.can_resume)
         return CODE_OK;
-    int code = marker_check(&import->marker, &import->source, &import->wish, import->keys_path);
+    int code = marker_check(&import->marker, &import->source, &import->wish, import->keys.path);
     import->is_changed = code == CODE_BAD_DATA;
     return code;
 }
@@ -516,24 +397,16 @@ static int next_row(struct import *import, struct record *record)
         import->source.kind->next(&import->source, record, batch_next_vector(&import->batch));
     if (code != CODE_OK)
         return code;
-    if (import->keys_path != NULL)
-        code = next_key(import, record);
-    int has_key = import->source.brings_keys ||
-                  (import->keys_path != NULL && !(import->keys_are_json && !import->fields.key));
+    if (import->keys.path != NULL)
+        code = keys_next(&import->keys, record);
+    int has_key =
+        import->source.brings_keys || (import->keys.path != NULL && keys_are_named(&import->keys));
     if (code != CODE_OK || has_key)
         return code;
     snprintf(import->row_key, sizeof import->row_key, "%" PRIu64, import->row);
     record->key = import->row_key;
     record->key_bytes = strlen(import->row_key);
     return CODE_OK;
-}
-
-static int next_key(struct import *import, struct record *record)
-{
-    int code = record_next(&import->keys, record);
-    if (code == CODE_END || code == CODE_REFUSED)
-        return report_error(CODE_BAD_DATA, "%s was changed while it was read", import->keys_path);
-    return code;
 }
 
 static int commit_batch(struct import *import)
