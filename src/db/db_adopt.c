@@ -81,7 +81,8 @@ static edb_status adopt_space(edb_space *space, const struct catalog *catalog)
     if (status == EDB_OK) {
         keys_adopt(&space->keys, &adoption.keys, covered);
         rows_adopt(&space->rows, &adoption.rows, covered);
-        status = rows_reserve(&space->rows, 0);
+        for (uint64_t row = 0; row < covered && status == EDB_OK; row += ROWS_CHUNK_ROWS)
+            status = rows_reserve_chunk(&space->rows, row);
     }
     store_section_list_close(&adoption.keys);
     store_section_list_close(&adoption.rows);

@@ -152,7 +152,12 @@ static edb_status reserve_view(const struct plan *plan)
         size_t puts = (size_t)(plan->next_row[i] - space->next_row);
         if (puts == 0)
             continue;
-        status = rows_reserve(&space->rows, puts);
+        status = rows_reserve(&space->rows, puts, 1);
+        for (uint64_t row = space->next_row; row < plan->next_row[i] && status == EDB_OK;
+             row += ROWS_CHUNK_ROWS)
+            status = rows_reserve_chunk(&space->rows, row);
+        if (status == EDB_OK)
+            status = rows_reserve_chunk(&space->rows, plan->next_row[i] - 1);
         if (status == EDB_OK)
             status = keys_reserve(&space->keys, puts);
     }

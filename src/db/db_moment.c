@@ -5,19 +5,6 @@
 
 #include "base/memory.h"
 
-static edb_status note_live(struct db_moment *moment)
-{
-    for (uint64_t row = 0; row < moment->end; row++) {
-        bool dead;
-        edb_status status = rows_dead(&moment->space->rows, row, &dead);
-        if (status != EDB_OK)
-            return status;
-        if (!dead)
-            moment->live[row / 8] |= (uint8_t)(1u << (row % 8));
-    }
-    return EDB_OK;
-}
-
 /* A step, with the view held still. */
 static edb_status note_moment(void *arg)
 {
@@ -25,10 +12,7 @@ static edb_status note_moment(void *arg)
     edb_space *space = moment->space;
     moment->end = space->next_row;
     moment->replaced = atomic_load(&space->db->store->replaced);
-    moment->live = memory_zeroed((size_t)(moment->end / 8 + 1), 1);
-    if (moment->live == NULL)
-        return memory_failed((size_t)(moment->end / 8 + 1));
-    edb_status status = note_live(moment);
+    edb_status status = rows_live_open(&space->rows, 0, moment->end, &moment->live);
     if (status == EDB_OK)
         status = rows_keep(&space->rows, &moment->rows);
     if (status != EDB_OK)
@@ -46,15 +30,24 @@ edb_status db_moment_open(edb_space *space, struct db_moment *moment_out)
 void db_moment_close(struct db_moment *moment)
 {
     rows_close(&moment->rows);
-    memory_free(moment->live);
+    rows_live_close(&moment->live);
     memset(moment, 0, sizeof *moment);
 }
 
-uint64_t db_moment_next(const struct db_moment *moment, uint64_t row)
+uint64_t db_moment_next(struct db_moment *moment, uint64_t row)
 {
-    while (row < moment->end && !(moment->live[row / 8] >> (row % 8) & 1))
-        row++;
-    return row;
+    const struct rows_live *live = &moment->live;
+    if (moment->at >= live->count || live->words[moment->at].first > row)
+        moment->at = 0;
+    for (; moment->at < live->count; moment->at++) {
+        const struct rows_word *word = &live->words[moment->at];
+        if (word->first + ROWS_WORD_ROWS <= row)
+            continue;
+        uint64_t before = row > word->first ? (1ull << (row - word->first)) - 1 : 0;
+        if (word->bits & ~before)
+            return word->first + (uint64_t)__builtin_ctzll(word->bits & ~before);
+    }
+    return moment->end;
 }
 
 /* If the kept directory is damaged, the space's own may not be. */
