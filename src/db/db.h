@@ -44,7 +44,9 @@ struct db_damaged {
 
 struct edb {
     /* Set by edb_open, never changed. */
-    struct store *store;
+    char *path; /* as the caller wrote it */
+    bool writable;
+    uint64_t hash_seed;  /* of the cache, however often it is written anew */
     uint32_t flags;      /* EDB_OPEN_… */
     uint32_t durability; /* EDB_LAZY or EDB_DURABLE */
     uint32_t busy_wait_ms;
@@ -54,10 +56,13 @@ struct edb {
     struct os_mutex write_lock;
     _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
     uint64_t flush_rows;          /* a flush failed: the next one waits for so many rows */
+    struct store *locked;         /* whose file lock is held, with the write lock; NULL */
     bool wrote;                   /* this handle has appended something */
 
     struct os_rwlock view_lock;
-    edb_space **spaces; /* in order of their ids; the handles live as long as `db` */
+    struct store *store; /* another one when the cache was written anew: see db_move.c. Read with
+                            the view lock or the write lock, changed with both */
+    edb_space **spaces;  /* in order of their ids; the handles live as long as `db` */
     uint32_t space_count;
     uint32_t space_known;       /* handles made, of which the first space_count are in the view */
     struct store_limits limits; /* of the walk, which stops where a snapshot was taken, and before a
@@ -124,6 +129,16 @@ edb_status db_struct_read(const struct db_struct *kind, const void *given, void 
 /* Fills the caller's struct with as much as it has room for. EDB_INVALID: its size is wrong. */
 edb_status db_struct_write(const struct db_struct *kind, const void *own, void *out);
 
+/* ------------------------------------------------------------------------------------ db_move.c */
+
+/* Whether the file says that another one is about to take its name. Needs the view lock, shared. */
+bool db_may_have_moved(const edb *db);
+
+/* Makes the handle one of the file at the path, which is the same cache, written anew. Nothing if
+ * another thread did it already: `from` is the store of before. Not to be called with the view
+ * lock held. EDB_STALE: there is no file, or another cache. */
+edb_status db_move(edb *db, const struct store *from);
+
 /* ----------------------------------------------------------------------- db_apply.c, db_adopt.c */
 
 /* Applies one accepted frame to the view: a store_visit. */
@@ -165,6 +180,7 @@ static inline const void *db_key_bytes(const struct db_key *key)
 struct db_found {
     uint64_t row;
     struct row_place place;
+    struct store *store;  /* where it stands */
     const uint8_t *frame; /* first byte of its GROUP */
 };
 
@@ -172,9 +188,9 @@ struct db_found {
 edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out);
 edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out);
 
-/* A record whose place is known already. EDB_CORRUPT when the place is not in the file: then the
- * section that says so is lost. */
-edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_place *place,
+/* A record whose place in `store` is known already. EDB_CORRUPT when the place is not in the
+ * file. */
+edb_status db_locate_place(struct store *store, uint64_t row, const struct row_place *place,
                            struct db_found *out);
 
 /* A key that will be located soon. */

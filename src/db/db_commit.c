@@ -109,7 +109,7 @@ static edb_status check_spaces(const struct plan *plan)
     for (size_t i = 0; i < plan->count; i++)
         if (plan->changes[i].space->id > plan->db->space_count)
             return fail(EDB_STALE, "%s: space '%s' is gone: close the file and open it again",
-                        plan->db->store->path, plan->changes[i].space->spec.name);
+                        plan->db->path, plan->changes[i].space->spec.name);
     return EDB_OK;
 }
 

@@ -11,7 +11,8 @@ static edb_status note_moment(void *arg)
     struct db_moment *moment = arg;
     edb_space *space = moment->space;
     moment->end = space->next_row;
-    moment->replaced = atomic_load(&space->db->store->replaced);
+    moment->store = store_share(space->db->store);
+    moment->replaced = atomic_load(&moment->store->replaced);
     edb_status status = rows_live_open(&space->rows, 0, moment->end, &moment->live);
     if (status == EDB_OK)
         status = rows_keep(&space->rows, &moment->rows);
@@ -29,6 +30,7 @@ edb_status db_moment_open(edb_space *space, struct db_moment *moment_out)
 
 void db_moment_close(struct db_moment *moment)
 {
+    store_close(moment->store);
     rows_close(&moment->rows);
     rows_live_close(&moment->live);
     memset(moment, 0, sizeof *moment);
@@ -51,17 +53,27 @@ uint64_t db_moment_next(struct db_moment *moment, uint64_t row)
 }
 
 /* If the kept directory is damaged, the space's own may not be. */
+static edb_status find_place(const struct db_moment *moment, uint64_t row, struct row_place *out)
+{
+    const edb_space *space = moment->space;
+    edb_status status = rows_place(&moment->rows, row, out);
+    if (status == EDB_CORRUPT && moment->store == space->db->store)
+        status = rows_place(&space->rows, row, out);
+    return status;
+}
+
 edb_status db_moment_locate(struct db_moment *moment, uint64_t row, struct db_found *out)
 {
     struct row_place place;
-    edb_space *space = moment->space;
-    if (atomic_load(&space->db->store->replaced) != moment->replaced)
-        return store_tell_replaced(space->db->store);
-    edb_status status = rows_place(&moment->rows, row, &place);
-    if (status == EDB_CORRUPT)
-        status = rows_place(&space->rows, row, &place);
+    const edb_space *space = moment->space;
+    if (atomic_load(&moment->store->replaced) != moment->replaced)
+        return store_tell_replaced(moment->store);
+    edb_status status = find_place(moment, row, &place);
     if (status != EDB_OK)
         return status;
-    store_read_ahead(space->db->store, place.frame, &moment->asked_to);
-    return db_locate_place(space, row, &place, out);
+    store_read_ahead(moment->store, place.frame, &moment->asked_to);
+    status = db_locate_place(moment->store, row, &place, out);
+    if (status == EDB_CORRUPT && moment->store == space->db->store)
+        rows_lose_place(&space->rows, row);
+    return status;
 }

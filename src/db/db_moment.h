@@ -13,8 +13,9 @@ struct db_moment {
     struct rows_live live;
     size_t at; /* the word of `live` that was looked at last */
     struct rows rows;
-    uint32_t replaced; /* store->replaced then: places of other bytes mean nothing */
-    uint64_t asked_to; /* how far the file was asked for ahead of reading */
+    struct store *store; /* the file then: the handle may have moved to another since */
+    uint32_t replaced;   /* store->replaced then: places of other bytes mean nothing */
+    uint64_t asked_to;   /* how far the file was asked for ahead of reading */
 };
 
 /* Takes the view lock, shared, for as long as it takes. EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED. */

@@ -21,6 +21,7 @@ enum frame_flag {
                            exist */
     FRAME_CRITICAL = 8, /* a reader that does not know the type must not go on */
     FRAME_GAPS = 16,    /* GROUP: rows that are left out are gone */
+    FRAME_MOVES = 32,   /* PAD: a new file is about to take this one's name */
 };
 
 struct frame_header {
