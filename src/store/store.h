@@ -116,6 +116,7 @@ struct store {
     struct store_pending pending;
     bool visit_failed; /* the last walk ended in a visit: its frame may be applied in part */
     bool suspect;      /* frames of other sessions stand behind synced_to */
+    bool others_wrote; /* frames of other sessions came since this one's last slot */
     uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0
                           none */
 
