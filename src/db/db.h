@@ -57,6 +57,7 @@ struct edb {
     _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
     uint64_t flush_rows;          /* a flush failed: the next one waits for so many rows */
     struct store *locked;         /* whose file lock is held, with the write lock; NULL */
+    _Atomic bool compacting;      /* a thread of this handle is at edb_compact */
     bool wrote;                   /* this handle has appended something */
 
     struct os_rwlock view_lock;
@@ -117,7 +118,8 @@ struct db_struct {
     size_t bytes;     /* today */
 };
 extern const struct db_struct db_struct_open_options, db_struct_space_spec, db_struct_put_options,
-    db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report;
+    db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report,
+    db_struct_compact_options, db_struct_compact_report;
 
 /* How long the caller's struct is. */
 size_t db_struct_bytes(const struct db_struct *kind, const void *given);
@@ -143,6 +145,10 @@ edb_status db_move(edb *db, const struct store *from);
 
 /* Applies one accepted frame to the view: a store_visit. */
 edb_status db_apply(void *db, const struct store_frame *frame);
+
+/* Where a record of a GROUP stands. */
+struct row_place db_place_of(const struct store_frame *frame, const struct group *group,
+                             uint32_t index, const struct record *record);
 
 /* Uses a catalog's sections. With `begin`, the view is empty and begins with what the catalog
  * says. */
@@ -207,6 +213,10 @@ void db_locate_ahead(edb_space *space, struct db_ahead *ahead, size_t count);
 
 /* The vector of a record, verified: now, or earlier in this process. */
 edb_status db_vector(edb_space *space, const struct db_found *found, const uint8_t **vector_out);
+
+/* The record of a place, from its GROUP. EDB_CORRUPT. */
+edb_status db_read_record(const edb_space *space, const struct db_found *found, struct group *group,
+                          struct record *record);
 
 /* Fills a view from a record and pins it. */
 edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view *view_out);

@@ -81,8 +81,7 @@ static edb_status adopt_space(edb_space *space, const struct catalog *catalog)
     if (status == EDB_OK) {
         keys_adopt(&space->keys, &adoption.keys, covered);
         rows_adopt(&space->rows, &adoption.rows, covered);
-        for (uint64_t row = 0; row < covered && status == EDB_OK; row += ROWS_CHUNK_ROWS)
-            status = rows_reserve_chunk(&space->rows, row);
+        status = rows_reserve_chunks(&space->rows);
     }
     store_section_list_close(&adoption.keys);
     store_section_list_close(&adoption.rows);

@@ -113,19 +113,25 @@ static void kill_row(edb_space *space, uint64_t row)
         space->live--;
 }
 
-static void apply_put(const struct application *a, uint32_t index, const struct record *record)
+struct row_place db_place_of(const struct store_frame *frame, const struct group *group,
+                             uint32_t index, const struct record *record)
 {
-    edb_space *space = a->space;
-    struct row_place place = {
-        .frame = a->frame->header.offset,
+    return (struct row_place){
+        .frame = frame->header.offset,
         .index = index,
-        .key_offset = (uint32_t)(a->group.heap_offset + record->heap_offset),
+        .key_offset = (uint32_t)(group->heap_offset + record->heap_offset),
         .key_bytes = record->key_bytes,
         .key_form = record->key_form,
         .extras = record->flags & (RECORD_TEXT | RECORD_METADATA),
         .vector_offset = record->vector_offset,
         .vector_bytes = record->vector_bytes,
     };
+}
+
+static void apply_put(const struct application *a, uint32_t index, const struct record *record)
+{
+    edb_space *space = a->space;
+    struct row_place place = db_place_of(a->frame, &a->group, index, record);
     rows_add(&space->rows, record->row, &place);
     keys_insert(&space->keys, record->key_hash, record->row, record->prior_row);
     if (record->prior_row != ROW_NONE)

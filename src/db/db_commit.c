@@ -197,7 +197,7 @@ static edb_status commit_changes(edb *db, struct db_change *changes, size_t coun
     if (status != EDB_OK)
         return status;
     struct db_run run;
-    status = db_run_lay_out(db, changes, count, &run);
+    status = db_run_lay_out(db->store, db->space_count, changes, count, &run);
     if (status == EDB_OK && run.count > 0)
         status = db_append(db, run.drafts, run.count, durable);
     /* Also when nothing was left to write: what the commit found to be so already must stay so. */

@@ -138,10 +138,10 @@ static edb_status damaged(const edb_space *space, const struct db_found *found)
                 (unsigned long long)found->place.frame);
 }
 
-/* The record of a place, from its GROUP. Nothing here is verified yet: whatever does not fit is
- * damage, also what would be the sign of a newer format elsewhere. */
-static edb_status read_record(edb_space *space, const struct db_found *found, struct group *group,
-                              struct record *record)
+/* Nothing here is verified yet: whatever does not fit is damage, also what would be the sign of a
+ * newer format elsewhere. */
+edb_status db_read_record(const edb_space *space, const struct db_found *found, struct group *group,
+                          struct record *record)
 {
     struct store *store = found->store;
     struct frame_header header;
@@ -187,7 +187,7 @@ edb_status db_vector(edb_space *space, const struct db_found *found, const uint8
         return EDB_OK;
     struct group group;
     struct record record;
-    edb_status status = read_record(space, found, &group, &record);
+    edb_status status = db_read_record(space, found, &group, &record);
     if (status != EDB_OK)
         return status;
     if (!verifies(space, found, &group, &record))

@@ -39,7 +39,7 @@ static edb_status create_space(edb *db, const struct spec *spec)
                     db->path, EDB_SPACES_MAX);
     struct db_run run;
     bool durable = db->durability == EDB_DURABLE;
-    edb_status status = db_run_define_space(db, db->space_count + 1, spec, &run);
+    edb_status status = db_run_define_space(db->store, db->space_count + 1, spec, &run);
     if (status == EDB_OK)
         status = db_append(db, run.drafts, run.count, durable);
     if (status == EDB_OK && durable)

@@ -12,7 +12,6 @@
 #define ROWS_ENTRY_BYTES 32u
 #define ROWS_CHUNK_ROWS (1u << 20) /* rows that one DEAD section speaks of */
 #define ROWS_WORD_ROWS 64u
-#define ROWS_SECTION_ROWS_MAX (1ull << 32) /* that one section is built for */
 
 /* Where a record stands. */
 struct row_place {
@@ -106,8 +105,10 @@ void rows_set_checked(struct rows *rows, uint64_t row);
  * EDB_NO_MEMORY. */
 edb_status rows_reserve(struct rows *rows, size_t count, size_t runs);
 
-/* Makes room to note what becomes known of a row and its neighbours. EDB_NO_MEMORY. */
+/* Makes room to note what becomes known of a row and its neighbours; and of all rows that the
+ * sections have entries of. EDB_NO_MEMORY. */
 edb_status rows_reserve_chunk(struct rows *rows, uint64_t row);
+edb_status rows_reserve_chunks(struct rows *rows);
 
 /* Makes room to mark a row as gone: rows_kill of it cannot fail then. EDB_NO_MEMORY, EDB_CORRUPT
  * (the section that says what is gone so far is damaged). */
@@ -139,10 +140,12 @@ struct rows_writer {
     } groups, words, entries;
 };
 
-/* Adds the place of a row, higher than all before. EDB_NO_MEMORY. */
+/* Adds the place of a row, higher than all before. EDB_NO_MEMORY; EDB_FULL: too far from the
+ * first. */
 edb_status rows_writer_add(struct rows_writer *writer, uint64_t row, const struct row_place *place);
 
-/* Fills a draft for the rows [first, last). The writer is empty then. EDB_NO_MEMORY. */
+/* Fills a draft for the rows [first, last), of which those behind the last one that was added cost
+ * nothing. The writer is empty then. EDB_NO_MEMORY. */
 edb_status rows_writer_finish(struct rows_writer *writer, uint64_t last,
                               struct store_section_draft *draft);
 void rows_writer_close(struct rows_writer *writer);

@@ -5,6 +5,8 @@
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
+enum { GROUPS_MAX = 1 << 20 }; /* of a section that is built: 16 MiB for 2^32 rows */
+
 /* --------------------------------------------------------------------------------- the writer */
 
 static edb_status open_body(struct store_section_draft *draft, uint16_t kind, uint64_t bytes)
@@ -39,6 +41,9 @@ static uint8_t *append(struct rows_list *list, size_t bytes)
 static edb_status extend_groups(struct rows_writer *writer, uint64_t row)
 {
     uint64_t wanted = row / ROWS_GROUP_ROWS - writer->first / ROWS_GROUP_ROWS + 1;
+    if (wanted > GROUPS_MAX)
+        return fail(EDB_FULL, "a row directory section from row %llu to %llu is too large to build",
+                    (unsigned long long)writer->first, (unsigned long long)row);
     while (writer->groups.count < wanted) {
         uint8_t *group = append(&writer->groups, ROWS_SET_BYTES);
         if (group == NULL)
@@ -81,19 +86,17 @@ edb_status rows_writer_finish(struct rows_writer *writer, uint64_t last,
                               struct store_section_draft *draft)
 {
     struct section_descriptor *descriptor = &draft->descriptor;
-    edb_status status = extend_groups(writer, last - 1);
-    if (status != EDB_OK)
-        return status;
     descriptor->first = writer->first;
     descriptor->last = last;
+    descriptor->groups = (uint32_t)writer->groups.count;
     descriptor->words = writer->words.count;
     uint64_t entries = rows_entries_offset(descriptor);
     size_t entries_bytes = writer->entries.count * ROWS_ENTRY_BYTES;
-    status = open_body(draft, SECTION_ROWS, entries + entries_bytes);
+    edb_status status = open_body(draft, SECTION_ROWS, entries + entries_bytes);
     if (status != EDB_OK)
         return status;
-    memcpy(draft->body, writer->groups.bytes, writer->groups.count * ROWS_SET_BYTES);
     if (writer->words.count > 0) {
+        memcpy(draft->body, writer->groups.bytes, writer->groups.count * ROWS_SET_BYTES);
         memcpy(draft->body + rows_words_offset(descriptor), writer->words.bytes,
                writer->words.count * ROWS_SET_BYTES);
         memcpy(draft->body + entries, writer->entries.bytes, entries_bytes);
@@ -201,9 +204,6 @@ edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
 {
     uint64_t first = from < rows->sections.count ? rows->sections.items[from]->descriptor.first
                                                  : rows->tail_first;
-    if (last - first > ROWS_SECTION_ROWS_MAX)
-        return fail(EDB_FULL, "a row directory section of %llu rows is too large to build",
-                    (unsigned long long)(last - first));
     struct rows_writer writer = {.first = first};
     struct rows_copy copy = {0};
     edb_status status = EDB_OK;
@@ -243,8 +243,6 @@ static bool dead_section_valid(const struct store_section *section, uint64_t row
            descriptor->body_bytes == DEAD_HEAD_BYTES + (rows + 7) / 8;
 }
 
-/* At least 16 bytes a group of rows: what is held in memory for row numbers is bounded by the file
- * (28). */
 bool rows_section_valid(const struct store_section *section)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
@@ -254,6 +252,8 @@ bool rows_section_valid(const struct store_section *section)
     if (descriptor->kind == SECTION_DEAD)
         return dead_section_valid(section, rows);
     return descriptor->kind == SECTION_ROWS &&
+           descriptor->groups <=
+               (descriptor->last - 1) / ROWS_GROUP_ROWS - descriptor->first / ROWS_GROUP_ROWS + 1 &&
            descriptor->words <= descriptor->body_bytes / ROWS_SET_BYTES &&
            descriptor->body_bytes >= rows_entries_offset(descriptor);
 }

@@ -52,6 +52,19 @@ edb_status rows_reserve_chunk(struct rows *rows, uint64_t row)
 
 /* --------------------------------------------------------------------------------- what is gone */
 
+edb_status rows_reserve_chunks(struct rows *rows)
+{
+    edb_status status = EDB_OK;
+    for (size_t i = 0; i < rows->sections.count; i++) {
+        const struct section_descriptor *descriptor = &rows->sections.items[i]->descriptor;
+        uint64_t end = descriptor->groups > 0 ? rows_groups_end(descriptor) : 0;
+        for (uint64_t row = descriptor->first; row < end && status == EDB_OK;
+             row = (row / ROWS_CHUNK_ROWS + 1) * ROWS_CHUNK_ROWS)
+            status = rows_reserve_chunk(rows, row);
+    }
+    return status;
+}
+
 /* Bytes of bits from row number `bit` of the chunk on; NULL: none of those rows is gone. */
 static edb_status bits_at(const struct rows_chunk *chunk, uint64_t bit, size_t count,
                           struct store_section_copy *copy, const uint8_t **bits_out)

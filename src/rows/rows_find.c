@@ -61,6 +61,9 @@ static edb_status read_group(struct store_section *section, uint64_t row, struct
                              struct set *out)
 {
     uint64_t index = row / ROWS_GROUP_ROWS - section->descriptor.first / ROWS_GROUP_ROWS;
+    *out = (struct set){0};
+    if (index >= section->descriptor.groups)
+        return EDB_OK;
     return read_set(section, index * ROWS_SET_BYTES, copy ? &copy->groups : NULL, out);
 }
 
@@ -173,7 +176,7 @@ static edb_status pass_groups(const struct rows *rows, uint64_t row, uint64_t li
         if (group.bits >> (row / ROWS_WORD_ROWS % 64) != 0)
             break;
         uint64_t next = (row / ROWS_GROUP_ROWS + 1) * ROWS_GROUP_ROWS;
-        row = next < section->descriptor.last ? next : section->descriptor.last;
+        row = next < rows_groups_end(&section->descriptor) ? next : section->descriptor.last;
     }
     *row_out = row < limit ? row : limit;
     return EDB_OK;

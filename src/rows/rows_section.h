@@ -1,8 +1,8 @@
 /* The layout of ROWS and DEAD sections, private to rows/.
  *
  *   ROWS   rows that have no entry are gone; they cost next to nothing, however many there are
- *     groups    16 bytes for every 4,096 rows: u64 which of its 64 words are stored, u64 how many
- *               words are stored before them
+ *     groups    16 bytes for every 4,096 rows up to the last that has an entry: u64 which of its 64
+ *               words are stored, u64 how many words are stored before them
  *     words     16 bytes for every 64 rows of which one has an entry: u64 which of them have one,
  *               u64 how many entries there are before them; padded to 64
  *     entries   32 bytes a row
@@ -53,15 +53,17 @@ static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
     out->vector_bytes = load_u32(at + 24);
 }
 
-/* How many of the units of `unit` rows [first, last) touches. */
-static inline uint64_t rows_units(uint64_t first, uint64_t last, uint64_t unit)
+/* The row behind those that the groups speak of; what is between it and the section's last is
+ * gone. */
+static inline uint64_t rows_groups_end(const struct section_descriptor *descriptor)
 {
-    return (last - 1) / unit - first / unit + 1;
+    uint64_t end = (descriptor->first / ROWS_GROUP_ROWS + descriptor->groups) * ROWS_GROUP_ROWS;
+    return end < descriptor->last ? end : descriptor->last;
 }
 
 static inline uint64_t rows_words_offset(const struct section_descriptor *descriptor)
 {
-    return ROWS_SET_BYTES * rows_units(descriptor->first, descriptor->last, ROWS_GROUP_ROWS);
+    return (uint64_t)ROWS_SET_BYTES * descriptor->groups;
 }
 
 static inline uint64_t rows_entries_offset(const struct section_descriptor *descriptor)

@@ -21,6 +21,7 @@ struct parts {
     uint64_t last;
     const uint8_t *body;
     uint64_t body_bytes;
+    uint64_t groups;
     uint64_t words;
 };
 
@@ -33,6 +34,7 @@ static struct parts take_apart(const struct decoded_file *file, uint64_t at)
                           .last = u64_at(descriptor, 16),
                           .body = file->bytes + at + u32_at(descriptor, 48),
                           .body_bytes = u64_at(descriptor, 40),
+                          .groups = u32_at(descriptor, 52),
                           .words = u64_at(descriptor, 56)};
 }
 
@@ -70,8 +72,7 @@ const char *decode_section(const struct decoded_file *file, uint64_t at)
             "a section's body leaves its frame");
     REQUIRE((at + body_offset) % (body_bytes < 65536 ? 64 : 4096) == 0,
             "a section's body is not aligned");
-    REQUIRE(all_zero(descriptor + 52, 4) &&
-                (u16_at(descriptor, 0) == ROWS || u64_at(descriptor, 56) == 0),
+    REQUIRE(u16_at(descriptor, 0) == ROWS || all_zero(descriptor + 52, 12),
             "unnamed bytes of a descriptor are not zero");
     return check_blocks(file, at);
 }
@@ -143,7 +144,7 @@ static const char *next_set(const uint8_t *at, uint64_t *before, uint64_t *bits_
 static const char *check_rows(const struct decoded_file *file, const struct parts *rows,
                               const struct decoded_space *space)
 {
-    uint64_t groups = (rows->last - 1) / 4096 - rows->first / 4096 + 1;
+    uint64_t groups = rows->groups;
     const uint8_t *word = rows->body + 16 * groups;
     const uint8_t *entry = rows->body + (16 * groups + 16 * rows->words + 63) / 64 * 64;
     uint64_t words = 0;
@@ -153,6 +154,8 @@ static const char *check_rows(const struct decoded_file *file, const struct part
     for (uint64_t row = rows->first / 4096 * 4096; row < rows->last && wrong == NULL; row += 64) {
         uint64_t bits = 0;
         if (row % 4096 == 0)
+            group_bits = 0;
+        if (row % 4096 == 0 && row / 4096 - rows->first / 4096 < groups)
             wrong =
                 next_set(rows->body + 16 * (row / 4096 - rows->first / 4096), &words, &group_bits);
         if (wrong == NULL && group_bits >> row / 64 % 64 & 1) {
