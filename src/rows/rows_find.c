@@ -5,6 +5,8 @@
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
+#define ENTRY_NONE UINT64_MAX
+
 /* The section that covers `row`, which is below tail_first. */
 static struct store_section *covering_section(const struct rows *rows, uint64_t row)
 {
@@ -84,10 +86,33 @@ static edb_status read_word(struct store_section *section, uint64_t row, const s
                     copy ? &copy->words : NULL, out);
 }
 
-static edb_status read_entry(struct store_section *section, uint64_t row, const struct set *word,
-                             struct rows_copy *copy, struct row_place *place_out)
+/* Whether every row has an entry: then the number of a row says which, and no set is read. */
+static bool is_dense(const struct section_descriptor *descriptor)
 {
-    uint64_t index = set_rank(word, (unsigned)(row % ROWS_WORD_ROWS));
+    return descriptor->body_bytes - rows_entries_offset(descriptor) ==
+           (descriptor->last - descriptor->first) * ROWS_ENTRY_BYTES;
+}
+
+/* Which entry is the row's; ENTRY_NONE when it has none. */
+static edb_status find_entry(struct store_section *section, uint64_t row, struct rows_copy *copy,
+                             uint64_t *index_out)
+{
+    struct set group;
+    struct set word = {0};
+    *index_out = row - section->descriptor.first;
+    if (is_dense(&section->descriptor))
+        return EDB_OK;
+    edb_status status = read_group(section, row, copy, &group);
+    if (status == EDB_OK)
+        status = read_word(section, row, &group, copy, &word);
+    unsigned bit = (unsigned)(row % ROWS_WORD_ROWS);
+    *index_out = set_has(&word, bit) ? set_rank(&word, bit) : ENTRY_NONE;
+    return status;
+}
+
+static edb_status read_entry(struct store_section *section, uint64_t index, struct rows_copy *copy,
+                             struct row_place *place_out)
+{
     uint64_t from = rows_entries_offset(&section->descriptor);
     const uint8_t *entry = NULL;
     if (index < section->descriptor.body_bytes / ROWS_ENTRY_BYTES)
@@ -105,16 +130,13 @@ static edb_status find_in_section(const struct rows *rows, uint64_t row, struct 
                                   struct row_place *place_out)
 {
     struct store_section *section = covering_section(rows, row);
-    struct set group;
-    struct set word = {0};
+    uint64_t index;
     if (section == NULL)
         return EDB_NOT_FOUND;
-    edb_status status = read_group(section, row, copy, &group);
-    if (status == EDB_OK)
-        status = read_word(section, row, &group, copy, &word);
-    if (status == EDB_OK && !set_has(&word, (unsigned)(row % ROWS_WORD_ROWS)))
+    edb_status status = find_entry(section, row, copy, &index);
+    if (status == EDB_OK && index == ENTRY_NONE)
         return EDB_NOT_FOUND;
-    return status == EDB_OK ? read_entry(section, row, &word, copy, place_out) : status;
+    return status == EDB_OK ? read_entry(section, index, copy, place_out) : status;
 }
 
 edb_status rows_place(const struct rows *rows, uint64_t row, struct row_place *place_out)
@@ -149,10 +171,7 @@ void rows_prefetch(const struct rows *rows, uint64_t row)
     if (section == NULL)
         return;
     const struct section_descriptor *descriptor = &section->descriptor;
-    const uint8_t *words = section->body + rows_words_offset(descriptor);
     const uint8_t *entries = section->body + rows_entries_offset(descriptor);
-    uint64_t word = row / ROWS_WORD_ROWS - descriptor->first / ROWS_WORD_ROWS;
-    __builtin_prefetch(words + word * ROWS_SET_BYTES);
     __builtin_prefetch(entries + (row - descriptor->first) * ROWS_ENTRY_BYTES);
 }
 
