@@ -209,6 +209,16 @@ size_t os_sim_open_files(void)
     return count;
 }
 
+size_t os_sim_named_files(void)
+{
+    size_t count = 0;
+    enter();
+    for (uint32_t i = 0; i < machine.file_count; i++)
+        count += machine.names[i].text[0] != '\0';
+    leave();
+    return count;
+}
+
 void os_sim_set_boot_id(const uint8_t id[16])
 {
     enter();
