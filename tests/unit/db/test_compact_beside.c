@@ -191,7 +191,7 @@ static void test_an_iterator_goes_on(void **state)
         assert_true(view.row >= next);
         next = view.row + 1;
         assert_memory_equal(view.key, "key ", 4);
-        int key = atoi((const char *)view.key + 4);
+        long key = strtol((const char *)view.key + 4, NULL, 10);
         assert_true(((const float *)view.vector)[0] == (float)(key + 1));
         edb_view_release(&view);
         if (count % 10 == 3)

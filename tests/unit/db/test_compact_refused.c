@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static edb_status note_temporary(const char *beside, uint32_t mode, struct os_fi
 {
     edb_status status = os_sim.create_temporary(beside, mode, file_out, name_out);
     if (status == EDB_OK)
-        strcpy(temporary, *name_out);
+        snprintf(temporary, sizeof temporary, "%s", *name_out);
     return status;
 }
 
