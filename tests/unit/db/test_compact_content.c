@@ -245,6 +245,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_rows, begin, end),
         cmocka_unit_test_setup_teardown(test_throttle, begin, end),
     };
-    source = seeded_random("test_compact");
+    source = seeded_random("test_compact_content");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
