@@ -424,7 +424,7 @@ EDB_API edb_status edb_contains(edb_space *space, const void *key, size_t key_by
  *
  * iterator_out  library-owned (free with edb_iterator_close).
  *
- * EDB_NO_MEMORY (one bit a row is held), EDB_IO, EDB_CORRUPT, EDB_FORKED, EDB_INVALID. */
+ * EDB_NO_MEMORY (two bits a row are held), EDB_IO, EDB_CORRUPT, EDB_FORKED, EDB_INVALID. */
 EDB_API edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out);
 
 /* The next record.
