@@ -17,10 +17,12 @@
 #include "db/db.h"
 #include "db/db_copy.h"
 
-static const uint64_t lag_bytes = 4u << 20; /* that may be left for the time under the lock */
+static const uint64_t lag_bytes = 4u << 20;      /* that may be left when the lock is asked for */
+static const uint64_t lag_bytes_max = 64u << 20; /* and when it has come */
 
 enum {
     CATCH_UP_ROUNDS = 64,
+    TAKE_OVER_TRIES = 8,
     PAUSE_MS = 100, /* of a throttled copy, at a time */
 };
 
@@ -66,6 +68,15 @@ static edb_status keep_pace(void *arg, uint64_t rows, uint64_t bytes)
         status = ask_progress(c);
     }
     return status;
+}
+
+/* Under the writer lock nobody is asked, and nothing is waited for. */
+static edb_status make_haste(void *arg, uint64_t rows, uint64_t bytes)
+{
+    (void)arg;
+    (void)rows;
+    (void)bytes;
+    return EDB_OK;
 }
 
 /* --------------------------------------------------------------------------------- beginning */
@@ -163,6 +174,13 @@ static void end(struct compaction *c)
 
 /* --------------------------------------------------------------------------------- taking over */
 
+static edb_status too_fast(const struct compaction *c)
+{
+    return fail(EDB_BUSY,
+                "%s: others write faster than the copy: try again when there is less to do",
+                c->db->path);
+}
+
 /* Each round leaves less, unless writers are faster than the copy. */
 static edb_status catch_up(struct compaction *c)
 {
@@ -175,9 +193,7 @@ static edb_status catch_up(struct compaction *c)
         if (status != EDB_OK || source->end.offset - from <= lag_bytes)
             return status;
     }
-    return fail(EDB_BUSY,
-                "%s: others write faster than the copy: try again when there is less to do",
-                c->db->path);
+    return too_fast(c);
 }
 
 /* The mark at the end of the old file. */
@@ -213,14 +229,26 @@ static edb_status finish(struct compaction *c)
                             : status;
 }
 
+/* Whoever wrote while the lock was waited for may have written much: then the lock is given back,
+ * for it is not to be held that long (19). */
 static edb_status take_over(struct compaction *c)
 {
-    edb_status status = db_write_begin(c->db, false);
-    if (status != EDB_OK)
-        return status;
-    status = finish(c);
-    db_write_end(c->db);
-    return status;
+    for (int i = 0; i < TAKE_OVER_TRIES; i++) {
+        edb_status status = catch_up(c);
+        if (status == EDB_OK)
+            status = db_write_begin(c->db, false);
+        if (status != EDB_OK)
+            return status;
+        bool is_near = c->db->store->end.offset <= c->source->store->end.offset + lag_bytes_max;
+        c->copy.pace = make_haste;
+        if (is_near)
+            status = finish(c);
+        c->copy.pace = keep_pace;
+        db_write_end(c->db);
+        if (is_near)
+            return status;
+    }
+    return too_fast(c);
 }
 
 static edb_status compact(struct compaction *c)
@@ -229,8 +257,6 @@ static edb_status compact(struct compaction *c)
     if (status == EDB_OK)
         status = db_copy_all(&c->copy);
     c->report.rows = c->rows;
-    if (status == EDB_OK)
-        status = catch_up(c);
     if (status == EDB_OK)
         status = take_over(c);
     end(c);

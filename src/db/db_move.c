@@ -44,7 +44,6 @@ static edb_status exchange(edb *db, struct store *next)
     os_rwlock_write(&db->view_lock);
     db->store = next;
     db->lost = true;
-    db->wrote = false; /* what stands in the new file was synced as it was written */
     db->limits = (struct store_limits){0};
     db->sections_from = 0;
     db->damaged_count = 0;
