@@ -394,9 +394,11 @@ static edb_status check_source(const struct db_copy *copy, const struct store_fr
 static edb_status take_group(struct db_copy *copy, const struct store_frame *frame,
                              const edb_space *space, const struct group *group)
 {
-    copy->changes = memory_resize(copy->changes, group->count + BATCH_ROWS, sizeof *copy->changes);
-    if (copy->changes == NULL)
-        return memory_failed(group->count * sizeof *copy->changes);
+    size_t needed = group->count > BATCH_ROWS ? group->count : BATCH_ROWS;
+    struct db_change *grown = memory_resize(copy->changes, needed, sizeof *grown);
+    if (grown == NULL)
+        return memory_failed(needed * sizeof *grown);
+    copy->changes = grown;
     for (uint32_t i = 0; i < group->count; i++) {
         struct record record;
         edb_status status = record_decode(frame->bytes, group, i, &record);
