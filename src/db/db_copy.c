@@ -402,6 +402,9 @@ static edb_status take_group(struct db_copy *copy, const struct store_frame *fra
     for (uint32_t i = 0; i < group->count; i++) {
         struct record record;
         edb_status status = record_decode(frame->bytes, group, i, &record);
+        if (status == EDB_OK &&
+            (record.operation < RECORD_PUT || record.operation > RECORD_ADVANCE))
+            continue; /* nothing in it was checked; a reader passes it over, too */
         if (status == EDB_OK)
             status = check_source(copy, frame, group, i, &record);
         if (status != EDB_OK)
