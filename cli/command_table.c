@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "spelling_suggest.h"
 
+/* clang-format off */
 const struct command *const command_table[] = {
     &command_create,
     &command_put,
@@ -17,8 +18,10 @@ const struct command *const command_table[] = {
     &command_stats,
     &command_diff,
     &command_verify,
+    &command_compact,
     NULL,
 };
+/* clang-format on */
 
 const struct command *command_find(const char *name)
 {
@@ -32,13 +35,13 @@ const struct command *command_find(const char *name)
 const char *command_meant(const char *name)
 {
     static const char *const others[][2] = {
-        {"add", "put"},     {"cat", "get"},      {"check", "verify"}, {"compare", "diff"},
-        {"dump", "export"}, {"count", "stats"},  {"delete", "del"},   {"erase", "del"},
-        {"fetch", "get"},   {"find", "search"},  {"fsck", "verify"},  {"init", "create"},
-        {"insert", "put"},  {"list", "info"},    {"load", "import"},  {"ls", "info"},
-        {"new", "create"},  {"query", "search"}, {"read", "get"},     {"remove", "del"},
-        {"rm", "del"},      {"set", "put"},      {"show", "get"},     {"store", "put"},
-        {"upsert", "put"},  {"write", "put"},
+        {"add", "put"},     {"cat", "get"},      {"check", "verify"},   {"compare", "diff"},
+        {"dump", "export"}, {"count", "stats"},  {"delete", "del"},     {"erase", "del"},
+        {"fetch", "get"},   {"find", "search"},  {"fsck", "verify"},    {"init", "create"},
+        {"insert", "put"},  {"list", "info"},    {"load", "import"},    {"ls", "info"},
+        {"new", "create"},  {"query", "search"}, {"read", "get"},       {"remove", "del"},
+        {"rm", "del"},      {"set", "put"},      {"show", "get"},       {"store", "put"},
+        {"upsert", "put"},  {"write", "put"},    {"vacuum", "compact"}, {"shrink", "compact"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(name, others[i][0]) == 0)

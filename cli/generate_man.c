@@ -123,11 +123,11 @@ static void write_codes(FILE *file)
     }
 }
 
-/* The statuses of the library that end so; EDB_FORKED is the last of them. */
+/* The statuses of the library that end so; EDB_CANCELLED is the last of them. */
 static void write_statuses(FILE *file, int code)
 {
     int written = 0;
-    for (int status = EDB_NOT_FOUND; status >= EDB_FORKED; status--) {
+    for (int status = EDB_NOT_FOUND; status >= EDB_CANCELLED; status--) {
         if (report_code((edb_status)status) == code)
             fprintf(file, "%s%s", written++ > 0 ? ", " : "(", edb_status_name((edb_status)status));
     }

@@ -35,6 +35,7 @@ static int refuse_unknown(const struct command *command, const char *name, size_
 static size_t find_option(const struct command *command, const char *name, size_t length);
 static size_t index_of(const struct arguments *arguments, const char *name);
 static int parse_count(const char *text, uint64_t *count_out);
+static int parse_size(const char *text, uint64_t *bytes_out);
 
 int options_parse(const struct command *command, int count, char **words,
                   struct arguments *arguments_out)
@@ -81,6 +82,15 @@ uint64_t option_count(const struct arguments *arguments, const char *name, uint6
     if (value != NULL)
         parse_count(value, &count);
     return count;
+}
+
+uint64_t option_size(const struct arguments *arguments, const char *name, uint64_t fallback)
+{
+    const char *value = option_text(arguments, name);
+    uint64_t bytes = fallback;
+    if (value != NULL)
+        parse_size(value, &bytes);
+    return bytes;
 }
 
 double option_real(const struct arguments *arguments, const char *name, double fallback)
@@ -186,6 +196,13 @@ static int check_value(const struct command *command, const struct option *optio
             return report_error(
                 CODE_USAGE, "%s%s %s: give a whole number from %" PRIu64 " to %" PRIu64,
                 option_dashes(option), option->name, value, option->low, option->high);
+    } else if (option->kind == OPTION_SIZE) {
+        uint64_t bytes;
+        if (!parse_size(value, &bytes))
+            return report_error(CODE_USAGE,
+                                "--%s %s: give a number of bytes, or of KiB, MiB or GiB: 512K, "
+                                "50M, 2G",
+                                option->name, value);
     } else if (option->kind == OPTION_REAL) {
         return check_number(option, value);
     } else if (option->kind == OPTION_CHOICE) {
@@ -301,5 +318,24 @@ static int parse_count(const char *text, uint64_t *count_out)
         count = count * 10 + digit;
     }
     *count_out = count;
+    return 1;
+}
+
+/* A count of at least 1, and what it counts: bytes, or K, M or G of them. */
+static int parse_size(const char *text, uint64_t *bytes_out)
+{
+    enum { DIGITS_MAX = 24 };
+    static const char units[] = "KMG";
+    char digits[DIGITS_MAX];
+    size_t length = strlen(text);
+    const char *unit = length > 0 ? strchr(units, toupper((unsigned char)text[length - 1])) : NULL;
+    unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
+    length -= unit != NULL;
+    if (length >= sizeof digits)
+        return 0;
+    snprintf(digits, sizeof digits, "%.*s", (int)length, text);
+    if (!parse_count(digits, bytes_out) || *bytes_out == 0 || *bytes_out > UINT64_MAX >> shift)
+        return 0;
+    *bytes_out <<= shift;
     return 1;
 }

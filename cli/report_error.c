@@ -52,6 +52,8 @@ int report_code(edb_status status)
         return CODE_BAD_DATA;
     case EDB_BUSY:
         return CODE_BUSY;
+    case EDB_CANCELLED:
+        return CODE_INTERRUPTED;
     case EDB_READ_ONLY:
     case EDB_IO:
     case EDB_FULL:

@@ -93,7 +93,8 @@ typedef enum edb_status {
     EDB_EXISTS = -11,   /* EDB_OPEN_CREATE_NEW and the file is there */
     EDB_STALE = -12,    /* the file at the path, or what is in it, was exchanged: close and open
                            again */
-    EDB_FORKED = -13    /* the handle was opened before fork() */
+    EDB_FORKED = -13,   /* the handle was opened before fork() */
+    EDB_CANCELLED = -14 /* a progress function asked to stop; nothing was changed */
 } edb_status;
 
 /* Name of a status, for example "EDB_BUSY". Never NULL; static storage. */
@@ -423,7 +424,7 @@ EDB_API edb_status edb_contains(edb_space *space, const void *key, size_t key_by
  *
  * iterator_out  library-owned (free with edb_iterator_close).
  *
- * EDB_NO_MEMORY (one bit a row is held), EDB_IO, EDB_CORRUPT, EDB_FORKED, EDB_INVALID. */
+ * EDB_NO_MEMORY (two bits a row are held), EDB_IO, EDB_CORRUPT, EDB_FORKED, EDB_INVALID. */
 EDB_API edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out);
 
 /* The next record.
@@ -508,6 +509,55 @@ typedef struct edb_space_stats {
  *
  * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED. */
 EDB_API edb_status edb_space_stats_get(edb_space *space, edb_space_stats *stats_out);
+
+/* Called now and then while something long goes on, by the thread that asked for it: `done` of
+ * `total` are done. Anything but 0 asks to stop, soon. It must not call the library on this
+ * handle. */
+typedef int edb_progress(void *arg, uint64_t done, uint64_t total);
+
+typedef struct edb_compact_options {
+    size_t struct_size;
+    uint64_t bytes_per_s;   /* written on average at most; 0 = as fast as it goes */
+    edb_progress *progress; /* of rows; NULL = none */
+    void *arg;
+} edb_compact_options;
+
+#define EDB_COMPACT_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(edb_compact_options), 0, NULL, NULL                                                 \
+    }
+
+typedef struct edb_compact_report {
+    size_t struct_size;
+    uint64_t rows;         /* live rows that were copied */
+    uint64_t bytes_before; /* of the file */
+    uint64_t bytes_after;
+} edb_compact_report;
+
+/* Gives space back: writes a new file of what is live, which then takes the place of the old one.
+ * Keys, vectors, texts, metadata and row numbers stay as they are; deleted and overwritten rows,
+ * and index sections that newer ones have replaced, are gone; vectors stand one behind another.
+ * Every vector and record is verified as it is copied. The new file is durable when this returns.
+ *
+ * Meanwhile everybody reads and writes on, in all processes. Handles move over to the new file by
+ * themselves; views and iterators keep the old one, and its space on the device, until they are
+ * released; snapshot handles until they are closed. A crash leaves the old file or the new one. The
+ * new file gets the permissions of the old one and, where the process may, its owner; other hard
+ * links of the old file keep that.
+ *
+ * options     NULL = defaults.
+ * report_out  caller buffer, or NULL; filled on success.
+ *
+ * Cost: reads the live records once and writes them once; beside the file, room for what is live;
+ * about 100 MiB of memory for large files. The writer lock is held for the last few megabytes only.
+ *
+ * EDB_OK. EDB_BUSY: another compaction is at work on the file, or writers were faster than the
+ * copy, or held the file for the whole wait. EDB_CANCELLED: `progress` asked for it. EDB_FULL:
+ * there is no room for the new file. EDB_CORRUPT, EDB_READ_ONLY: the file is damaged. EDB_STALE:
+ * something else is at the path. EDB_IO, EDB_NO_MEMORY, EDB_INVALID, EDB_FORKED. In all these cases
+ * the file is as it was, but for EDB_IO from the very end, after which it may be the new one. */
+EDB_API edb_status edb_compact(edb *db, const edb_compact_options *options,
+                               edb_compact_report *report_out);
 
 /* One finding of edb_verify; `message` is valid only inside the call. */
 typedef void edb_verify_function(void *arg, uint64_t offset, uint64_t bytes, const char *message);

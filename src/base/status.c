@@ -70,7 +70,7 @@ const char *edb_status_name(edb_status status)
     static const char *const names[] = {
         "EDB_OK",        "EDB_NOT_FOUND", "EDB_INVALID", "EDB_MISMATCH",  "EDB_BUSY",
         "EDB_READ_ONLY", "EDB_IO",        "EDB_FULL",    "EDB_NO_MEMORY", "EDB_CORRUPT",
-        "EDB_FORMAT",    "EDB_EXISTS",    "EDB_STALE",   "EDB_FORKED",
+        "EDB_FORMAT",    "EDB_EXISTS",    "EDB_STALE",   "EDB_FORKED",    "EDB_CANCELLED",
     };
     int index = -(int)status;
     if (index < 0 || index >= (int)(sizeof names / sizeof names[0]))

@@ -44,7 +44,9 @@ struct db_damaged {
 
 struct edb {
     /* Set by edb_open, never changed. */
-    struct store *store;
+    char *path; /* as the caller wrote it */
+    bool writable;
+    uint64_t hash_seed;  /* of the cache, however often it is written anew */
     uint32_t flags;      /* EDB_OPEN_… */
     uint32_t durability; /* EDB_LAZY or EDB_DURABLE */
     uint32_t busy_wait_ms;
@@ -54,10 +56,14 @@ struct edb {
     struct os_mutex write_lock;
     _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
     uint64_t flush_rows;          /* a flush failed: the next one waits for so many rows */
+    struct store *locked;         /* whose file lock is held, with the write lock; NULL */
+    _Atomic bool compacting;      /* a thread of this handle is at edb_compact */
     bool wrote;                   /* this handle has appended something */
 
     struct os_rwlock view_lock;
-    edb_space **spaces; /* in order of their ids; the handles live as long as `db` */
+    struct store *store; /* another one when the cache was written anew: see db_move.c. Read with
+                            the view lock or the write lock, changed with both */
+    edb_space **spaces;  /* in order of their ids; the handles live as long as `db` */
     uint32_t space_count;
     uint32_t space_known;       /* handles made, of which the first space_count are in the view */
     struct store_limits limits; /* of the walk, which stops where a snapshot was taken, and before a
@@ -112,7 +118,8 @@ struct db_struct {
     size_t bytes;     /* today */
 };
 extern const struct db_struct db_struct_open_options, db_struct_space_spec, db_struct_put_options,
-    db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report;
+    db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report,
+    db_struct_compact_options, db_struct_compact_report;
 
 /* How long the caller's struct is. */
 size_t db_struct_bytes(const struct db_struct *kind, const void *given);
@@ -124,10 +131,24 @@ edb_status db_struct_read(const struct db_struct *kind, const void *given, void 
 /* Fills the caller's struct with as much as it has room for. EDB_INVALID: its size is wrong. */
 edb_status db_struct_write(const struct db_struct *kind, const void *own, void *out);
 
+/* ------------------------------------------------------------------------------------ db_move.c */
+
+/* Whether the file says that another one is about to take its name. Needs the view lock, shared. */
+bool db_may_have_moved(const edb *db);
+
+/* Makes the handle one of the file at the path, which is the same cache, written anew. Nothing if
+ * another thread did it already: `from` is the store of before. Not to be called with the view
+ * lock held. EDB_STALE: there is no file, or another cache. */
+edb_status db_move(edb *db, const struct store *from);
+
 /* ----------------------------------------------------------------------- db_apply.c, db_adopt.c */
 
 /* Applies one accepted frame to the view: a store_visit. */
 edb_status db_apply(void *db, const struct store_frame *frame);
+
+/* Where a record of a GROUP stands. */
+struct row_place db_place_of(const struct store_frame *frame, const struct group *group,
+                             uint32_t index, const struct record *record);
 
 /* Uses a catalog's sections. With `begin`, the view is empty and begins with what the catalog
  * says. */
@@ -165,6 +186,7 @@ static inline const void *db_key_bytes(const struct db_key *key)
 struct db_found {
     uint64_t row;
     struct row_place place;
+    struct store *store;  /* where it stands */
     const uint8_t *frame; /* first byte of its GROUP */
 };
 
@@ -172,9 +194,9 @@ struct db_found {
 edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out);
 edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out);
 
-/* A record whose place is known already. EDB_CORRUPT when the place is not in the file: then the
- * section that says so is lost. */
-edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_place *place,
+/* A record whose place in `store` is known already. EDB_CORRUPT when the place is not in the
+ * file. */
+edb_status db_locate_place(struct store *store, uint64_t row, const struct row_place *place,
                            struct db_found *out);
 
 /* A key that will be located soon. */
@@ -191,6 +213,10 @@ void db_locate_ahead(edb_space *space, struct db_ahead *ahead, size_t count);
 
 /* The vector of a record, verified: now, or earlier in this process. */
 edb_status db_vector(edb_space *space, const struct db_found *found, const uint8_t **vector_out);
+
+/* The record of a place, from its GROUP. EDB_CORRUPT. */
+edb_status db_read_record(const edb_space *space, const struct db_found *found, struct group *group,
+                          struct record *record);
 
 /* Fills a view from a record and pins it. */
 edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view *view_out);

@@ -81,7 +81,7 @@ static edb_status adopt_space(edb_space *space, const struct catalog *catalog)
     if (status == EDB_OK) {
         keys_adopt(&space->keys, &adoption.keys, covered);
         rows_adopt(&space->rows, &adoption.rows, covered);
-        status = rows_reserve(&space->rows, 0);
+        status = rows_reserve_chunks(&space->rows);
     }
     store_section_list_close(&adoption.keys);
     store_section_list_close(&adoption.rows);

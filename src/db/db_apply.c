@@ -33,16 +33,25 @@ struct application {
     const struct store_frame *frame;
     struct group group;
     edb_space *space;
+    uint64_t next; /* row number, as the check goes on */
+    size_t puts;
+    size_t runs; /* of following rows */
 };
 
-static edb_status check_put(const struct application *a, const struct record *record,
-                            uint64_t expected_row)
+/* Where rows may be left out, those in between are gone. */
+static edb_status check_row(const struct application *a, const struct record *record)
+{
+    bool gaps = a->frame->header.flags & FRAME_GAPS;
+    if (record->row == a->next || (gaps && record->row > a->next))
+        return EDB_OK;
+    return fail(EDB_CORRUPT, "row %llu where row %llu should come", (unsigned long long)record->row,
+                (unsigned long long)a->next);
+}
+
+static edb_status check_put(const struct application *a, const struct record *record)
 {
     const struct spec *spec = &a->space->spec;
     uint64_t at = a->frame->header.offset + record->vector_offset;
-    if (record->row != expected_row)
-        return fail(EDB_CORRUPT, "row %llu where row %llu should come",
-                    (unsigned long long)record->row, (unsigned long long)expected_row);
     if (spec->dims > 0 && (record->vector_bytes != 4u * spec->dims || at % 4 != 0))
         return fail(EDB_CORRUPT, "a vector of %u bytes at %llu in a space of %u dimensions",
                     record->vector_bytes, (unsigned long long)at, spec->dims);
@@ -52,30 +61,50 @@ static edb_status check_put(const struct application *a, const struct record *re
     return EDB_OK;
 }
 
-/* Everything that could be wrong or missing, before anything is changed. */
-static edb_status check_records(const struct application *a, size_t *puts_out)
+/* What could be wrong or missing with one record; and counts it. */
+static edb_status check_record(struct application *a, const struct record *record)
 {
-    uint64_t next = a->space->next_row;
-    for (uint32_t i = 0; i < a->group.count; i++) {
-        struct record record;
-        uint64_t victim = ROW_NONE;
-        edb_status status = record_decode(a->frame->bytes, &a->group, i, &record);
-        if (status == EDB_OK && record.operation == RECORD_PUT) {
-            status = check_put(a, &record, next++);
-            victim = record.prior_row;
-        } else if (status == EDB_OK && record.operation == RECORD_DELETE) {
-            if (record.row >= next)
-                return fail(EDB_CORRUPT, "row %llu is deleted before it exists",
-                            (unsigned long long)record.row);
-            victim = record.row;
-        }
-        if (status == EDB_OK && victim != ROW_NONE)
-            status = rows_reserve_kill(&a->space->rows, victim);
-        if (status != EDB_OK)
-            return status;
+    struct rows *rows = &a->space->rows;
+    uint64_t victim = ROW_NONE;
+    edb_status status = EDB_OK;
+    if (record->operation == RECORD_PUT) {
+        status = check_row(a, record);
+        if (status == EDB_OK)
+            status = check_put(a, record);
+        if (status == EDB_OK)
+            status = rows_reserve_chunk(rows, record->row);
+        a->runs += a->puts == 0 || record->row != a->next;
+        a->puts++;
+        a->next = record->row + 1;
+        victim = record->prior_row;
+    } else if (record->operation == RECORD_ADVANCE) {
+        status = check_row(a, record);
+        a->next = record->row;
+    } else if (record->operation == RECORD_DELETE) {
+        if (record->row >= a->next)
+            return fail(EDB_CORRUPT, "row %llu is deleted before it exists",
+                        (unsigned long long)record->row);
+        victim = record->row;
     }
-    *puts_out = (size_t)(next - a->space->next_row);
-    return EDB_OK;
+    if (status == EDB_OK && victim != ROW_NONE)
+        status = rows_reserve_kill(rows, victim);
+    return status;
+}
+
+/* Everything that could be wrong or missing, before anything is changed. */
+static edb_status check_records(struct application *a)
+{
+    edb_status status = EDB_OK;
+    a->next = a->space->next_row;
+    for (uint32_t i = 0; i < a->group.count && status == EDB_OK; i++) {
+        struct record record;
+        status = record_decode(a->frame->bytes, &a->group, i, &record);
+        if (status == EDB_OK)
+            status = check_record(a, &record);
+    }
+    if (status == EDB_OK)
+        status = rows_reserve(&a->space->rows, a->puts, a->runs);
+    return status == EDB_OK ? keys_reserve(&a->space->keys, a->puts) : status;
 }
 
 static void kill_row(edb_space *space, uint64_t row)
@@ -84,25 +113,44 @@ static void kill_row(edb_space *space, uint64_t row)
         space->live--;
 }
 
-static void apply_put(const struct application *a, uint32_t index, const struct record *record)
+struct row_place db_place_of(const struct store_frame *frame, const struct group *group,
+                             uint32_t index, const struct record *record)
 {
-    edb_space *space = a->space;
-    struct row_place place = {
-        .frame = a->frame->header.offset,
+    return (struct row_place){
+        .frame = frame->header.offset,
         .index = index,
-        .key_offset = (uint32_t)(a->group.heap_offset + record->heap_offset),
+        .key_offset = (uint32_t)(group->heap_offset + record->heap_offset),
         .key_bytes = record->key_bytes,
         .key_form = record->key_form,
         .extras = record->flags & (RECORD_TEXT | RECORD_METADATA),
         .vector_offset = record->vector_offset,
         .vector_bytes = record->vector_bytes,
     };
-    rows_add(&space->rows, &place);
+}
+
+static void apply_put(const struct application *a, uint32_t index, const struct record *record)
+{
+    edb_space *space = a->space;
+    struct row_place place = db_place_of(a->frame, &a->group, index, record);
+    rows_add(&space->rows, record->row, &place);
     keys_insert(&space->keys, record->key_hash, record->row, record->prior_row);
     if (record->prior_row != ROW_NONE)
         kill_row(space, record->prior_row);
-    space->next_row++;
+    space->next_row = record->row + 1;
     space->live++;
+}
+
+static void apply_record(const struct application *a, uint32_t index, const struct record *record)
+{
+    edb_space *space = a->space;
+    if (record->operation == RECORD_PUT)
+        apply_put(a, index, record);
+    else if (record->operation == RECORD_ADVANCE)
+        space->next_row = record->row;
+    else if (record->operation == RECORD_DELETE) {
+        keys_remove(&space->keys, record->key_hash, record->row);
+        kill_row(space, record->row);
+    }
 }
 
 static edb_status apply_space(edb *db, const struct application *a)
@@ -131,21 +179,12 @@ static edb_status apply_group(edb *db, const struct store_frame *frame)
     if (a.group.space == 0 || a.group.space > db->space_count)
         return fail(EDB_CORRUPT, "records of space %u, which was not created", a.group.space);
     a.space = db->spaces[a.group.space - 1];
-    size_t puts = 0;
-    status = check_records(&a, &puts);
-    if (status == EDB_OK)
-        status = rows_reserve(&a.space->rows, puts);
-    if (status == EDB_OK)
-        status = keys_reserve(&a.space->keys, puts);
+    status = check_records(&a);
     for (uint32_t i = 0; i < a.group.count && status == EDB_OK; i++) {
         struct record record;
         status = record_decode(frame->bytes, &a.group, i, &record);
-        if (record.operation == RECORD_PUT)
-            apply_put(&a, i, &record);
-        else if (record.operation == RECORD_DELETE) {
-            keys_remove(&a.space->keys, record.key_hash, record.row);
-            kill_row(a.space, record.row);
-        }
+        if (status == EDB_OK)
+            apply_record(&a, i, &record);
     }
     return status;
 }

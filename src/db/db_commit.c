@@ -109,7 +109,7 @@ static edb_status check_spaces(const struct plan *plan)
     for (size_t i = 0; i < plan->count; i++)
         if (plan->changes[i].space->id > plan->db->space_count)
             return fail(EDB_STALE, "%s: space '%s' is gone: close the file and open it again",
-                        plan->db->store->path, plan->changes[i].space->spec.name);
+                        plan->db->path, plan->changes[i].space->spec.name);
     return EDB_OK;
 }
 
@@ -152,7 +152,12 @@ static edb_status reserve_view(const struct plan *plan)
         size_t puts = (size_t)(plan->next_row[i] - space->next_row);
         if (puts == 0)
             continue;
-        status = rows_reserve(&space->rows, puts);
+        status = rows_reserve(&space->rows, puts, 1);
+        for (uint64_t row = space->next_row; row < plan->next_row[i] && status == EDB_OK;
+             row += ROWS_CHUNK_ROWS)
+            status = rows_reserve_chunk(&space->rows, row);
+        if (status == EDB_OK)
+            status = rows_reserve_chunk(&space->rows, plan->next_row[i] - 1);
         if (status == EDB_OK)
             status = keys_reserve(&space->keys, puts);
     }
@@ -192,7 +197,7 @@ static edb_status commit_changes(edb *db, struct db_change *changes, size_t coun
     if (status != EDB_OK)
         return status;
     struct db_run run;
-    status = db_run_lay_out(db, changes, count, &run);
+    status = db_run_lay_out(db->store, db->space_count, changes, count, &run);
     if (status == EDB_OK && run.count > 0)
         status = db_append(db, run.drafts, run.count, durable);
     /* Also when nothing was left to write: what the commit found to be so already must stay so. */

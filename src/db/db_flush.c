@@ -35,7 +35,7 @@ uint64_t db_tail_rows(const edb *db)
 {
     uint64_t rows = 0;
     for (uint32_t i = 0; i < db->space_count; i++)
-        rows += db->spaces[i]->rows.tail_count;
+        rows += db->spaces[i]->rows.tail.count;
     return rows;
 }
 
@@ -136,16 +136,16 @@ static size_t merged_from(const struct store_section_list *sections, uint64_t ta
 }
 
 /* A row is worth an entry as long as it is live. */
-static bool keep_live(void *gone, uint64_t row)
+static bool keep_live(void *live, uint64_t row)
 {
-    return !rows_is_gone(gone, row);
+    return rows_live_has(live, row);
 }
 
 static edb_status gather_rows(edb_space *space, struct db_publication *publication, bool closing)
 {
     struct store_section_draft *draft;
     const struct rows *rows = &space->rows;
-    size_t from = merged_from(&rows->sections, rows->tail_count, SECTION_ROWS, closing);
+    size_t from = merged_from(&rows->sections, rows->tail.count, SECTION_ROWS, closing);
     edb_status status = db_publication_add(publication, space, &draft);
     return status == EDB_OK ? rows_build(rows, from, space->next_row, draft) : status;
 }
@@ -154,18 +154,18 @@ static edb_status gather_keys(edb_space *space, struct db_publication *publicati
 {
     struct store_section_draft *draft;
     const struct keys *keys = &space->keys;
-    size_t from = merged_from(&keys->sections, space->rows.tail_count, SECTION_KEYS, closing);
+    size_t from = merged_from(&keys->sections, space->rows.tail.count, SECTION_KEYS, closing);
     edb_status status = db_publication_add(publication, space, &draft);
     if (status != EDB_OK)
         return status;
     draft->descriptor.first = from < keys->sections.count ? keys->sections.items[from]->entry.first
                                                           : space->rows.tail_first;
     draft->descriptor.last = space->next_row;
-    struct rows_gone gone;
-    status = rows_copy_gone(&space->rows, draft->descriptor.first, space->next_row, &gone);
+    struct rows_live live;
+    status = rows_live_open(&space->rows, draft->descriptor.first, space->next_row, &live);
     if (status == EDB_OK)
-        status = keys_build(keys, from, draft, keep_live, &gone);
-    memory_free(gone.bits);
+        status = keys_build(keys, from, draft, keep_live, &live);
+    rows_live_close(&live);
     return status;
 }
 
@@ -186,7 +186,7 @@ static edb_status gather_dead(edb_space *space, struct db_publication *publicati
 static edb_status gather_space(edb_space *space, struct db_publication *publication, bool closing)
 {
     edb_status status = EDB_OK;
-    if (space->rows.tail_count > 0) {
+    if (space->rows.tail.count > 0) {
         status = gather_rows(space, publication, closing);
         if (status == EDB_OK)
             status = gather_keys(space, publication, closing);

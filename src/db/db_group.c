@@ -17,15 +17,15 @@ struct span_of_changes {
     struct db_change *changes;
     size_t first;
     size_t last;
-    edb_space *space;
+    uint32_t space; /* its id */
     uint32_t count;
     uint64_t heap_bytes;
     uint64_t block_bytes;
 };
 
-static bool belongs(const struct db_change *change, const edb_space *space)
+static bool belongs(const struct db_change *change, uint32_t space)
 {
-    return change->space == space && (change->operation == RECORD_PUT || change->found);
+    return change->space->id == space && (change->operation == RECORD_PUT || change->found);
 }
 
 static uint64_t heap_bytes_of(const struct db_change *change)
@@ -161,12 +161,12 @@ static uint64_t block_offset(uint64_t at, uint64_t payload_bytes, uint64_t block
     return round_up(at + FRAME_HEADER_BYTES + payload_bytes, unit) - at;
 }
 
-static edb_status add_group(edb *db, struct db_run *run, const struct span_of_changes *span,
-                            uint64_t at)
+static edb_status add_group(const struct store *store, struct db_run *run,
+                            const struct span_of_changes *span, uint64_t at)
 {
     uint64_t payload_bytes =
         GROUP_PREAMBLE_BYTES + (uint64_t)span->count * RECORD_BYTES + span->heap_bytes;
-    struct group group = {.space = span->space->id,
+    struct group group = {.space = span->space,
                           .count = span->count,
                           .entry_bytes = RECORD_BYTES,
                           .heap_bytes = (uint32_t)span->heap_bytes,
@@ -194,19 +194,19 @@ static edb_status add_group(edb *db, struct db_run *run, const struct span_of_ch
                                   .piece_count = 1};
     pieces[0] = (struct frame_piece){FRAME_HEADER_BYTES, payload, payload_bytes};
     group_encode(&group, payload);
-    encode_records(span, &group, db->store->genesis.chain_seed, draft, payload);
+    encode_records(span, &group, store->genesis.chain_seed, draft, payload);
     return EDB_OK;
 }
 
-static uint64_t run_end(const edb *db, const struct db_run *run)
+static uint64_t run_end(const struct store *store, const struct db_run *run)
 {
     if (run->count == 0)
-        return store_append_offset(db->store);
+        return store_append_offset(store);
     return run->drafts[run->count - 1].offset + run->drafts[run->count - 1].frame_bytes;
 }
 
-static edb_status lay_out_space(edb *db, edb_space *space, struct db_change *changes, size_t count,
-                                struct db_run *run)
+static edb_status lay_out_space(const struct store *store, uint32_t space,
+                                struct db_change *changes, size_t count, struct db_run *run)
 {
     edb_status status = EDB_OK;
     for (size_t first = 0; first < count && status == EDB_OK;) {
@@ -214,13 +214,14 @@ static edb_status lay_out_space(edb *db, edb_space *space, struct db_change *cha
         measure(&span, count);
         if (span.count == 0)
             break;
-        status = add_group(db, run, &span, run_end(db, run));
+        status = add_group(store, run, &span, run_end(store, run));
         first = span.last;
     }
     return status;
 }
 
-edb_status db_run_lay_out(edb *db, struct db_change *changes, size_t count, struct db_run *run_out)
+edb_status db_run_lay_out(const struct store *store, uint32_t spaces, struct db_change *changes,
+                          size_t count, struct db_run *run_out)
 {
     memset(run_out, 0, sizeof *run_out);
     edb_status status = EDB_OK;
@@ -228,9 +229,9 @@ edb_status db_run_lay_out(edb *db, struct db_change *changes, size_t count, stru
     for (size_t i = 1; i < count && single; i++)
         single = changes[i].space == changes[0].space;
     if (single)
-        status = lay_out_space(db, changes[0].space, changes, count, run_out);
-    for (uint32_t i = 0; i < db->space_count && !single && status == EDB_OK; i++)
-        status = lay_out_space(db, db->spaces[i], changes, count, run_out);
+        status = lay_out_space(store, changes[0].space->id, changes, count, run_out);
+    for (uint32_t id = 1; id <= spaces && !single && status == EDB_OK; id++)
+        status = lay_out_space(store, id, changes, count, run_out);
     if (status == EDB_OK && run_out->count > 0) {
         run_out->drafts[0].flags |= FRAME_BEGIN;
         run_out->drafts[run_out->count - 1].flags |= FRAME_COMMIT;
@@ -238,18 +239,18 @@ edb_status db_run_lay_out(edb *db, struct db_change *changes, size_t count, stru
     return status;
 }
 
-edb_status db_run_define_space(edb *db, uint32_t id, const struct spec *spec,
+edb_status db_run_define_space(const struct store *store, uint32_t id, const struct spec *spec,
                                struct db_run *run_out)
 {
     memset(run_out, 0, sizeof *run_out);
     uint8_t encoded[SPEC_BYTES_MAX];
     size_t spec_bytes = spec_encode(spec, encoded);
-    edb_space space = {.db = db, .id = id};
+    edb_space space = {.id = id};
     struct db_change change = {.space = &space, .operation = RECORD_SPACE, .found = true};
     change.key.bytes = encoded;
     change.key.count = spec_bytes;
     change.prior_row = ROW_NONE;
-    return db_run_lay_out(db, &change, 1, run_out);
+    return db_run_lay_out(store, id, &change, 1, run_out);
 }
 
 void db_run_close(struct db_run *run)

@@ -17,13 +17,14 @@ struct db_run {
     size_t capacity;
 };
 
-/* Encodes planned changes. Deletes of keys that are not there leave no record; a run may be empty.
- * EDB_NO_MEMORY. */
-edb_status db_run_lay_out(edb *db, struct db_change *changes, size_t count, struct db_run *run_out);
+/* Encodes planned changes of the first `spaces` spaces for the end of a file. Deletes of keys that
+ * are not there leave no record; a run may be empty. EDB_NO_MEMORY. */
+edb_status db_run_lay_out(const struct store *store, uint32_t spaces, struct db_change *changes,
+                          size_t count, struct db_run *run_out);
 void db_run_close(struct db_run *run);
 
 /* One GROUP that defines a space. */
-edb_status db_run_define_space(edb *db, uint32_t id, const struct spec *spec,
+edb_status db_run_define_space(const struct store *store, uint32_t id, const struct spec *spec,
                                struct db_run *run_out);
 
 #endif

@@ -24,8 +24,7 @@ edb_status db_make_key(const edb_space *space, const void *key, size_t key_bytes
         out->count = sizeof out->digest;
         out->form = (uint8_t)form;
     }
-    out->hash = record_key_hash(db_key_bytes(out), out->count, out->form,
-                                space->db->store->genesis.hash_seed);
+    out->hash = record_key_hash(db_key_bytes(out), out->count, out->form, space->db->hash_seed);
     return EDB_OK;
 }
 
@@ -40,20 +39,19 @@ static inline void ask_ahead(const struct db_found *found)
         __builtin_prefetch(found->frame + place->vector_offset + at);
 }
 
-edb_status db_locate_place(edb_space *space, uint64_t row, const struct row_place *place,
+edb_status db_locate_place(struct store *store, uint64_t row, const struct row_place *place,
                            struct db_found *out)
 {
+    out->store = store;
     out->place = *place;
     out->row = row;
     /* The vector's end is the farthest byte that a place speaks of; text and metadata are checked
      * on the way. */
     uint64_t reach = (uint64_t)out->place.vector_offset + out->place.vector_bytes;
     uint64_t key_end = (uint64_t)out->place.key_offset + out->place.key_bytes;
-    out->frame = store_at(space->db->store, out->place.frame, reach > key_end ? reach : key_end);
-    if (out->frame == NULL) {
-        rows_lose_place(&space->rows, row);
+    out->frame = store_at(store, out->place.frame, reach > key_end ? reach : key_end);
+    if (out->frame == NULL)
         return EDB_CORRUPT;
-    }
     ask_ahead(out);
     return EDB_OK;
 }
@@ -68,7 +66,12 @@ static edb_status find_live(edb_space *space, uint64_t row, struct db_found *out
         return EDB_NOT_FOUND;
     if (status == EDB_OK)
         status = rows_place(&space->rows, row, &place);
-    return status == EDB_OK ? db_locate_place(space, row, &place, out) : status;
+    if (status != EDB_OK)
+        return status;
+    status = db_locate_place(space->db->store, row, &place, out);
+    if (status == EDB_CORRUPT) /* the section that said so is lost */
+        rows_lose_place(&space->rows, row);
+    return status;
 }
 
 static bool same_key(const struct db_found *found, const struct db_key *key)
@@ -135,12 +138,12 @@ static edb_status damaged(const edb_space *space, const struct db_found *found)
                 (unsigned long long)found->place.frame);
 }
 
-/* The record of a place, from its GROUP. Nothing here is verified yet: whatever does not fit is
- * damage, also what would be the sign of a newer format elsewhere. */
-static edb_status read_record(edb_space *space, const struct db_found *found, struct group *group,
-                              struct record *record)
+/* Nothing here is verified yet: whatever does not fit is damage, also what would be the sign of a
+ * newer format elsewhere. */
+edb_status db_read_record(const edb_space *space, const struct db_found *found, struct group *group,
+                          struct record *record)
 {
-    struct store *store = space->db->store;
+    struct store *store = found->store;
     struct frame_header header;
     const uint8_t *bytes = store_at(store, found->place.frame, FRAME_HEADER_BYTES);
     bool fits =
@@ -161,7 +164,7 @@ static edb_status read_record(edb_space *space, const struct db_found *found, st
 static bool verifies(const edb_space *space, const struct db_found *found,
                      const struct group *group, const struct record *record)
 {
-    uint64_t seed = space->db->store->genesis.chain_seed;
+    uint64_t seed = found->store->genesis.chain_seed;
     const struct row_place *place = &found->place;
     bool right_vector = space->spec.dims == 0 || (record->vector_bytes == 4u * space->spec.dims &&
                                                   (place->frame + place->vector_offset) % 4 == 0);
@@ -177,17 +180,20 @@ static bool verifies(const edb_space *space, const struct db_found *found,
 
 edb_status db_vector(edb_space *space, const struct db_found *found, const uint8_t **vector_out)
 {
+    /* Of a file that has been written anew since, nothing is noted any more. */
+    bool noted = found->store == space->db->store;
     *vector_out = found->frame + found->place.vector_offset;
-    if (rows_is_checked(&space->rows, found->row))
+    if (noted && rows_is_checked(&space->rows, found->row))
         return EDB_OK;
     struct group group;
     struct record record;
-    edb_status status = read_record(space, found, &group, &record);
+    edb_status status = db_read_record(space, found, &group, &record);
     if (status != EDB_OK)
         return status;
     if (!verifies(space, found, &group, &record))
         return damaged(space, found);
-    rows_set_checked(&space->rows, found->row);
+    if (noted)
+        rows_set_checked(&space->rows, found->row);
     return EDB_OK;
 }
 
@@ -224,6 +230,6 @@ edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view
                            .row = found->row};
     if (found->place.extras != 0)
         fill_extras(found, view_out);
-    view_out->pin = store_pin(space->db->store);
+    view_out->pin = store_pin(found->store);
     return EDB_OK;
 }

@@ -5,30 +5,15 @@
 
 #include "base/memory.h"
 
-static edb_status note_live(struct db_moment *moment)
-{
-    for (uint64_t row = 0; row < moment->end; row++) {
-        bool dead;
-        edb_status status = rows_dead(&moment->space->rows, row, &dead);
-        if (status != EDB_OK)
-            return status;
-        if (!dead)
-            moment->live[row / 8] |= (uint8_t)(1u << (row % 8));
-    }
-    return EDB_OK;
-}
-
 /* A step, with the view held still. */
 static edb_status note_moment(void *arg)
 {
     struct db_moment *moment = arg;
     edb_space *space = moment->space;
     moment->end = space->next_row;
-    moment->replaced = atomic_load(&space->db->store->replaced);
-    moment->live = memory_zeroed((size_t)(moment->end / 8 + 1), 1);
-    if (moment->live == NULL)
-        return memory_failed((size_t)(moment->end / 8 + 1));
-    edb_status status = note_live(moment);
+    moment->store = store_share(space->db->store);
+    moment->replaced = atomic_load(&moment->store->replaced);
+    edb_status status = rows_live_open(&space->rows, 0, moment->end, &moment->live);
     if (status == EDB_OK)
         status = rows_keep(&space->rows, &moment->rows);
     if (status != EDB_OK)
@@ -45,30 +30,50 @@ edb_status db_moment_open(edb_space *space, struct db_moment *moment_out)
 
 void db_moment_close(struct db_moment *moment)
 {
+    store_close(moment->store);
     rows_close(&moment->rows);
-    memory_free(moment->live);
+    rows_live_close(&moment->live);
     memset(moment, 0, sizeof *moment);
 }
 
-uint64_t db_moment_next(const struct db_moment *moment, uint64_t row)
+uint64_t db_moment_next(struct db_moment *moment, uint64_t row)
 {
-    while (row < moment->end && !(moment->live[row / 8] >> (row % 8) & 1))
-        row++;
-    return row;
+    const struct rows_live *live = &moment->live;
+    if (moment->at >= live->count || live->words[moment->at].first > row)
+        moment->at = 0;
+    for (; moment->at < live->count; moment->at++) {
+        const struct rows_word *word = &live->words[moment->at];
+        if (word->first + ROWS_WORD_ROWS <= row)
+            continue;
+        uint64_t before = row > word->first ? (1ull << (row - word->first)) - 1 : 0;
+        if (word->bits & ~before)
+            return word->first + (uint64_t)__builtin_ctzll(word->bits & ~before);
+    }
+    return moment->end;
 }
 
 /* If the kept directory is damaged, the space's own may not be. */
+static edb_status find_place(const struct db_moment *moment, uint64_t row, struct row_place *out)
+{
+    const edb_space *space = moment->space;
+    edb_status status = rows_place(&moment->rows, row, out);
+    if (status == EDB_CORRUPT && moment->store == space->db->store)
+        status = rows_place(&space->rows, row, out);
+    return status;
+}
+
 edb_status db_moment_locate(struct db_moment *moment, uint64_t row, struct db_found *out)
 {
     struct row_place place;
-    edb_space *space = moment->space;
-    if (atomic_load(&space->db->store->replaced) != moment->replaced)
-        return store_tell_replaced(space->db->store);
-    edb_status status = rows_place(&moment->rows, row, &place);
-    if (status == EDB_CORRUPT)
-        status = rows_place(&space->rows, row, &place);
+    const edb_space *space = moment->space;
+    if (atomic_load(&moment->store->replaced) != moment->replaced)
+        return store_tell_replaced(moment->store);
+    edb_status status = find_place(moment, row, &place);
     if (status != EDB_OK)
         return status;
-    store_read_ahead(space->db->store, place.frame, &moment->asked_to);
-    return db_locate_place(space, row, &place, out);
+    store_read_ahead(moment->store, place.frame, &moment->asked_to);
+    status = db_locate_place(moment->store, row, &place, out);
+    if (status == EDB_CORRUPT && moment->store == space->db->store)
+        rows_lose_place(&space->rows, row);
+    return status;
 }

@@ -69,6 +69,7 @@ static void free_handle(edb *db)
     }
     memory_free(db->spaces);
     memory_free(db->damaged);
+    memory_free(db->path);
     store_close(db->store);
     os_rwlock_close(&db->view_lock);
     os_mutex_close(&db->write_lock);
@@ -129,9 +130,14 @@ edb_status edb_open(const char *path, const edb_open_options *options, edb **db_
     db->durability = checked.durability;
     db->busy_wait_ms = checked.busy_wait_ms;
     db->fork_generation = os_fork_generation();
-    status = open_store(path, &checked, &db->store);
-    if (status == EDB_OK)
+    db->writable = !(checked.flags & (EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT));
+    db->path = memory_copy_text(path, strlen(path));
+    status =
+        db->path == NULL ? memory_failed(strlen(path)) : open_store(path, &checked, &db->store);
+    if (status == EDB_OK) {
+        db->hash_seed = db->store->genesis.hash_seed;
         status = db_load(db);
+    }
     if (status != EDB_OK) {
         free_handle(db);
         return status;
@@ -141,34 +147,34 @@ edb_status edb_open(const char *path, const edb_open_options *options, edb **db_
 }
 
 /* After a failed write, or damage: is anything that this handle wrote in danger? */
-static edb_status tell_unsynced(const struct store *store)
+static edb_status tell_unsynced(const edb *db)
 {
+    const struct store *store = db->store;
     if (store->writer.written_to <= atomic_load(&store->synced_to))
         return EDB_OK;
     return fail(
         EDB_IO,
         "%s: writing has come to an end: what this handle wrote since its last sync may not "
         "survive power loss",
-        store->path);
+        db->path);
 }
 
 /* What this handle wrote is made durable and quick to open. */
 static edb_status finish_writing(edb *db)
 {
-    const struct store *store = db->store;
     if (!db->wrote)
         return EDB_OK;
-    if (store->writer.poisoned || atomic_load(&store->damaged))
-        return tell_unsynced(store);
+    if (db->store->writer.poisoned || atomic_load(&db->store->damaged))
+        return tell_unsynced(db);
     edb_status status = db_write_begin(db, true);
     if (status != EDB_OK)
         return status;
     db_flush(db, true);
-    if (store->writer.poisoned)
-        status = tell_unsynced(store);
+    if (db->store->writer.poisoned)
+        status = tell_unsynced(db);
     else
         status = db_make_durable(db);
-    if (status == EDB_OK && !store->writer.poisoned)
+    if (status == EDB_OK && !db->store->writer.poisoned)
         status = store_slot_write(db->store);
     db_write_end(db);
     return status;

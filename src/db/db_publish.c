@@ -21,7 +21,7 @@ void db_publication_close(struct db_publication *publication)
     }
     memory_free(publication->drafts);
     memory_free(publication->frames);
-    memory_free(publication->payload);
+    memory_free(publication->catalog.payload);
     memset(publication, 0, sizeof *publication);
 }
 
@@ -146,27 +146,28 @@ static edb_status lay_out_sections(struct db_publication *publication, struct ca
     return EDB_OK;
 }
 
-static edb_status lay_out_catalog(struct db_publication *publication, struct catalog *catalog,
-                                  uint64_t at)
+edb_status db_catalog_lay_out(struct catalog *catalog, uint64_t at, struct db_catalog_draft *out)
 {
     size_t bytes = catalog_bytes(catalog);
+    memset(out, 0, sizeof *out);
     if (bytes > FRAME_BYTES_MAX - FRAME_HEADER_BYTES ||
         catalog->section_count > CATALOG_SECTIONS_MAX)
         return fail(EDB_FULL, "a catalog of %u sections and %zu bytes is too large; %u and %u fit",
                     catalog->section_count, bytes, CATALOG_SECTIONS_MAX,
                     FRAME_BYTES_MAX - FRAME_HEADER_BYTES);
-    publication->payload = memory_aligned(bytes);
-    if (publication->payload == NULL)
+    qsort(catalog->sections, catalog->section_count, sizeof *catalog->sections, compare_entries);
+    out->payload = memory_aligned(bytes);
+    if (out->payload == NULL)
         return memory_failed(bytes);
-    catalog_encode(catalog, publication->payload);
-    publication->piece = (struct frame_piece){FRAME_HEADER_BYTES, publication->payload, bytes};
-    publication->frames[publication->count] =
+    catalog_encode(catalog, out->payload);
+    out->piece = (struct frame_piece){FRAME_HEADER_BYTES, out->payload, bytes};
+    out->frame =
         (struct frame_draft){.type = FRAME_CATALOG,
                              .offset = at,
                              .frame_bytes = round_up(FRAME_HEADER_BYTES + bytes, FRAME_ALIGN),
                              .payload_bytes = bytes,
-                             .payload = publication->payload,
-                             .pieces = &publication->piece,
+                             .payload = out->payload,
+                             .pieces = &out->piece,
                              .piece_count = 1};
     return EDB_OK;
 }
@@ -181,10 +182,9 @@ edb_status db_publication_lay_out(struct db_publication *publication)
     edb_status status = begin_catalog(publication, &catalog);
     if (status == EDB_OK)
         status = lay_out_sections(publication, &catalog, &at);
-    if (status == EDB_OK) {
-        qsort(catalog.sections, catalog.section_count, sizeof *catalog.sections, compare_entries);
-        status = lay_out_catalog(publication, &catalog, at);
-    }
+    if (status == EDB_OK)
+        status = db_catalog_lay_out(&catalog, at, &publication->catalog);
+    publication->frames[publication->count] = publication->catalog.frame;
     catalog_close(&catalog);
     return status;
 }

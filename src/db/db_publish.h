@@ -4,14 +4,24 @@
 
 #include "db/db.h"
 
+/* A CATALOG on its way. Not to be moved: the frame leads to the piece. */
+struct db_catalog_draft {
+    uint8_t *payload; /* freed with memory_free */
+    struct frame_piece piece;
+    struct frame_draft frame;
+};
+
+/* Sorts the catalog's sections and lays it out for file offset `at`. EDB_FULL: it is too large.
+ * EDB_NO_MEMORY. */
+edb_status db_catalog_lay_out(struct catalog *catalog, uint64_t at, struct db_catalog_draft *out);
+
 struct db_publication {
     edb *db;
     struct store_section_draft **drafts;
     size_t count;
     size_t capacity;
     struct frame_draft *frames; /* `count` sections, then the catalog */
-    uint8_t *payload;           /* of the catalog */
-    struct frame_piece piece;
+    struct db_catalog_draft catalog;
 };
 
 void db_publication_open(struct db_publication *publication, edb *db);

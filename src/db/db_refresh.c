@@ -10,8 +10,7 @@ edb_status db_check_fork(const edb *db)
 {
     if (db->fork_generation == os_fork_generation())
         return EDB_OK;
-    return fail(EDB_FORKED, "%s was opened before fork(): open it again in this process",
-                db->store->path);
+    return fail(EDB_FORKED, "%s was opened before fork(): open it again in this process", db->path);
 }
 
 /* Empties the view; space handles stay, as the caller holds them. */
@@ -224,6 +223,18 @@ edb_status db_refresh(edb *db)
     return lost ? build_anew(db) : status;
 }
 
+/* With the view lock held, which is kept when the path still names this file. */
+static edb_status enter_marked(edb *db, bool *same_out)
+{
+    struct store *store = db->store;
+    edb_status status = store->io->same_file(store->file, store->path, same_out, NULL);
+    if (status == EDB_OK && *same_out)
+        return EDB_OK;
+    *same_out = false;
+    os_rwlock_unlock(&db->view_lock);
+    return status == EDB_OK ? db_move(db, store) : status;
+}
+
 edb_status db_enter(edb *db)
 {
     edb_status status = db_check_fork(db);
@@ -231,10 +242,18 @@ edb_status db_enter(edb *db)
         return status;
     for (bool refreshed = false;; refreshed = true) {
         os_rwlock_read(&db->view_lock);
-        bool frozen =
-            refreshed || (db->flags & EDB_OPEN_SNAPSHOT) || atomic_load(&db->store->damaged);
-        if (!db->lost && (frozen ? store_stands(db->store) : !store_has_news(db->store)))
+        bool snapshot = db->flags & EDB_OPEN_SNAPSHOT;
+        bool frozen = refreshed || snapshot || atomic_load(&db->store->damaged);
+        bool fresh = !db->lost && (frozen ? store_stands(db->store) : !store_has_news(db->store));
+        if (fresh && (snapshot || !db_may_have_moved(db)))
             return EDB_OK;
+        if (fresh) {
+            bool same;
+            status = enter_marked(db, &same);
+            if (same || status != EDB_OK)
+                return status;
+            continue;
+        }
         os_rwlock_unlock(&db->view_lock);
         status = db_refresh(db);
         if (status != EDB_OK)

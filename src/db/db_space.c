@@ -36,10 +36,10 @@ static edb_status create_space(edb *db, const struct spec *spec)
 {
     if (db->space_count == EDB_SPACES_MAX)
         return fail(EDB_FULL, "%s has %u spaces already, the most there can be: begin another file",
-                    db->store->path, EDB_SPACES_MAX);
+                    db->path, EDB_SPACES_MAX);
     struct db_run run;
     bool durable = db->durability == EDB_DURABLE;
-    edb_status status = db_run_define_space(db, db->space_count + 1, spec, &run);
+    edb_status status = db_run_define_space(db->store, db->space_count + 1, spec, &run);
     if (status == EDB_OK)
         status = db_append(db, run.drafts, run.count, durable);
     if (status == EDB_OK && durable)
@@ -99,7 +99,7 @@ static edb_status tell_names(edb *db, const char *name)
                             db->spaces[i]->spec.name);
         used += more > 0 ? (size_t)more : 0;
     }
-    return fail(EDB_NOT_FOUND, "%s has no space '%s'; %s%s", db->store->path, name,
+    return fail(EDB_NOT_FOUND, "%s has no space '%s'; %s%s", db->path, name,
                 db->space_count > 0 ? "it has " : "it has none yet", names);
 }
 
@@ -133,7 +133,7 @@ edb_status edb_space_at(edb *db, size_t index, edb_space **space_out)
     if (index < db->space_count)
         *space_out = db->spaces[index];
     else
-        status = fail(EDB_NOT_FOUND, "%s has %u spaces", db->store->path, db->space_count);
+        status = fail(EDB_NOT_FOUND, "%s has %u spaces", db->path, db->space_count);
     db_leave(db);
     return status;
 }

@@ -16,7 +16,7 @@ static void add_space(edb_stats *stats, const edb_space *space)
     stats->spaces++;
     stats->rows += space->next_row;
     stats->live += space->live;
-    stats->tail_rows += space->rows.tail_count;
+    stats->tail_rows += space->rows.tail.count;
     for (size_t i = 0; i < space->keys.sections.count; i++)
         add_section(stats, space->keys.sections.items[i]);
     for (size_t i = 0; i < space->rows.sections.count; i++)

@@ -23,6 +23,11 @@ const struct db_struct db_struct_space_stats = {"edb_space_stats", sizeof(edb_sp
 const struct db_struct db_struct_verify_report = {"edb_verify_report", sizeof(edb_verify_report),
                                                   sizeof(edb_verify_report)};
 
+const struct db_struct db_struct_compact_options = {
+    "edb_compact_options", sizeof(edb_compact_options), sizeof(edb_compact_options)};
+const struct db_struct db_struct_compact_report = {"edb_compact_report", sizeof(edb_compact_report),
+                                                   sizeof(edb_compact_report)};
+
 size_t db_struct_bytes(const struct db_struct *kind, const void *given)
 {
     size_t bytes;

@@ -14,6 +14,7 @@
 
 struct verification {
     edb *db;
+    struct store *store; /* as it was at first: the handle may move to another */
     edb_verify_function *found;
     void *arg;
     edb_verify_report report;
@@ -45,7 +46,7 @@ static void report(struct verification *v, uint64_t offset, uint64_t bytes, cons
 /* Behind damage: the next place where a header of this file stands. */
 static uint64_t find_next_header(struct verification *v, uint64_t from)
 {
-    struct store *store = v->db->store;
+    struct store *store = v->store;
     for (uint64_t at = from; at + FRAME_HEADER_BYTES <= v->end; at += FRAME_ALIGN) {
         const uint8_t *bytes = store_at(store, at, FRAME_HEADER_BYTES);
         struct frame_header header;
@@ -82,7 +83,7 @@ static void verify_lookup(struct verification *v, const struct store_frame *fram
                          .count = record->key_bytes,
                          .form = record->key_form,
                          .hash = record->key_hash};
-    uint64_t seed = v->db->store->genesis.hash_seed;
+    uint64_t seed = v->store->genesis.hash_seed;
     if (status == EDB_OK && record_key_hash(key.bytes, key.count, key.form, seed) != key.hash)
         status = EDB_CORRUPT;
     if (status == EDB_OK)
@@ -96,7 +97,7 @@ static void verify_lookup(struct verification *v, const struct store_frame *fram
 static void verify_put(struct verification *v, const struct store_frame *frame,
                        const struct group *group, uint32_t index, const struct record *record)
 {
-    uint64_t seed = v->db->store->genesis.chain_seed;
+    uint64_t seed = v->store->genesis.chain_seed;
     v->report.vectors++;
     if (!record_verify(frame->bytes, group, index, record, seed))
         report(v, frame->header.offset, frame->header.frame_bytes,
@@ -150,8 +151,8 @@ static void pass_damage(struct verification *v)
 static edb_status verify_next(struct verification *v)
 {
     struct store_frame frame;
-    store_read_ahead(v->db->store, v->offset, &v->asked_to);
-    edb_status status = store_frame_at(v->db->store, v->offset, &frame);
+    store_read_ahead(v->store, v->offset, &v->asked_to);
+    edb_status status = store_frame_at(v->store, v->offset, &frame);
     if (is_damage(status)) {
         pass_damage(v);
         return EDB_OK;
@@ -184,7 +185,7 @@ static void verify_blocks(struct verification *v, struct store_section *section)
 static edb_status verify_section(struct verification *v, const struct catalog_section *entry)
 {
     struct store_section *section;
-    edb_status status = store_section_open(v->db->store, entry, &section);
+    edb_status status = store_section_open(v->store, entry, &section);
     v->report.sections++;
     if (status == EDB_OK)
         verify_blocks(v, section);
@@ -240,9 +241,14 @@ static edb_status begin_verification(struct verification *v, struct catalog *cat
     edb_status status = db_enter(db);
     if (status != EDB_OK)
         return status;
-    if (db->store->newest_catalog.catalog != 0)
-        status = db_read_catalog(db, &db->store->newest_catalog, catalog_out);
-    v->end = db->store->end.offset;
+    v->store = store_share(db->store);
+    struct store_position first = store_first_position(v->store);
+    v->chain = first.chain;
+    v->sequence = first.sequence;
+    v->chained = true;
+    if (v->store->newest_catalog.catalog != 0)
+        status = db_read_catalog(db, &v->store->newest_catalog, catalog_out);
+    v->end = v->store->end.offset;
     v->expected = count_live(db);
     if (atomic_load(&db->store->damaged))
         report(v, v->end, 0, "the data ends here, before data that was synced");
@@ -257,7 +263,7 @@ static edb_status end_verification(struct verification *v)
     edb_status status = db_enter(db);
     if (status != EDB_OK)
         return status;
-    if (db->store->end.offset == v->end && v->live != v->expected)
+    if (db->store == v->store && v->store->end.offset == v->end && v->live != v->expected)
         report(v, 0, 0, "%llu records are live, but %llu were found",
                (unsigned long long)v->expected, (unsigned long long)v->live);
     db_leave(db);
@@ -288,15 +294,12 @@ edb_status edb_verify(edb *db, edb_verify_function *found, void *arg, edb_verify
         status = db_struct_write(&db_struct_verify_report, &v.report, report_out);
     if (status != EDB_OK)
         return status;
-    struct store_position first = store_first_position(db->store);
-    v.chain = first.chain;
-    v.sequence = first.sequence;
-    v.chained = true;
     status = verify_all(&v);
+    store_close(v.store);
     if (report_out != NULL)
         (void)db_struct_write(&db_struct_verify_report, &v.report, report_out);
     if (status == EDB_OK && v.report.problems > 0)
-        return fail(EDB_CORRUPT, "%s: %llu problems were found", db->store->path,
+        return fail(EDB_CORRUPT, "%s: %llu problems were found", db->path,
                     (unsigned long long)v.report.problems);
     return status;
 }

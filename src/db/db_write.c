@@ -9,17 +9,16 @@ edb_status db_check_may_write(const edb *db)
     edb_status status = db_check_fork(db);
     if (status != EDB_OK)
         return status;
-    if (!db->store->writable)
-        return fail(EDB_READ_ONLY, "%s was opened read-only", db->store->path);
+    if (!db->writable)
+        return fail(EDB_READ_ONLY, "%s was opened read-only", db->path);
     return EDB_OK;
 }
 
 /* What lazy commits have left for a sync to write may take long: it is written while others can
  * write, so that the file's lock is held for the rest only (19). No position moves by it: what it
  * covers is durable after the sync under the lock. */
-static edb_status sync_ahead(edb *db)
+static edb_status sync_ahead(edb *db, struct store *store)
 {
-    struct store *store = db->store;
     os_rwlock_read(&db->view_lock);
     uint64_t end = store->end.offset;
     os_rwlock_unlock(&db->view_lock);
@@ -29,26 +28,69 @@ static edb_status sync_ahead(edb *db)
     return status == EDB_OK ? store_sync_file(store) : status;
 }
 
+static struct store *share_store(edb *db)
+{
+    os_rwlock_read(&db->view_lock);
+    struct store *store = store_share(db->store);
+    os_rwlock_unlock(&db->view_lock);
+    return store;
+}
+
+/* The lock of one file, then the view's end. Not taken when the handle turns out to have, or to
+ * need, another file. */
+static edb_status try_store(edb *db, struct store *store, uint32_t wait_ms, bool *taken_out)
+{
+    bool elsewhere;
+    *taken_out = false;
+    edb_status status = store_lock(store, wait_ms, &elsewhere);
+    if (status != EDB_OK)
+        return status;
+    if (elsewhere)
+        return db_move(db, store);
+    os_mutex_lock(&db->write_lock);
+    *taken_out = db->store == store;
+    if (!*taken_out) {
+        os_mutex_unlock(&db->write_lock);
+        store_unlock(store);
+    }
+    return EDB_OK;
+}
+
+/* With the turn. */
+static edb_status take_file(edb *db, bool durable, uint64_t begin)
+{
+    for (;;) {
+        struct store *store = share_store(db);
+        uint64_t waited = store->io->monotonic_ms() - begin;
+        uint32_t left = waited < db->busy_wait_ms ? db->busy_wait_ms - (uint32_t)waited : 0;
+        bool taken = false;
+        edb_status status = durable ? sync_ahead(db, store) : EDB_OK;
+        if (status == EDB_OK)
+            status = try_store(db, store, left, &taken);
+        if (taken) {
+            db->locked = store;
+            return EDB_OK;
+        }
+        store_close(store);
+        if (status != EDB_OK)
+            return status;
+    }
+}
+
 /* The thread's turn, then the file, then the view's end: waiting for the first two is bounded; the
  * third is held by others only while they build the view anew. */
 static edb_status take_locks(edb *db, bool durable)
 {
-    const struct os_io *io = db->store->io;
-    uint64_t begin = io->monotonic_ms();
+    uint64_t begin = os_current()->monotonic_ms();
     if (!os_mutex_lock_within(&db->turn_lock, db->busy_wait_ms))
         return fail(EDB_BUSY,
                     "%s: another thread of this process wrote for the whole wait of %u ms",
-                    db->store->path, db->busy_wait_ms);
-    uint64_t waited = io->monotonic_ms() - begin;
-    uint32_t left = waited < db->busy_wait_ms ? db->busy_wait_ms - (uint32_t)waited : 0;
-    edb_status status = durable ? sync_ahead(db) : EDB_OK;
-    if (status == EDB_OK)
-        status = store_lock(db->store, left);
+                    db->path, db->busy_wait_ms);
+    edb_status status = take_file(db, durable, begin);
     if (status != EDB_OK) {
         os_mutex_unlock(&db->turn_lock);
         return status;
     }
-    os_mutex_lock(&db->write_lock);
     atomic_store(&db->writer, os_thread_mark());
     return EDB_OK;
 }
@@ -70,9 +112,12 @@ edb_status db_write_begin(edb *db, bool durable)
 
 void db_write_end(edb *db)
 {
+    struct store *store = db->locked;
+    db->locked = NULL;
     atomic_store(&db->writer, NULL);
     os_mutex_unlock(&db->write_lock);
-    store_unlock(db->store);
+    store_unlock(store);
+    store_close(store);
     os_mutex_unlock(&db->turn_lock);
 }
 

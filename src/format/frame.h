@@ -20,6 +20,8 @@ enum frame_flag {
     FRAME_COMMIT = 4,   /* GROUP: last frame of a transaction; without it the transaction does not
                            exist */
     FRAME_CRITICAL = 8, /* a reader that does not know the type must not go on */
+    FRAME_GAPS = 16,    /* GROUP: rows that are left out are gone */
+    FRAME_MOVES = 32,   /* PAD: a new file is about to take this one's name */
 };
 
 struct frame_header {

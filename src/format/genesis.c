@@ -18,6 +18,7 @@ enum {
     AT_HASH_SEED = 56,
     AT_CHAIN_SEED = 64,
     AT_SET = 72,
+    AT_EDITION = 88,
     AT_CHECKSUM = 248,
 };
 
@@ -36,6 +37,7 @@ void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_BYTES])
     store_u64(bytes + AT_HASH_SEED, genesis->hash_seed);
     store_u64(bytes + AT_CHAIN_SEED, genesis->chain_seed);
     memcpy(bytes + AT_SET, genesis->set, 16);
+    store_u64(bytes + AT_EDITION, genesis->edition);
     store_u64(bytes + AT_CHECKSUM, checksum(bytes, AT_CHECKSUM, GOLDEN));
 }
 
@@ -60,6 +62,7 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
     out->hash_seed = load_u64(bytes + AT_HASH_SEED);
     out->chain_seed = load_u64(bytes + AT_CHAIN_SEED);
     memcpy(out->set, bytes + AT_SET, 16);
+    out->edition = load_u64(bytes + AT_EDITION);
     if (out->version > FORMAT_VERSION)
         return fail(EDB_FORMAT,
                     "format %u is newer than this library reads (%u): update EmbedCache",
@@ -77,7 +80,14 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
 
 bool genesis_is_of(const uint8_t bytes[GENESIS_BYTES], const struct genesis *genesis)
 {
-    return memcmp(bytes + AT_UUID, genesis->uuid, sizeof genesis->uuid) == 0;
+    return memcmp(bytes + AT_UUID, genesis->uuid, sizeof genesis->uuid) == 0 &&
+           load_u64(bytes + AT_CHAIN_SEED) == genesis->chain_seed;
+}
+
+bool genesis_succeeds(const struct genesis *later, const struct genesis *earlier)
+{
+    return memcmp(later->uuid, earlier->uuid, sizeof later->uuid) == 0 &&
+           later->edition > earlier->edition && later->hash_seed == earlier->hash_seed;
 }
 
 uint64_t genesis_chain(const struct genesis *genesis)

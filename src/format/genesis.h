@@ -18,6 +18,7 @@ struct genesis {
     uint64_t chain_seed; /* of header checksums: a frame of another file never verifies in this
                             one */
     uint8_t set[16];     /* the shard set this file belongs to; zero alone */
+    uint64_t edition;    /* how often this cache was written anew: 0 at first */
 };
 
 void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_BYTES]);
@@ -28,6 +29,9 @@ edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *ou
 
 /* Whether these GENESIS_BYTES bytes name the same file. Nothing else of them is looked at. */
 bool genesis_is_of(const uint8_t bytes[GENESIS_BYTES], const struct genesis *genesis);
+
+/* Whether `later` is the same cache as `earlier`, written anew since. */
+bool genesis_succeeds(const struct genesis *later, const struct genesis *earlier);
 
 /* The chain value that the first frame after GENESIS carries. */
 uint64_t genesis_chain(const struct genesis *genesis);

@@ -150,14 +150,15 @@ edb_status record_decode(const uint8_t *frame, const struct group *group, uint32
                          struct record *out)
 {
     decode_fields(frame + group->entries_offset + (uint64_t)index * group->entry_bytes, out);
-    bool known = out->operation >= RECORD_PUT && out->operation <= RECORD_SPACE;
+    bool known = out->operation >= RECORD_PUT && out->operation <= RECORD_ADVANCE;
     if (!known && (out->flags & RECORD_CRITICAL))
         return fail(EDB_FORMAT, "operation %u is not known to this library: update EmbedCache",
                     out->operation);
     if (!known)
         return EDB_OK;
     bool fits = range_within(out->heap_offset, record_heap_bytes(out), group->heap_bytes) &&
-                out->row < ROWS_MAX && (out->prior_row == ROW_NONE || out->prior_row < out->row);
+                out->row <= ROWS_MAX - (out->operation != RECORD_ADVANCE) &&
+                (out->prior_row == ROW_NONE || out->prior_row < out->row);
     if (out->operation == RECORD_PUT)
         fits = fits && out->vector_offset >= group->block_offset &&
                range_within(out->vector_offset - group->block_offset, out->vector_bytes,

@@ -17,7 +17,8 @@
 enum record_operation {
     RECORD_PUT = 1,
     RECORD_DELETE = 2,
-    RECORD_SPACE = 3, /* defines the space: its spec stands where a key would */
+    RECORD_SPACE = 3,   /* defines the space: its spec stands where a key would */
+    RECORD_ADVANCE = 4, /* rows below `row` that were not put are gone */
 };
 
 enum record_flag {

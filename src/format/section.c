@@ -19,6 +19,8 @@ enum {
     AT_TO = 32,
     AT_BODY_BYTES = 40,
     AT_BODY_OFFSET = 48,
+    AT_GROUPS = 52,
+    AT_WORDS = 56,
 };
 
 void section_encode(const struct section_descriptor *descriptor,
@@ -34,6 +36,8 @@ void section_encode(const struct section_descriptor *descriptor,
     store_u64(bytes + AT_TO, descriptor->to);
     store_u64(bytes + AT_BODY_BYTES, descriptor->body_bytes);
     store_u32(bytes + AT_BODY_OFFSET, descriptor->body_offset);
+    store_u32(bytes + AT_GROUPS, descriptor->groups);
+    store_u64(bytes + AT_WORDS, descriptor->words);
 }
 
 edb_status section_decode(const uint8_t *bytes, uint64_t payload_bytes, uint64_t frame_bytes,
@@ -52,6 +56,8 @@ edb_status section_decode(const uint8_t *bytes, uint64_t payload_bytes, uint64_t
     out->to = load_u64(bytes + AT_TO);
     out->body_bytes = load_u64(bytes + AT_BODY_BYTES);
     out->body_offset = load_u32(bytes + AT_BODY_OFFSET);
+    out->groups = load_u32(bytes + AT_GROUPS);
+    out->words = load_u64(bytes + AT_WORDS);
     uint64_t table =
         FRAME_HEADER_BYTES + SECTION_DESCRIPTOR_BYTES + 8 * section_blocks(out->body_bytes);
     if (out->body_bytes > SECTION_BYTES_MAX || out->body_offset < table ||

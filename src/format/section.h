@@ -31,6 +31,8 @@ struct section_descriptor {
     uint64_t to;
     uint64_t body_bytes;
     uint32_t body_offset; /* from the frame's start */
+    uint32_t groups;      /* ROWS: of 4,096 rows, in the body; else 0 */
+    uint64_t words;       /* ROWS: of 64 rows, in the body; else 0 */
 };
 
 void section_encode(const struct section_descriptor *descriptor,

@@ -67,7 +67,8 @@ void keys_adopt(struct keys *keys, struct store_section_list *sections, uint64_t
 typedef bool keys_keep(void *arg, uint64_t row);
 
 /* Builds the body of a section for the rows [first, last) of its descriptor, out of the sections
- * from number `from` on and the tail. EDB_CORRUPT: a section is damaged. EDB_NO_MEMORY. */
+ * from number `from` on and the tail. EDB_CORRUPT: a section is damaged. EDB_NO_MEMORY.
+ * EDB_FULL: rows too far apart for one section. */
 edb_status keys_build(const struct keys *keys, size_t from, struct store_section_draft *draft,
                       keys_keep *keep, void *arg);
 

@@ -66,6 +66,7 @@ struct intake {
     struct store_section_draft *draft;
     uint32_t buckets;
     size_t entries;
+    bool too_far; /* a row's number does not fit */
     keys_keep *keep;
     void *arg;
 };
@@ -76,6 +77,7 @@ static void take(struct intake *intake, uint32_t tag, uint64_t row)
     if (row < descriptor->first || row >= descriptor->last || !intake->keep(intake->arg, row))
         return;
     intake->entries++;
+    intake->too_far |= row - descriptor->first > UINT32_MAX;
     if (intake->draft->body != NULL)
         add_entry(intake->draft->body, intake->buckets, tag, (uint32_t)(row - descriptor->first));
 }
@@ -99,8 +101,12 @@ static edb_status take_section(struct intake *intake, struct store_section *sect
 static edb_status take_all(struct intake *intake, const struct keys *keys, size_t from)
 {
     edb_status status = EDB_OK;
-    for (size_t i = from; i < keys->sections.count && status == EDB_OK; i++)
-        status = take_section(intake, keys->sections.items[i]);
+    const struct section_descriptor *wanted = &intake->draft->descriptor;
+    for (size_t i = from; i < keys->sections.count && status == EDB_OK; i++) {
+        const struct section_descriptor *there = &keys->sections.items[i]->descriptor;
+        if (there->last > wanted->first && there->first < wanted->last)
+            status = take_section(intake, keys->sections.items[i]);
+    }
     for (size_t i = 0; i < keys->tail.capacity && status == EDB_OK; i++)
         if (keys->tail.slots[i].row_plus_1 != 0)
             take(intake, keys_tag_of(keys->tail.slots[i].hash), keys->tail.slots[i].row_plus_1 - 1);
@@ -112,6 +118,10 @@ edb_status keys_build(const struct keys *keys, size_t from, struct store_section
 {
     struct intake intake = {.draft = draft, .keep = keep, .arg = arg};
     edb_status status = take_all(&intake, keys, from);
+    if (status == EDB_OK && intake.too_far)
+        status = fail(EDB_FULL, "a key index section from row %llu to %llu is too large to build",
+                      (unsigned long long)draft->descriptor.first,
+                      (unsigned long long)draft->descriptor.last);
     if (status == EDB_OK)
         status = begin_body(draft, intake.entries);
     if (status != EDB_OK)
@@ -132,6 +142,5 @@ bool keys_section_valid(const struct store_section *section)
     return descriptor->kind == SECTION_KEYS && descriptor->version == KEYS_SECTION_VERSION &&
            descriptor->body_bytes >= KEYS_HEAD_BYTES + KEYS_BUCKET_BYTES &&
            descriptor->body_bytes <= section_bytes_max &&
-           (descriptor->body_bytes - KEYS_HEAD_BYTES) % KEYS_BUCKET_BYTES == 0 &&
-           descriptor->last - descriptor->first <= UINT32_MAX;
+           (descriptor->body_bytes - KEYS_HEAD_BYTES) % KEYS_BUCKET_BYTES == 0;
 }

@@ -37,6 +37,12 @@ struct os_span {
     size_t count;
 };
 
+/* What is locked of a file. */
+enum os_lock {
+    OS_LOCK_WRITER,    /* who appends */
+    OS_LOCK_COMPACTION /* who writes the file anew */
+};
+
 struct os_io {
     /* Opens an existing file. EDB_NOT_FOUND absent, EDB_READ_ONLY no permission for `writable`,
      * EDB_FORMAT when it is no regular file, EDB_IO. A symbolic link is followed once, here. */
@@ -55,6 +61,10 @@ struct os_io {
     /* Renames the temporary to `path`, atomically, only if nothing is there (EDB_EXISTS). Not
      * durable before sync_directory. A symbolic link that leads nowhere is EDB_IO. */
     edb_status (*publish)(const char *temporary, const char *path);
+
+    /* Renames the temporary to `path`, atomically, over the file that is there. Not durable before
+     * sync_directory. EDB_IO. */
+    edb_status (*replace)(const char *temporary, const char *path);
 
     /* Makes creations and renames in the directory of `path` durable. */
     edb_status (*sync_directory)(const char *path);
@@ -96,15 +106,26 @@ struct os_io {
      * ahead: reads are random. */
     void (*will_need)(struct os_file *file, uint64_t offset, uint64_t bytes);
 
-    /* Tries to take the writer lock; EDB_BUSY when another open file has it. Dies with its
+    /* Tries to take a lock on the file; EDB_BUSY when another open file has it. Dies with its
      * holder. */
-    edb_status (*try_lock)(struct os_file *file);
-    void (*unlock)(struct os_file *file);
+    edb_status (*try_lock)(struct os_file *file, enum os_lock lock);
+    void (*unlock)(struct os_file *file, enum os_lock lock);
 
     /* Whether `path` still names this very file; and, if it does, how long that is (NULL: not
      * asked). */
     edb_status (*same_file)(struct os_file *file, const char *path, bool *same_out,
                             uint64_t *bytes_out);
+
+    /* `path`, by which the file was opened, as one that leads to the same place from every working
+     * directory; with `links`, followed through symbolic links. Freed with memory_free.
+     * EDB_NOT_FOUND (with `links`), EDB_IO, EDB_NO_MEMORY. */
+    edb_status (*resolve)(struct os_file *file, const char *path, bool links, char **path_out);
+
+    /* Gives a new file the permissions of another, and, where this process may, its owner. */
+    edb_status (*imitate)(struct os_file *file, struct os_file *other);
+
+    /* Bytes that can still be written to the file's device. */
+    edb_status (*free_bytes)(struct os_file *file, uint64_t *bytes_out);
 
     /* Reads what is on the device, past the page cache. EDB_NOT_FOUND when the filesystem cannot
      * tell. */

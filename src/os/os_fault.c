@@ -171,6 +171,12 @@ static edb_status publish(const char *temporary, const char *path)
     return status == EDB_OK ? inner()->publish(temporary, path) : status;
 }
 
+static edb_status replace(const char *temporary, const char *path)
+{
+    edb_status status = count_call(OS_FAULT_PUBLISH);
+    return status == EDB_OK ? inner()->replace(temporary, path) : status;
+}
+
 static edb_status sync_directory(const char *path)
 {
     edb_status status = count_call(OS_FAULT_SYNC_DIRECTORY);
@@ -265,15 +271,35 @@ static void unmap(struct os_file *file, const uint8_t *address, uint64_t bytes)
     inner()->unmap(inner_of(file), address, bytes);
 }
 
-static edb_status try_lock(struct os_file *file)
+static edb_status try_lock(struct os_file *file, enum os_lock lock)
 {
     edb_status status = count_call(OS_FAULT_LOCK);
-    return status == EDB_OK ? inner()->try_lock(inner_of(file)) : status;
+    return status == EDB_OK ? inner()->try_lock(inner_of(file), lock) : status;
 }
 
-static void unlock(struct os_file *file)
+static void unlock(struct os_file *file, enum os_lock lock)
 {
-    inner()->unlock(inner_of(file));
+    inner()->unlock(inner_of(file), lock);
+}
+
+static edb_status resolve(struct os_file *file, const char *path, bool links, char **path_out)
+{
+    *path_out = NULL;
+    edb_status status = count_call(OS_FAULT_SAME_FILE);
+    return status == EDB_OK ? inner()->resolve(inner_of(file), path, links, path_out) : status;
+}
+
+static edb_status imitate(struct os_file *file, struct os_file *other)
+{
+    edb_status status = count_call(OS_FAULT_CREATE);
+    return status == EDB_OK ? inner()->imitate(inner_of(file), inner_of(other)) : status;
+}
+
+static edb_status free_bytes(struct os_file *file, uint64_t *bytes_out)
+{
+    *bytes_out = 0;
+    edb_status status = count_call(OS_FAULT_SIZE);
+    return status == EDB_OK ? inner()->free_bytes(inner_of(file), bytes_out) : status;
 }
 
 static edb_status same_file(struct os_file *file, const char *path, bool *same_out,
@@ -327,6 +353,7 @@ const struct os_io os_fault = {
     .create_temporary = create_temporary,
     .remove_leftovers = remove_leftovers,
     .publish = publish,
+    .replace = replace,
     .sync_directory = sync_directory,
     .remove = remove_file,
     .close = close_file,
@@ -342,6 +369,9 @@ const struct os_io os_fault = {
     .try_lock = try_lock,
     .unlock = unlock,
     .same_file = same_file,
+    .resolve = resolve,
+    .imitate = imitate,
+    .free_bytes = free_bytes,
     .read_device = read_device,
     .is_network = is_network,
     .describe_writers = describe_writers,

@@ -445,10 +445,13 @@ static void unmap(struct os_file *file, const uint8_t *address, uint64_t bytes)
 
 /* ------------------------------------------------------------------------------------- the lock */
 
-static int set_lock(struct posix_file *posix, short kind)
+static int set_lock(struct posix_file *posix, enum os_lock lock, short kind)
 {
-    struct flock range = {
-        .l_type = kind, .l_whence = SEEK_SET, .l_start = LOCK_OFFSET, .l_len = 1, .l_pid = 0};
+    struct flock range = {.l_type = kind,
+                          .l_whence = SEEK_SET,
+                          .l_start = LOCK_OFFSET + (off_t)lock,
+                          .l_len = 1,
+                          .l_pid = 0};
     int result;
     do
         result = fcntl(posix->entry.descriptor, F_OFD_SETLK, &range);
@@ -456,22 +459,25 @@ static int set_lock(struct posix_file *posix, short kind)
     return result == 0 ? 0 : errno;
 }
 
-static edb_status try_lock(struct os_file *file)
+static edb_status try_lock(struct os_file *file, enum os_lock lock)
 {
     struct posix_file *posix = posix_of(file);
     assert(posix->writable);
-    int error = set_lock(posix, F_WRLCK);
+    int error = set_lock(posix, lock, F_WRLCK);
     if (error == 0)
         return EDB_OK;
     if (error == EAGAIN || error == EACCES)
-        return fail(EDB_BUSY, "another writer holds %s", posix->name);
+        return fail(EDB_BUSY,
+                    lock == OS_LOCK_WRITER ? "another writer holds %s"
+                                           : "%s is being compacted already",
+                    posix->name);
     char text[OS_EXPLAIN_BYTES];
     return fail(EDB_IO, "cannot lock %s: %s", posix->name, os_posix_explain(error, text));
 }
 
-static void unlock(struct os_file *file)
+static void unlock(struct os_file *file, enum os_lock lock)
 {
-    set_lock(posix_of(file), F_UNLCK);
+    set_lock(posix_of(file), lock, F_UNLCK);
 }
 
 /* ------------------------------------------------------------------------ what is on the device */
@@ -546,6 +552,7 @@ const struct os_io os_posix = {
     .create_temporary = os_posix_create_temporary,
     .remove_leftovers = os_posix_remove_leftovers,
     .publish = os_posix_publish,
+    .replace = os_posix_replace,
     .sync_directory = os_posix_sync_directory,
     .remove = os_posix_remove,
     .close = close_file,
@@ -561,6 +568,9 @@ const struct os_io os_posix = {
     .try_lock = try_lock,
     .unlock = unlock,
     .same_file = os_posix_same_file,
+    .resolve = os_posix_resolve,
+    .imitate = os_posix_imitate,
+    .free_bytes = os_posix_free_bytes,
     .read_device = read_device,
     .is_network = os_posix_is_network,
     .describe_writers = os_posix_describe_writers,

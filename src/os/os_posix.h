@@ -64,10 +64,14 @@ edb_status os_posix_create_temporary(const char *path, uint32_t mode, struct os_
                                      char **name_out);
 void os_posix_remove_leftovers(const char *path);
 edb_status os_posix_publish(const char *temporary, const char *path);
+edb_status os_posix_replace(const char *temporary, const char *path);
 edb_status os_posix_sync_directory(const char *path);
 edb_status os_posix_remove(const char *path);
 edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same_out,
                               uint64_t *bytes_out);
+edb_status os_posix_resolve(struct os_file *file, const char *path, bool links, char **path_out);
+edb_status os_posix_imitate(struct os_file *file, struct os_file *other);
+edb_status os_posix_free_bytes(struct os_file *file, uint64_t *bytes_out);
 bool os_posix_is_network(struct os_file *file, const char **name_out);
 void os_posix_describe_writers(struct os_file *file, char *text, size_t bytes);
 void os_posix_boot_id(uint8_t id_out[16]);

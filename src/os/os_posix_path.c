@@ -6,8 +6,10 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -55,6 +57,13 @@ edb_status os_posix_publish(const char *temporary, const char *path)
     if (error == EEXIST)
         return fail(EDB_EXISTS, "%s is there already", path);
     return os_posix_fail(error, "give a new file the name", path);
+}
+
+edb_status os_posix_replace(const char *temporary, const char *path)
+{
+    return rename(temporary, path) == 0
+               ? EDB_OK
+               : os_posix_fail(errno, "put a new file in the place of", path);
 }
 
 edb_status os_posix_sync_directory(const char *path)
@@ -132,6 +141,48 @@ edb_status os_posix_same_file(struct os_file *file, const char *path, bool *same
         return EDB_OK;
     char text[OS_EXPLAIN_BYTES];
     return fail(EDB_IO, "cannot look at %s: %s", path, os_posix_explain(error, text));
+}
+
+edb_status os_posix_resolve(struct os_file *file, const char *path, bool links, char **path_out)
+{
+    char room[PATH_MAX];
+    char found[PATH_MAX];
+    const char *resolved = anchored(posix_of(file), path, room);
+    *path_out = NULL;
+    if (links)
+        resolved = realpath(resolved, found);
+    if (resolved == NULL && (errno == ENOENT || errno == ENOTDIR))
+        return fail(EDB_NOT_FOUND, "%s is gone", path);
+    if (resolved == NULL)
+        return os_posix_fail(errno, "find", path);
+    *path_out = memory_copy_text(resolved, strlen(resolved));
+    return *path_out != NULL ? EDB_OK : memory_failed(strlen(resolved));
+}
+
+edb_status os_posix_imitate(struct os_file *file, struct os_file *other)
+{
+    struct stat like;
+    int descriptor = posix_of(file)->entry.descriptor;
+    if (fstat(posix_of(other)->entry.descriptor, &like) != 0)
+        return os_posix_fail(errno, "look at", posix_of(other)->name);
+    /* The group alone may be given away by who is in it; nobody is promised it. */
+    if (fchown(descriptor, like.st_uid, like.st_gid) != 0 &&
+        fchown(descriptor, (uid_t)-1, like.st_gid) != 0 && errno != EPERM)
+        return os_posix_fail(errno, "set the owner of", posix_of(file)->name);
+    if (fchmod(descriptor, like.st_mode & 07777) != 0)
+        return os_posix_fail(errno, "set the permissions of", posix_of(file)->name);
+    return EDB_OK;
+}
+
+edb_status os_posix_free_bytes(struct os_file *file, uint64_t *bytes_out)
+{
+    struct statvfs found;
+    struct posix_file *posix = posix_of(file);
+    *bytes_out = 0;
+    if (fstatvfs(posix->entry.descriptor, &found) != 0)
+        return os_posix_fail(errno, "ask for the free space beside", posix->name);
+    *bytes_out = (uint64_t)found.f_bavail * found.f_frsize;
+    return EDB_OK;
 }
 
 /* -------------------------------------------------------------------------- network filesystems */

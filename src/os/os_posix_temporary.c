@@ -64,7 +64,7 @@ static edb_status create_failed(int error, const char *path)
 static bool claim(struct os_file *file, const char *name)
 {
     bool same = false;
-    return file->io->try_lock(file) != EDB_BUSY &&
+    return file->io->try_lock(file, OS_LOCK_WRITER) != EDB_BUSY &&
            os_posix_same_file(file, name, &same, NULL) == EDB_OK && same;
 }
 
@@ -122,7 +122,7 @@ static void remove_unclaimed(const char *name)
     bool same;
     if (os_posix_open_file(name, name, O_RDWR | O_NOFOLLOW, 0, &file) != 0)
         return;
-    if (file->io->try_lock(file) == EDB_OK &&
+    if (file->io->try_lock(file, OS_LOCK_WRITER) == EDB_OK &&
         os_posix_same_file(file, name, &same, NULL) == EDB_OK && same && unlink(name) == 0)
         log_event(EDB_LOG_INFO, "%s is removed: it was left behind by a creation that died", name);
     file->io->close(file);

@@ -22,7 +22,7 @@ struct sim_handle;
 struct sim_file {
     struct sim_content content; /* opened when first needed, kept over os_sim_begin */
     bool opened;
-    const struct sim_handle *locker;
+    const struct sim_handle *lockers[2]; /* by enum os_lock */
 };
 
 struct sim_name {
@@ -119,7 +119,7 @@ static uint32_t add_file(const char *text)
     if (!file->opened && !os_sim_content_open(&file->content))
         return UINT32_MAX;
     file->opened = true;
-    file->locker = NULL;
+    memset(file->lockers, 0, sizeof file->lockers);
     os_sim_content_load(&file->content, NULL, 0);
     machine.file_count++;
     struct sim_name *name = machine.names;
@@ -205,6 +205,16 @@ size_t os_sim_open_files(void)
 {
     enter();
     size_t count = machine.open_files;
+    leave();
+    return count;
+}
+
+size_t os_sim_named_files(void)
+{
+    size_t count = 0;
+    enter();
+    for (uint32_t i = 0; i < machine.file_count; i++)
+        count += machine.names[i].text[0] != '\0';
     leave();
     return count;
 }
@@ -317,7 +327,8 @@ static edb_status create_temporary(const char *path, uint32_t mode, struct os_fi
         status = fail(EDB_FULL, "the simulated machine has no room for another file");
     }
     if (status == EDB_OK) {
-        machine.files[machine.file_count - 1].locker = (const struct sim_handle *)*file_out;
+        machine.files[machine.file_count - 1].lockers[OS_LOCK_WRITER] =
+            (const struct sim_handle *)*file_out;
         record(OS_SIM_CREATE, machine.file_count - 1, (struct sim_range){0, 0}, *name_out,
                strlen(*name_out) + 1);
     } else {
@@ -343,7 +354,7 @@ static void remove_leftovers(const char *path)
     enter();
     for (uint32_t i = 0; i < machine.file_count; i++) {
         struct sim_name *name = &machine.names[i];
-        if (name->text[0] == '\0' || machine.files[name->file].locker != NULL ||
+        if (name->text[0] == '\0' || machine.files[name->file].lockers[OS_LOCK_WRITER] != NULL ||
             !is_temporary_of(name->text, path))
             continue;
         record(OS_SIM_REMOVE, name->file, (struct sim_range){0, 0}, name->text,
@@ -353,24 +364,37 @@ static void remove_leftovers(const char *path)
     leave();
 }
 
-static edb_status publish(const char *temporary, const char *path)
+/* Inside. */
+static edb_status give_name(const char *temporary, const char *path)
 {
     char both[2 * OS_SIM_NAME_BYTES];
-    edb_status status = EDB_OK;
-    enter();
     struct sim_name *name = find_name(temporary);
-    if (find_name(path) != NULL)
-        status = fail(EDB_EXISTS, "%s is there already", path);
-    else if (name == NULL || strlen(path) >= OS_SIM_NAME_BYTES)
-        status = fail(EDB_NOT_FOUND, "there is no file %s", temporary);
-    else {
-        size_t length = strlen(temporary) + 1;
-        memcpy(both, temporary, length);
-        memcpy(both + length, path, strlen(path) + 1);
-        record(OS_SIM_PUBLISH, name->file, (struct sim_range){0, 0}, both,
-               length + strlen(path) + 1);
-        set_name(name, path);
-    }
+    struct sim_name *there = find_name(path);
+    if (name == NULL || strlen(path) >= OS_SIM_NAME_BYTES)
+        return fail(EDB_NOT_FOUND, "there is no file %s", temporary);
+    size_t length = strlen(temporary) + 1;
+    memcpy(both, temporary, length);
+    memcpy(both + length, path, strlen(path) + 1);
+    record(OS_SIM_PUBLISH, name->file, (struct sim_range){0, 0}, both, length + strlen(path) + 1);
+    if (there != NULL)
+        there->text[0] = '\0';
+    set_name(name, path);
+    return EDB_OK;
+}
+
+static edb_status publish(const char *temporary, const char *path)
+{
+    enter();
+    edb_status status = find_name(path) != NULL ? fail(EDB_EXISTS, "%s is there already", path)
+                                                : give_name(temporary, path);
+    leave();
+    return status;
+}
+
+static edb_status replace(const char *temporary, const char *path)
+{
+    enter();
+    edb_status status = give_name(temporary, path);
     leave();
     return status;
 }
@@ -412,14 +436,30 @@ static edb_status same_file(struct os_file *file, const char *path, bool *same_o
     return handle == NULL ? EDB_IO : EDB_OK;
 }
 
+static edb_status imitate(struct os_file *file, struct os_file *other)
+{
+    (void)file;
+    (void)other;
+    return EDB_OK;
+}
+
+static edb_status resolve(struct os_file *file, const char *path, bool links, char **path_out)
+{
+    (void)file;
+    (void)links;
+    *path_out = memory_copy_text(path, strlen(path));
+    return *path_out != NULL ? EDB_OK : memory_failed(strlen(path));
+}
+
 static void close_file(struct os_file *file)
 {
     struct sim_handle *handle = (struct sim_handle *)file;
     enter();
     if (handle->boot == machine.boots) {
         struct sim_file *open = &machine.files[handle->number];
-        if (open->locker == handle)
-            open->locker = NULL;
+        for (int lock = OS_LOCK_WRITER; lock <= OS_LOCK_COMPACTION; lock++)
+            if (open->lockers[lock] == handle)
+                open->lockers[lock] = NULL;
         machine.open_files--;
     }
     leave();
@@ -604,7 +644,7 @@ static edb_status read_device(struct os_file *file, uint64_t offset, void *buffe
 
 /* ------------------------------------------------------------------ the table: lock and machine */
 
-static edb_status try_lock(struct os_file *file)
+static edb_status try_lock(struct os_file *file, enum os_lock lock)
 {
     edb_status status = EDB_OK;
     enter();
@@ -613,21 +653,33 @@ static edb_status try_lock(struct os_file *file)
     struct sim_file *open = handle == NULL ? NULL : &machine.files[handle->number];
     if (open == NULL)
         status = EDB_IO;
-    else if (open->locker != NULL && open->locker != handle)
+    else if (open->lockers[lock] != NULL && open->lockers[lock] != handle)
         status = fail(EDB_BUSY, "another writer holds the file");
     else
-        open->locker = handle;
+        open->lockers[lock] = handle;
     leave();
     return status;
 }
 
-static void unlock(struct os_file *file)
+static void unlock(struct os_file *file, enum os_lock lock)
 {
     enter();
     const struct sim_handle *handle = (const struct sim_handle *)file;
-    if (handle->boot == machine.boots && machine.files[handle->number].locker == handle)
-        machine.files[handle->number].locker = NULL;
+    if (handle->boot == machine.boots && machine.files[handle->number].lockers[lock] == handle)
+        machine.files[handle->number].lockers[lock] = NULL;
     leave();
+}
+
+static edb_status free_bytes(struct os_file *file, uint64_t *bytes_out)
+{
+    enter();
+    const struct sim_handle *handle = handle_of(file);
+    *bytes_out = 0;
+    if (handle != NULL)
+        *bytes_out = machine.capacity == UINT64_MAX ? UINT64_MAX
+                                                    : room_for(handle) - content_of(handle)->size;
+    leave();
+    return handle == NULL ? EDB_IO : EDB_OK;
 }
 
 static bool is_network(struct os_file *file, const char **name_out)
@@ -684,6 +736,7 @@ const struct os_io os_sim = {
     .create_temporary = create_temporary,
     .remove_leftovers = remove_leftovers,
     .publish = publish,
+    .replace = replace,
     .sync_directory = sync_directory,
     .remove = remove_file,
     .close = close_file,
@@ -699,6 +752,9 @@ const struct os_io os_sim = {
     .try_lock = try_lock,
     .unlock = unlock,
     .same_file = same_file,
+    .resolve = resolve,
+    .imitate = imitate,
+    .free_bytes = free_bytes,
     .read_device = read_device,
     .is_network = is_network,
     .describe_writers = describe_writers,

@@ -43,6 +43,9 @@ const uint8_t *os_sim_file(const char *name, uint64_t *count_out);
 /* How many files are open: 0 after every handle was closed. */
 size_t os_sim_open_files(void);
 
+/* How many files have a name. */
+size_t os_sim_named_files(void);
+
 void os_sim_set_boot_id(const uint8_t id[16]);
 
 /* The name that is_network tells for all files; NULL (the default) = a local disk. */

@@ -11,6 +11,7 @@
 
 #define ROWS_ENTRY_BYTES 32u
 #define ROWS_CHUNK_ROWS (1u << 20) /* rows that one DEAD section speaks of */
+#define ROWS_WORD_ROWS 64u
 
 /* Where a record stands. */
 struct row_place {
@@ -24,37 +25,48 @@ struct row_place {
     uint32_t vector_bytes;
 };
 
+/* Rows in memory: their entries, and where runs of following rows begin. One run, but for a file
+ * that was compacted and whose index is lost. */
+struct rows_run {
+    uint64_t first;
+    size_t at; /* its first entry */
+};
+struct rows_tail {
+    uint8_t *entries;
+    size_t count;
+    size_t capacity;
+    struct rows_run *runs;
+    size_t run_count;
+    size_t run_capacity;
+};
+
+typedef _Atomic uint64_t rows_checked_word;
+
+/* What is known of ROWS_CHUNK_ROWS rows beside where they stand. */
 struct rows_chunk {
+    uint64_t number;
     struct store_section *section; /* DEAD section, or NULL */
     uint8_t *bits; /* copy that has changed since, or NULL: then the section counts */
     bool changed;
-};
-
-/* One bit a row: has its vector been verified in this process? A chunk's bits come with the first
- * one that is set, by whichever thread that is. */
-typedef _Atomic uint64_t rows_checked_word;
-struct rows_checked {
-    _Atomic(rows_checked_word *) *chunks; /* room for all rows; changed like the rest of the view */
-    size_t count;
+    /* One bit a row: has its vector been verified in this process? Made with the first one that is
+     * set, by whichever thread that is. */
+    _Atomic(rows_checked_word *) checked;
 };
 
 struct rows {
-    uint64_t tail_first;
-    uint8_t *tail;
-    size_t tail_count;
-    size_t tail_capacity;
+    uint64_t tail_first; /* rows below it are in sections, or gone */
+    struct rows_tail tail;
     struct store_section_list sections; /* without gaps from row 0 to tail_first */
-    struct rows_chunk *chunks;
+    struct rows_chunk *chunks;          /* in order of their numbers */
     size_t chunk_count;
-    struct rows_checked checked;
 };
 
 void rows_close(struct rows *rows);
 
 /* -------------------------------------------------------------------------------------- looking */
 
-/* EDB_NOT_FOUND: no such row, or its page was dead when the section was built. EDB_CORRUPT: a
- * section is damaged. */
+/* EDB_NOT_FOUND: no such row, or it was gone when the section was built. EDB_CORRUPT: a section is
+ * damaged. */
 edb_status rows_place(const struct rows *rows, uint64_t row, struct row_place *place_out);
 
 /* Keeps where all rows stand now, whatever is merged later: only rows_place may be asked of it.
@@ -67,8 +79,20 @@ void rows_lose_place(const struct rows *rows, uint64_t row);
 /* Asks the memory for the entry of a row. */
 void rows_prefetch(const struct rows *rows, uint64_t row);
 
-/* Whether the row is gone. EDB_CORRUPT: a DEAD section is damaged. */
+/* Whether the row is marked as gone; one without a place is gone, too. EDB_CORRUPT: a DEAD section
+ * is damaged. */
 edb_status rows_dead(const struct rows *rows, uint64_t row, bool *dead_out);
+
+/* The live ones of the 64 rows that begin with `first`, a multiple of 64. */
+struct rows_word {
+    uint64_t first;
+    uint64_t bits;
+};
+
+/* The first word, from the one of `row` on, with a live row below `end`; without bits when there is
+ * none. Ranges without entries cost next to nothing. EDB_CORRUPT: a section is damaged. */
+edb_status rows_next_live(const struct rows *rows, uint64_t row, uint64_t end,
+                          struct rows_word *out);
 
 /* Whether this row's vector was verified before, and noting that it was. Any thread with the view
  * lock, shared. */
@@ -77,15 +101,21 @@ void rows_set_checked(struct rows *rows, uint64_t row);
 
 /* ------------------------------------------------------------------------------------- changing */
 
-/* Makes room for `count` more rows: rows_add cannot fail then. EDB_NO_MEMORY. */
-edb_status rows_reserve(struct rows *rows, size_t count);
+/* Makes room for `count` more rows in `runs` runs of following ones: rows_add cannot fail then.
+ * EDB_NO_MEMORY. */
+edb_status rows_reserve(struct rows *rows, size_t count, size_t runs);
+
+/* Makes room to note what becomes known of a row and its neighbours; and of all rows that the
+ * sections have entries of. EDB_NO_MEMORY. */
+edb_status rows_reserve_chunk(struct rows *rows, uint64_t row);
+edb_status rows_reserve_chunks(struct rows *rows);
 
 /* Makes room to mark a row as gone: rows_kill of it cannot fail then. EDB_NO_MEMORY, EDB_CORRUPT
  * (the section that says what is gone so far is damaged). */
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim);
 
-/* Adds the next row. */
-void rows_add(struct rows *rows, const struct row_place *place);
+/* Adds a row, higher than all there are. Those between are gone. */
+void rows_add(struct rows *rows, uint64_t row, const struct row_place *place);
 
 /* Marks a row as gone. False if it already was. */
 bool rows_kill(struct rows *rows, uint64_t row);
@@ -100,28 +130,46 @@ edb_status rows_adopt_dead(struct rows *rows, const struct store_section_list *s
 
 /* ------------------------------------------------------------------------------------- building */
 
-/* Which rows of [first, last) are gone, in a copy that is verified as it is made. */
-struct rows_gone {
+/* The body of a ROWS section in the making. All zero but `first` at first. */
+struct rows_writer {
     uint64_t first;
-    uint8_t *bits; /* freed with memory_free */
+    struct rows_list {
+        uint8_t *bytes; /* freed by rows_writer_close */
+        size_t count;
+        size_t capacity;
+    } groups, words, entries;
 };
-edb_status rows_copy_gone(const struct rows *rows, uint64_t first, uint64_t last,
-                          struct rows_gone *out);
 
-static inline bool rows_is_gone(const struct rows_gone *gone, uint64_t row)
-{
-    return gone->bits[(row - gone->first) / 8] >> ((row - gone->first) % 8) & 1;
-}
+/* Adds the place of a row, higher than all before. EDB_NO_MEMORY; EDB_FULL: too far from the
+ * first. */
+edb_status rows_writer_add(struct rows_writer *writer, uint64_t row, const struct row_place *place);
+
+/* Fills a draft for the rows [first, last), of which those behind the last one that was added cost
+ * nothing. The writer is empty then. EDB_NO_MEMORY. */
+edb_status rows_writer_finish(struct rows_writer *writer, uint64_t last,
+                              struct store_section_draft *draft);
+void rows_writer_close(struct rows_writer *writer);
 
 /* Builds the body of a ROWS section for the rows below `last`, out of the sections from number
- * `from` on and the tail. Pages whose rows are all gone take no space. EDB_CORRUPT: a section is
- * damaged. EDB_NO_MEMORY. */
+ * `from` on and the tail, in copies that are verified as they are made. Rows that are gone take no
+ * entry. EDB_CORRUPT: a section is damaged. EDB_NO_MEMORY. */
 edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
                       struct store_section_draft *draft);
 
-/* Builds the body of the DEAD section of chunk `index` for rows below `last`. */
+/* Builds the body of the DEAD section of chunk `index` (in rows->chunks) for rows below `last`. */
 edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
                            struct store_section_draft *draft);
+
+/* Which rows of [first, last) are live, in a copy that is verified as it is made. */
+struct rows_live {
+    struct rows_word *words; /* those with bits, in order; freed by rows_live_close */
+    size_t count;
+    size_t capacity;
+};
+edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last,
+                          struct rows_live *out);
+bool rows_live_has(const struct rows_live *live, uint64_t row);
+void rows_live_close(struct rows_live *live);
 
 /* Whether the body of a ROWS or DEAD section is one that this version can read, by its
  * descriptor. */

@@ -1,9 +1,13 @@
-/* Building ROWS and DEAD sections. Called by db_flush; rows_find.c reads them. */
+/* Building ROWS and DEAD sections. Called by db_flush and db_compact; rows_find.c reads them. */
 #include <string.h>
 
 #include "base/memory.h"
 #include "rows/rows.h"
 #include "rows/rows_section.h"
+
+enum { GROUPS_MAX = 1 << 20 }; /* of a section that is built: 16 MiB for 2^32 rows */
+
+/* --------------------------------------------------------------------------------- the writer */
 
 static edb_status open_body(struct store_section_draft *draft, uint16_t kind, uint64_t bytes)
 {
@@ -17,45 +21,182 @@ static edb_status open_body(struct store_section_draft *draft, uint16_t kind, ui
     return EDB_OK;
 }
 
-edb_status rows_copy_gone(const struct rows *rows, uint64_t first, uint64_t last,
-                          struct rows_gone *out)
+/* Room for one more item, all zero, at the end of a list. NULL: no memory. */
+static uint8_t *append(struct rows_list *list, size_t bytes)
 {
-    struct store_section_copy copy = {0};
-    edb_status status = EDB_OK;
-    size_t bytes = (size_t)((last - first) / 8 + 1);
-    *out = (struct rows_gone){first, memory_zeroed(bytes, 1)};
-    if (out->bits == NULL)
-        return memory_failed(bytes);
-    for (uint64_t row = first; row < last && status == EDB_OK; row++) {
-        bool dead = false;
-        status = rows_dead_copied(rows, row, &copy, &dead);
-        out->bits[(row - first) / 8] |= (uint8_t)(dead << ((row - first) % 8));
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 64;
+        uint8_t *grown = memory_resize(list->bytes, capacity, bytes);
+        if (grown == NULL)
+            return NULL;
+        list->bytes = grown;
+        list->capacity = capacity;
     }
+    uint8_t *item = list->bytes + list->count++ * bytes;
+    memset(item, 0, bytes);
+    return item;
+}
+
+/* Groups up to that of `row`; before each of them, so many words are stored. */
+static edb_status extend_groups(struct rows_writer *writer, uint64_t row)
+{
+    uint64_t wanted = row / ROWS_GROUP_ROWS - writer->first / ROWS_GROUP_ROWS + 1;
+    if (wanted > GROUPS_MAX)
+        return fail(EDB_FULL, "a row directory section from row %llu to %llu is too large to build",
+                    (unsigned long long)writer->first, (unsigned long long)row);
+    while (writer->groups.count < wanted) {
+        uint8_t *group = append(&writer->groups, ROWS_SET_BYTES);
+        if (group == NULL)
+            return memory_failed((size_t)wanted * ROWS_SET_BYTES);
+        store_u64(group + 8, writer->words.count);
+    }
+    return EDB_OK;
+}
+
+/* The word of a row, which is the last one or the next. NULL: no memory. */
+static uint8_t *word_of(struct rows_writer *writer, uint64_t row)
+{
+    uint8_t *group = writer->groups.bytes + (writer->groups.count - 1) * ROWS_SET_BYTES;
+    uint64_t bit = 1ull << (row / ROWS_WORD_ROWS % 64);
+    if (load_u64(group) & bit)
+        return writer->words.bytes + (writer->words.count - 1) * ROWS_SET_BYTES;
+    uint8_t *word = append(&writer->words, ROWS_SET_BYTES);
+    if (word == NULL)
+        return NULL;
+    store_u64(group, load_u64(group) | bit);
+    store_u64(word + 8, writer->entries.count);
+    return word;
+}
+
+edb_status rows_writer_add(struct rows_writer *writer, uint64_t row, const struct row_place *place)
+{
+    edb_status status = extend_groups(writer, row);
+    if (status != EDB_OK)
+        return status;
+    uint8_t *word = word_of(writer, row);
+    uint8_t *entry = word != NULL ? append(&writer->entries, ROWS_ENTRY_BYTES) : NULL;
+    if (entry == NULL)
+        return memory_failed((writer->entries.count + 1) * ROWS_ENTRY_BYTES);
+    store_u64(word, load_u64(word) | 1ull << (row % ROWS_WORD_ROWS));
+    rows_encode_place(place, entry);
+    return EDB_OK;
+}
+
+edb_status rows_writer_finish(struct rows_writer *writer, uint64_t last,
+                              struct store_section_draft *draft)
+{
+    struct section_descriptor *descriptor = &draft->descriptor;
+    descriptor->first = writer->first;
+    descriptor->last = last;
+    descriptor->groups = (uint32_t)writer->groups.count;
+    descriptor->words = writer->words.count;
+    uint64_t entries = rows_entries_offset(descriptor);
+    size_t entries_bytes = writer->entries.count * ROWS_ENTRY_BYTES;
+    edb_status status = open_body(draft, SECTION_ROWS, entries + entries_bytes);
+    if (status != EDB_OK)
+        return status;
+    if (writer->words.count > 0) {
+        memcpy(draft->body, writer->groups.bytes, writer->groups.count * ROWS_SET_BYTES);
+        memcpy(draft->body + rows_words_offset(descriptor), writer->words.bytes,
+               writer->words.count * ROWS_SET_BYTES);
+        memcpy(draft->body + entries, writer->entries.bytes, entries_bytes);
+    }
+    rows_writer_close(writer);
+    return EDB_OK;
+}
+
+void rows_writer_close(struct rows_writer *writer)
+{
+    memory_free(writer->groups.bytes);
+    memory_free(writer->words.bytes);
+    memory_free(writer->entries.bytes);
+    memset(writer, 0, sizeof *writer);
+}
+
+/* ------------------------------------------------------------------------------- what is live */
+
+static edb_status note_word(struct rows_live *live, const struct rows_word *word)
+{
+    if (live->count == live->capacity) {
+        size_t capacity = live->capacity ? 2 * live->capacity : 64;
+        struct rows_word *grown = memory_resize(live->words, capacity, sizeof *grown);
+        if (grown == NULL)
+            return memory_failed(capacity * sizeof *grown);
+        live->words = grown;
+        live->capacity = capacity;
+    }
+    live->words[live->count++] = *word;
+    return EDB_OK;
+}
+
+edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last,
+                          struct rows_live *out)
+{
+    struct rows_copy copy = {0};
+    edb_status status = EDB_OK;
+    memset(out, 0, sizeof *out);
+    for (uint64_t row = first; row < last && status == EDB_OK;) {
+        struct rows_word word;
+        status = rows_next_live_copied(rows, row, last, &copy, &word);
+        if (status == EDB_OK && word.bits != 0)
+            status = note_word(out, &word);
+        row = word.bits != 0 ? word.first + ROWS_WORD_ROWS : last;
+    }
+    if (status != EDB_OK)
+        rows_live_close(out);
     return status;
 }
 
-/* Whether any row of [first, last) is still there. */
-static bool any_live(const struct rows_gone *gone, uint64_t first, uint64_t last)
+bool rows_live_has(const struct rows_live *live, uint64_t row)
 {
-    for (uint64_t row = first; row < last; row++)
-        if (!rows_is_gone(gone, row))
-            return true;
-    return false;
+    uint64_t first = row - row % ROWS_WORD_ROWS;
+    size_t low = 0;
+    size_t high = live->count;
+    /* Mostly every word is there. */
+    if (high > 0 && first >= live->words[0].first) {
+        uint64_t guess = (first - live->words[0].first) / ROWS_WORD_ROWS;
+        if (guess < high && live->words[guess].first == first)
+            return live->words[guess].bits >> (row - first) & 1;
+    }
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (live->words[middle].first < first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < live->count && live->words[low].first == first &&
+           (live->words[low].bits >> (row - first) & 1);
 }
 
-/* Copies the entries of [first, last) to `at`. Entries of dead pages stay zero. */
-static edb_status copy_page(const struct rows *rows, uint64_t first, uint64_t last,
-                            struct rows_copy *copy, uint8_t *at)
+void rows_live_close(struct rows_live *live)
 {
-    for (uint64_t row = first; row < last; row++, at += ROWS_ENTRY_BYTES) {
+    memory_free(live->words);
+    memset(live, 0, sizeof *live);
+}
+
+/* ----------------------------------------------------------------------------------- sections */
+
+static edb_status add_word(const struct rows *rows, const struct rows_word *word,
+                           struct rows_copy *copy, struct rows_writer *writer)
+{
+    for (uint64_t bits = word->bits; bits != 0; bits &= bits - 1) {
         struct row_place place;
+        uint64_t row = word->first + (uint64_t)__builtin_ctzll(bits);
         edb_status status = rows_place_copied(rows, row, copy, &place);
         if (status == EDB_OK)
-            rows_encode_place(&place, at);
-        else if (status != EDB_NOT_FOUND)
+            status = rows_writer_add(writer, row, &place);
+        if (status != EDB_OK)
             return status;
     }
     return EDB_OK;
+}
+
+/* The bits of rows from `first` on: a word may begin in a section that stays as it is. */
+static void cut_below(struct rows_word *word, uint64_t first)
+{
+    if (word->first < first)
+        word->bits &= ~0ull << (first - word->first);
 }
 
 edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
@@ -63,49 +204,35 @@ edb_status rows_build(const struct rows *rows, size_t from, uint64_t last,
 {
     uint64_t first = from < rows->sections.count ? rows->sections.items[from]->descriptor.first
                                                  : rows->tail_first;
-    uint64_t pages = rows_pages_of(last - first);
-    uint64_t start = rows_pages_offset(pages);
-    draft->descriptor.first = first;
-    draft->descriptor.last = last;
-    struct rows_gone gone = {0};
+    struct rows_writer writer = {.first = first};
     struct rows_copy copy = {0};
-    edb_status status = open_body(draft, SECTION_ROWS, start + (last - first) * ROWS_ENTRY_BYTES);
-    if (status == EDB_OK)
-        status = rows_copy_gone(rows, first, last, &gone);
-    uint32_t stored = 0;
-    uint64_t end = start;
-    for (uint64_t page = 0; page < pages && status == EDB_OK; page++) {
-        uint64_t begin = first + page * ROWS_PAGE_ROWS;
-        uint64_t stop = last - begin < ROWS_PAGE_ROWS ? last : begin + ROWS_PAGE_ROWS;
-        if (!any_live(&gone, begin, stop))
-            continue;
-        uint64_t at = start + (uint64_t)stored * ROWS_PAGE_BYTES;
-        status = copy_page(rows, begin, stop, &copy, draft->body + at);
-        end = at + (stop - begin) * ROWS_ENTRY_BYTES;
-        store_u32(draft->body + ROWS_HEAD_BYTES + 4 * page, ++stored);
+    edb_status status = EDB_OK;
+    for (uint64_t row = first; row < last && status == EDB_OK;) {
+        struct rows_word word;
+        status = rows_next_live_copied(rows, row, last, &copy, &word);
+        cut_below(&word, first);
+        if (status == EDB_OK)
+            status = add_word(rows, &word, &copy, &writer);
+        row = word.first + ROWS_WORD_ROWS;
     }
-    memory_free(gone.bits);
-    if (status != EDB_OK)
-        return status;
-    store_u64(draft->body, last - first);
-    store_u64(draft->body + 8, pages);
-    store_u64(draft->body + 16, stored);
-    draft->descriptor.body_bytes = end;
-    return EDB_OK;
+    if (status == EDB_OK)
+        status = rows_writer_finish(&writer, last, draft);
+    rows_writer_close(&writer);
+    return status;
 }
 
 edb_status rows_build_dead(const struct rows *rows, size_t index, uint64_t last,
                            struct store_section_draft *draft)
 {
-    uint64_t first = (uint64_t)index * ROWS_CHUNK_ROWS;
+    uint64_t first = rows->chunks[index].number * ROWS_CHUNK_ROWS;
     uint64_t count = last - first < ROWS_CHUNK_ROWS ? last - first : ROWS_CHUNK_ROWS;
     draft->descriptor.first = first;
     draft->descriptor.last = first + count;
-    edb_status status = open_body(draft, SECTION_DEAD, ROWS_HEAD_BYTES + (count + 7) / 8);
+    edb_status status = open_body(draft, SECTION_DEAD, DEAD_HEAD_BYTES + (count + 7) / 8);
     if (status != EDB_OK)
         return status;
     store_u64(draft->body, count);
-    memcpy(draft->body + ROWS_HEAD_BYTES, rows->chunks[index].bits, (count + 7) / 8);
+    memcpy(draft->body + DEAD_HEAD_BYTES, rows->chunks[index].bits, (count + 7) / 8);
     return EDB_OK;
 }
 
@@ -113,7 +240,7 @@ static bool dead_section_valid(const struct store_section *section, uint64_t row
 {
     const struct section_descriptor *descriptor = &section->descriptor;
     return descriptor->first % ROWS_CHUNK_ROWS == 0 && rows <= ROWS_CHUNK_ROWS &&
-           descriptor->body_bytes == ROWS_HEAD_BYTES + (rows + 7) / 8;
+           descriptor->body_bytes == DEAD_HEAD_BYTES + (rows + 7) / 8;
 }
 
 bool rows_section_valid(const struct store_section *section)
@@ -125,5 +252,8 @@ bool rows_section_valid(const struct store_section *section)
     if (descriptor->kind == SECTION_DEAD)
         return dead_section_valid(section, rows);
     return descriptor->kind == SECTION_ROWS &&
-           descriptor->body_bytes >= rows_pages_offset(rows_pages_of(rows));
+           descriptor->groups <=
+               (descriptor->last - 1) / ROWS_GROUP_ROWS - descriptor->first / ROWS_GROUP_ROWS + 1 &&
+           descriptor->words <= descriptor->body_bytes / ROWS_SET_BYTES &&
+           descriptor->body_bytes >= rows_entries_offset(descriptor);
 }

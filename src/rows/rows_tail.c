@@ -1,5 +1,5 @@
-/* The tail of the row directory, the bits of rows that are gone, and which vectors were verified.
- * Called when groups are applied and when sections are adopted. */
+/* The tail of the row directory: entries in memory, in runs of following rows. Called when groups
+ * are applied and when sections are adopted. */
 #include <assert.h>
 #include <string.h>
 
@@ -7,94 +7,119 @@
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
-enum { CHUNK_BITS_BYTES = ROWS_CHUNK_ROWS / 8 };
-
-static edb_status grow_array(void **array, size_t *count, size_t wanted, size_t bytes)
+static edb_status grow(void **array, size_t *capacity, size_t needed, size_t bytes)
 {
-    if (wanted <= *count)
+    if (needed <= *capacity)
         return EDB_OK;
-    uint8_t *grown = memory_resize(*array, wanted, bytes);
+    size_t wanted = *capacity ? 2 * *capacity : 64;
+    if (wanted < needed)
+        wanted = needed;
+    void *grown = memory_resize(*array, wanted, bytes);
     if (grown == NULL)
         return memory_failed(wanted * bytes);
-    memset(grown + *count * bytes, 0, (wanted - *count) * bytes);
     *array = grown;
-    *count = wanted;
+    *capacity = wanted;
     return EDB_OK;
 }
 
-/* Room to note, for every row below `limit`, that its vector was verified. */
-static edb_status reserve_checked(struct rows_checked *checked, uint64_t limit)
+edb_status rows_reserve(struct rows *rows, size_t count, size_t runs)
 {
-    size_t wanted = (size_t)((limit + ROWS_CHUNK_ROWS - 1) / ROWS_CHUNK_ROWS);
-    return grow_array((void **)&checked->chunks, &checked->count, wanted, sizeof *checked->chunks);
-}
-
-edb_status rows_reserve(struct rows *rows, size_t count)
-{
-    size_t needed = rows->tail_count + count;
-    if (needed > rows->tail_capacity) {
-        size_t capacity = rows->tail_capacity ? 2 * rows->tail_capacity : 64;
-        if (capacity < needed)
-            capacity = needed;
-        uint8_t *grown = memory_resize(rows->tail, capacity, ROWS_ENTRY_BYTES);
-        if (grown == NULL)
-            return memory_failed(capacity * ROWS_ENTRY_BYTES);
-        rows->tail = grown;
-        rows->tail_capacity = capacity;
-    }
-    return reserve_checked(&rows->checked, rows->tail_first + needed);
-}
-
-/* Fills the copy in memory with what the section says. */
-static edb_status copy_bits(struct rows_chunk *chunk)
-{
-    struct store_section_copy copy = {0};
-    uint8_t *bits = memory_zeroed(CHUNK_BITS_BYTES, 1);
-    if (bits == NULL)
-        return memory_failed(CHUNK_BITS_BYTES);
-    if (chunk->section != NULL) {
-        uint64_t bytes = chunk->section->descriptor.body_bytes - ROWS_HEAD_BYTES;
-        for (uint64_t at = 0; at < bytes; at++) {
-            const uint8_t *byte =
-                store_section_copy_at(&copy, chunk->section, ROWS_HEAD_BYTES + at, 1);
-            if (byte == NULL) {
-                memory_free(bits);
-                return rows_section_damaged(chunk->section);
-            }
-            bits[at] = *byte;
-        }
-    }
-    chunk->bits = bits;
-    return EDB_OK;
-}
-
-edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
-{
-    size_t number = (size_t)(victim / ROWS_CHUNK_ROWS);
+    struct rows_tail *tail = &rows->tail;
     edb_status status =
-        grow_array((void **)&rows->chunks, &rows->chunk_count, number + 1, sizeof *rows->chunks);
-    if (status == EDB_OK && rows->chunks[number].bits == NULL)
-        status = copy_bits(&rows->chunks[number]);
+        grow((void **)&tail->entries, &tail->capacity, tail->count + count, ROWS_ENTRY_BYTES);
+    if (status == EDB_OK)
+        status = grow((void **)&tail->runs, &tail->run_capacity, tail->run_count + runs,
+                      sizeof *tail->runs);
     return status;
 }
 
-void rows_add(struct rows *rows, const struct row_place *place)
+/* The row behind the last one. */
+static uint64_t run_end(const struct rows_tail *tail, size_t run)
 {
-    assert(rows->tail_count < rows->tail_capacity);
-    rows_encode_place(place, rows->tail + rows->tail_count * ROWS_ENTRY_BYTES);
-    rows->tail_count++;
+    size_t end = run + 1 < tail->run_count ? tail->runs[run + 1].at : tail->count;
+    return tail->runs[run].first + (end - tail->runs[run].at);
 }
 
-bool rows_kill(struct rows *rows, uint64_t row)
+/* How many runs begin at or before `row`. */
+static size_t runs_until(const struct rows_tail *tail, uint64_t row)
 {
-    struct rows_chunk *chunk = &rows->chunks[row / ROWS_CHUNK_ROWS];
-    uint8_t *byte = &chunk->bits[row % ROWS_CHUNK_ROWS / 8];
-    uint8_t bit = (uint8_t)(1u << (row % 8));
-    if (*byte & bit)
-        return false;
-    *byte |= bit;
-    chunk->changed = true;
-    return true;
+    size_t low = 0;
+    size_t high = tail->run_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (tail->runs[middle].first <= row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const uint8_t *rows_tail_entry(const struct rows_tail *tail, uint64_t row)
+{
+    size_t run = runs_until(tail, row);
+    if (run == 0 || row >= run_end(tail, run - 1))
+        return NULL;
+    size_t at = tail->runs[run - 1].at + (size_t)(row - tail->runs[run - 1].first);
+    return tail->entries + at * ROWS_ENTRY_BYTES;
+}
+
+uint64_t rows_tail_next(const struct rows_tail *tail, uint64_t row)
+{
+    size_t run = runs_until(tail, row);
+    if (run > 0 && row < run_end(tail, run - 1))
+        return row;
+    return run < tail->run_count ? tail->runs[run].first : ROW_NONE;
+}
+
+uint64_t rows_tail_word(const struct rows_tail *tail, uint64_t row)
+{
+    uint64_t bits = 0;
+    uint64_t end = row + ROWS_WORD_ROWS;
+    for (uint64_t next = rows_tail_next(tail, row); next < end; next = rows_tail_next(tail, next)) {
+        uint64_t stop = run_end(tail, runs_until(tail, next) - 1);
+        for (; next < stop && next < end; next++)
+            bits |= 1ull << (next - row);
+    }
+    return bits;
+}
+
+void rows_add(struct rows *rows, uint64_t row, const struct row_place *place)
+{
+    struct rows_tail *tail = &rows->tail;
+    assert(tail->count < tail->capacity);
+    if (tail->run_count == 0 || run_end(tail, tail->run_count - 1) != row) {
+        assert(tail->run_count < tail->run_capacity);
+        tail->runs[tail->run_count++] = (struct rows_run){row, tail->count};
+    }
+    rows_encode_place(place, tail->entries + tail->count * ROWS_ENTRY_BYTES);
+    tail->count++;
+}
+
+static void empty_tail(struct rows_tail *tail)
+{
+    memory_free(tail->entries);
+    memory_free(tail->runs);
+    memset(tail, 0, sizeof *tail);
+}
+
+/* Takes the rows below `covered` out of the tail. */
+static void cut_tail(struct rows_tail *tail, uint64_t covered)
+{
+    uint64_t next = rows_tail_next(tail, covered);
+    if (next == ROW_NONE) {
+        empty_tail(tail);
+        return;
+    }
+    size_t run = runs_until(tail, next) - 1;
+    size_t at = tail->runs[run].at + (size_t)(next - tail->runs[run].first);
+    tail->runs[run] = (struct rows_run){next, at};
+    tail->run_count -= run;
+    memmove(tail->runs, tail->runs + run, tail->run_count * sizeof *tail->runs);
+    for (size_t i = 0; i < tail->run_count; i++)
+        tail->runs[i].at -= at;
+    tail->count -= at;
+    memmove(tail->entries, tail->entries + at * ROWS_ENTRY_BYTES, tail->count * ROWS_ENTRY_BYTES);
 }
 
 void rows_adopt(struct rows *rows, struct store_section_list *sections, uint64_t covered)
@@ -102,82 +127,35 @@ void rows_adopt(struct rows *rows, struct store_section_list *sections, uint64_t
     store_section_list_replace(&rows->sections, sections);
     if (covered <= rows->tail_first)
         return;
-    uint64_t gone = covered - rows->tail_first;
-    if (gone > rows->tail_count)
-        gone = rows->tail_count;
-    rows->tail_count -= (size_t)gone;
-    if (rows->tail_count > 0)
-        memmove(rows->tail, rows->tail + gone * ROWS_ENTRY_BYTES,
-                rows->tail_count * ROWS_ENTRY_BYTES);
+    cut_tail(&rows->tail, covered);
     rows->tail_first = covered;
-    if (rows->tail_count == 0) {
-        memory_free(rows->tail);
-        rows->tail = NULL;
-        rows->tail_capacity = 0;
+}
+
+static edb_status keep_tail(const struct rows_tail *tail, struct rows_tail *out)
+{
+    out->entries = memory_zeroed(tail->count + 1, ROWS_ENTRY_BYTES);
+    out->runs = memory_zeroed(tail->run_count + 1, sizeof *out->runs);
+    if (out->entries == NULL || out->runs == NULL)
+        return memory_failed(tail->count * ROWS_ENTRY_BYTES);
+    if (tail->count > 0) {
+        memcpy(out->entries, tail->entries, tail->count * ROWS_ENTRY_BYTES);
+        memcpy(out->runs, tail->runs, tail->run_count * sizeof *out->runs);
     }
-}
-
-/* Whether a section says what the copy in memory says: then the copy is not needed. */
-static bool section_equals(struct store_section *section, const uint8_t *bits)
-{
-    uint64_t bytes = section->descriptor.body_bytes - ROWS_HEAD_BYTES;
-    for (uint64_t at = 0; at < bytes; at += SECTION_BLOCK_BYTES / 2) {
-        size_t count =
-            bytes - at < SECTION_BLOCK_BYTES / 2 ? (size_t)(bytes - at) : SECTION_BLOCK_BYTES / 2;
-        const uint8_t *part = store_section_at(section, ROWS_HEAD_BYTES + at, count);
-        if (part == NULL || memcmp(part, bits + at, count) != 0)
-            return false;
-    }
-    for (uint64_t at = bytes; at < CHUNK_BITS_BYTES; at++)
-        if (bits[at] != 0)
-            return false;
-    return true;
-}
-
-static void adopt_chunk(struct rows_chunk *chunk, struct store_section *section)
-{
-    store_section_close(chunk->section);
-    chunk->section = store_section_share(section);
-    if (chunk->bits != NULL && section_equals(section, chunk->bits)) {
-        memory_free(chunk->bits);
-        chunk->bits = NULL;
-        chunk->changed = false;
-    }
-}
-
-static size_t chunk_of(const struct store_section *section)
-{
-    return (size_t)(section->entry.first / ROWS_CHUNK_ROWS);
-}
-
-edb_status rows_adopt_dead(struct rows *rows, const struct store_section_list *sections)
-{
-    if (sections->count == 0)
-        return EDB_OK;
-    size_t wanted = chunk_of(sections->items[sections->count - 1]) + 1;
-    edb_status status =
-        grow_array((void **)&rows->chunks, &rows->chunk_count, wanted, sizeof *rows->chunks);
-    for (size_t i = 0; i < sections->count && status == EDB_OK; i++)
-        adopt_chunk(&rows->chunks[chunk_of(sections->items[i])], sections->items[i]);
-    return status;
+    out->count = tail->count;
+    out->run_count = tail->run_count;
+    return EDB_OK;
 }
 
 edb_status rows_keep(const struct rows *rows, struct rows *kept_out)
 {
     memset(kept_out, 0, sizeof *kept_out);
-    kept_out->tail = memory_zeroed(rows->tail_count, ROWS_ENTRY_BYTES);
-    if (kept_out->tail == NULL)
-        return memory_failed(rows->tail_count * ROWS_ENTRY_BYTES);
-    edb_status status = store_section_list_share(&rows->sections, &kept_out->sections);
-    if (status != EDB_OK) {
-        rows_close(kept_out);
-        return status;
-    }
     kept_out->tail_first = rows->tail_first;
-    kept_out->tail_count = rows->tail_count;
-    if (rows->tail_count > 0)
-        memcpy(kept_out->tail, rows->tail, rows->tail_count * ROWS_ENTRY_BYTES);
-    return EDB_OK;
+    edb_status status = keep_tail(&rows->tail, &kept_out->tail);
+    if (status == EDB_OK)
+        status = store_section_list_share(&rows->sections, &kept_out->sections);
+    if (status != EDB_OK)
+        rows_close(kept_out);
+    return status;
 }
 
 void rows_close(struct rows *rows)
@@ -186,11 +164,9 @@ void rows_close(struct rows *rows)
     for (size_t i = 0; i < rows->chunk_count; i++) {
         store_section_close(rows->chunks[i].section);
         memory_free(rows->chunks[i].bits);
+        memory_free((void *)atomic_load(&rows->chunks[i].checked));
     }
-    for (size_t i = 0; i < rows->checked.count; i++)
-        memory_free((void *)atomic_load(&rows->checked.chunks[i]));
-    memory_free((void *)rows->checked.chunks);
     memory_free(rows->chunks);
-    memory_free(rows->tail);
+    empty_tail(&rows->tail);
     memset(rows, 0, sizeof *rows);
 }

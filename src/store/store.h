@@ -75,6 +75,7 @@ struct store_limits {
 /* A session of writing. Guarded by the turn lock; `noted` by the write lock. */
 struct store_writer {
     bool poisoned;         /* a write or sync failed: what is on the device is not known */
+    bool name_synced;      /* the directory is on the device as far as this file's name goes */
     bool damage_checked;   /* store_check_end has found the end of the walk to be that of the
                               data */
     uint64_t reserve_step; /* bytes that the last reservation added */
@@ -92,6 +93,8 @@ struct store {
     bool writable;
     struct genesis genesis;
     struct store_map *map; /* its segments: see store_map.c */
+
+    _Atomic uint32_t users;
 
     /* Changed and read without a lock. */
     _Atomic uint64_t file_bytes; /* as last seen; the file never shrinks */
@@ -113,6 +116,7 @@ struct store {
     struct store_pending pending;
     bool visit_failed; /* the last walk ended in a visit: its frame may be applied in part */
     bool suspect;      /* frames of other sessions stand behind synced_to */
+    bool others_wrote; /* frames of other sessions came since this one's last slot */
     uint64_t rejected; /* header checksum of the frame at `end` that failed its deep check; 0
                           none */
 
@@ -128,15 +132,44 @@ struct store {
 
 /* ------------------------------------------------------------------- creating, opening, closing */
 
-/* Creates an empty file at `path`, whole or not at all, durably. EDB_EXISTS when one is there. */
+/* Creates an empty file at `path`, whole or not at all, durably. EDB_EXISTS when one is
+ * there. */
 edb_status store_create(const char *path, uint32_t mode);
 
 /* Opens an existing file and reads its identity; no frame is walked yet: `end` is unset until
  * store_rewind. */
 edb_status store_open(const char *path, bool writable, struct store **store_out);
 
-/* Closes the file. The map lives on while it is pinned. NULL is allowed. */
+/* The same for a file that is open already; it belongs to the store then, or is closed. */
+edb_status store_attach(const char *path, struct os_file *file, bool writable,
+                        struct store **store_out);
+
+/* One more user of an open store. */
+struct store *store_share(struct store *store);
+
+/* The last user closes the file. The map lives on while it is pinned. NULL is allowed. */
 void store_close(struct store *store);
+
+/* ----------------------------------------------------------------------------------- succession */
+
+/* A file that is to take the place of another: the same cache, written anew, its edition one
+ * higher. It has a temporary name, and its creator the writer lock. */
+struct store_successor {
+    struct store *store;
+    char *path;      /* that it will get */
+    char *temporary; /* that it has; NULL when it has the other one */
+};
+
+/* EDB_FULL, EDB_READ_ONLY (no permission), EDB_IO, EDB_NO_MEMORY: nothing is left behind. */
+edb_status store_successor_create(const struct store *store, struct store_successor *out);
+
+/* Gives it the name, which the file of before loses; the writer lock on that one is held. The
+ * successor is on the device, whole; its name is not before the next store_sync. EDB_IO: nothing
+ * has changed. */
+edb_status store_successor_publish(struct store_successor *successor);
+
+/* Removes what has not been published. A zeroed one is allowed. */
+void store_successor_close(struct store_successor *successor);
 
 /* ------------------------------------------------------------------------------------------ map */
 
@@ -228,8 +261,9 @@ size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *
 /* ---------------------------------------------------------------------------------------- write */
 
 /* Takes the file's lock within `wait_ms` and makes sure that the path still names it and that it
- * was not cut off. EDB_BUSY, EDB_STALE. */
-edb_status store_lock(struct store *store, uint32_t wait_ms);
+ * was not cut off. With *elsewhere_out another file is at the path, or none, and the lock is not
+ * taken. EDB_BUSY, EDB_STALE. */
+edb_status store_lock(struct store *store, uint32_t wait_ms, bool *elsewhere_out);
 void store_unlock(struct store *store);
 
 /* After the lock and the walk, before the first append of a session: is the end of the walk the end

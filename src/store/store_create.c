@@ -1,10 +1,14 @@
-/* Makes an empty .edb file: two slots, GENESIS, one zero page. Called by db_open. The file is
- * complete and on the device before it has its name (15). */
+/* Makes an empty .edb file: two slots, GENESIS, one zero page. Called by db_open for a new cache,
+ * and by db_compact for one that is written anew. The file is complete and on the device before it
+ * has its name; the name is on the device before anything in the file is acknowledged as durable
+ * (store_sync.c, 15). */
 #include <string.h>
 
 #include "base/memory.h"
 #include "store/store.h"
 #include "store/store_map.h"
+
+enum { EMPTY_BYTES = FIRST_FRAME_OFFSET + PAGE_BYTES, SUCCESSOR_MODE = 0600 };
 
 static edb_status fill_identity(struct genesis *genesis)
 {
@@ -51,39 +55,113 @@ static edb_status check_openable(const char *path, struct os_file *file)
                             : fail(status, "%s is not created: %s", path, edb_error_detail());
 }
 
+/* What has no name yet. */
+struct creation {
+    struct os_file *file;
+    char *temporary;
+};
+
+static edb_status write_empty(struct os_file *file, const struct genesis *genesis)
+{
+    uint8_t *image = memory_zeroed(1, EMPTY_BYTES);
+    if (image == NULL)
+        return memory_failed(EMPTY_BYTES);
+    fill_slots(genesis, image);
+    genesis_encode(genesis, image + GENESIS_OFFSET);
+    edb_status status = write_image(file, image, EMPTY_BYTES);
+    memory_free(image);
+    return status;
+}
+
+/* An empty file of this identity beside `path`; nothing on failure. */
+static edb_status begin_file(const char *path, uint32_t mode, const struct genesis *genesis,
+                             struct creation *out)
+{
+    const struct os_io *io = os_current();
+    memset(out, 0, sizeof *out);
+    io->remove_leftovers(path); /* (17) */
+    edb_status status = io->create_temporary(path, mode, &out->file, &out->temporary);
+    if (status != EDB_OK)
+        return status;
+    status = write_empty(out->file, genesis);
+    if (status == EDB_OK)
+        status = check_openable(path, out->file);
+    if (status != EDB_OK) {
+        io->remove(out->temporary);
+        io->close(out->file);
+        memory_free(out->temporary);
+    }
+    return status;
+}
+
 edb_status store_create(const char *path, uint32_t mode)
 {
     const struct os_io *io = os_current();
-    const size_t bytes = FIRST_FRAME_OFFSET + PAGE_BYTES;
     struct genesis genesis;
-    struct os_file *file = NULL;
-    char *temporary = NULL;
-    uint8_t *image = memory_zeroed(1, bytes);
-    if (image == NULL)
-        return memory_failed(bytes);
+    struct creation creation;
     edb_status status = fill_identity(&genesis);
-    if (status == EDB_OK) {
-        io->remove_leftovers(path); /* (17) */
-        status = io->create_temporary(path, mode, &file, &temporary);
-    }
+    if (status == EDB_OK)
+        status = begin_file(path, mode, &genesis, &creation);
     if (status != EDB_OK)
-        goto out;
-    fill_slots(&genesis, image);
-    genesis_encode(&genesis, image + GENESIS_OFFSET);
-    status = write_image(file, image, bytes);
-    if (status == EDB_OK)
-        status = check_openable(path, file);
-    if (status == EDB_OK)
-        status = io->publish(temporary, path);
+        return status;
+    status = io->publish(creation.temporary, path);
     if (status == EDB_OK) {
-        io->unlock(file); /* under its name it is everybody's */
+        io->unlock(creation.file, OS_LOCK_WRITER); /* under its name it is everybody's */
         status = io->sync_directory(path);
     } else
-        io->remove(temporary);
-out:
-    if (file != NULL)
-        io->close(file);
-    memory_free(temporary);
-    memory_free(image);
+        io->remove(creation.temporary);
+    io->close(creation.file);
+    memory_free(creation.temporary);
     return status;
+}
+
+/* --------------------------------------------------------------------------------- succession */
+
+static edb_status begin_successor(const struct store *store, struct store_successor *out)
+{
+    struct genesis genesis = store->genesis;
+    struct creation creation;
+    genesis.edition++;
+    edb_status status = store->io->random(&genesis.chain_seed, sizeof genesis.chain_seed);
+    if (status == EDB_OK)
+        status = begin_file(out->path, SUCCESSOR_MODE, &genesis, &creation);
+    if (status != EDB_OK)
+        return status;
+    out->temporary = creation.temporary;
+    status = store->io->imitate(creation.file, store->file);
+    if (status == EDB_OK)
+        return store_attach(creation.temporary, creation.file, true, &out->store);
+    store->io->close(creation.file);
+    return status;
+}
+
+edb_status store_successor_create(const struct store *store, struct store_successor *out)
+{
+    memset(out, 0, sizeof *out);
+    edb_status status = store->io->resolve(store->file, store->path, true, &out->path);
+    if (status == EDB_OK)
+        status = begin_successor(store, out);
+    if (status != EDB_OK)
+        store_successor_close(out);
+    return status;
+}
+
+edb_status store_successor_publish(struct store_successor *successor)
+{
+    edb_status status = successor->store->io->replace(successor->temporary, successor->path);
+    if (status != EDB_OK)
+        return status;
+    memory_free(successor->temporary);
+    successor->temporary = NULL;
+    return EDB_OK;
+}
+
+void store_successor_close(struct store_successor *successor)
+{
+    if (successor->temporary != NULL)
+        os_current()->remove(successor->temporary);
+    store_close(successor->store);
+    memory_free(successor->temporary);
+    memory_free(successor->path);
+    memset(successor, 0, sizeof *successor);
 }

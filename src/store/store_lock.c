@@ -22,7 +22,7 @@ static edb_status wait_for_lock(struct store *store, uint32_t wait_ms)
     uint64_t begin = store->io->monotonic_ms();
     bool told = false;
     for (uint32_t pause = 1;; pause = pause < PAUSE_MS_MAX ? pause * 2 : PAUSE_MS_MAX) {
-        edb_status status = store->io->try_lock(store->file);
+        edb_status status = store->io->try_lock(store->file, OS_LOCK_WRITER);
         if (status != EDB_BUSY)
             return status;
         uint64_t waited = store->io->monotonic_ms() - begin;
@@ -39,32 +39,30 @@ static edb_status wait_for_lock(struct store *store, uint32_t wait_ms)
 
 /* The path still leads to the open file (18), and that is as long as it was (13): what was cut off
  * must not be touched in the map. */
-static edb_status check_same(struct store *store)
+static edb_status check_same(struct store *store, bool *elsewhere_out)
 {
     bool same = false;
     uint64_t bytes = 0;
     edb_status status = store->io->same_file(store->file, store->path, &same, &bytes);
-    if (status == EDB_OK && !same)
-        return fail(EDB_STALE,
-                    "%s was replaced or removed since it was opened: close it and open it again",
-                    store->path);
-    if (status == EDB_OK && bytes < atomic_load(&store->file_bytes))
+    *elsewhere_out = status == EDB_OK && !same;
+    if (status == EDB_OK && same && bytes < atomic_load(&store->file_bytes))
         return store_note_replaced(store);
     return status;
 }
 
-edb_status store_lock(struct store *store, uint32_t wait_ms)
+edb_status store_lock(struct store *store, uint32_t wait_ms, bool *elsewhere_out)
 {
+    *elsewhere_out = false;
     edb_status status = wait_for_lock(store, wait_ms);
     if (status != EDB_OK)
         return status;
-    status = check_same(store);
-    if (status != EDB_OK)
-        store->io->unlock(store->file);
+    status = check_same(store, elsewhere_out);
+    if (status != EDB_OK || *elsewhere_out)
+        store->io->unlock(store->file, OS_LOCK_WRITER);
     return status;
 }
 
 void store_unlock(struct store *store)
 {
-    store->io->unlock(store->file);
+    store->io->unlock(store->file, OS_LOCK_WRITER);
 }

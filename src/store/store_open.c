@@ -39,20 +39,23 @@ static edb_status check_writable(struct store *store)
     return EDB_OK;
 }
 
-edb_status store_open(const char *path, bool writable, struct store **store_out)
+edb_status store_attach(const char *path, struct os_file *file, bool writable,
+                        struct store **store_out)
 {
     *store_out = NULL;
     struct store *store = memory_zeroed(1, sizeof *store);
-    if (store == NULL)
+    if (store == NULL) {
+        file->io->close(file);
         return memory_failed(sizeof *store);
+    }
     edb_status status = EDB_OK;
+    atomic_store(&store->users, 1);
     store->io = os_current();
+    store->file = file;
     store->writable = writable;
     store->path = memory_copy_text(path, strlen(path));
     if (store->path == NULL)
         status = memory_failed(strlen(path));
-    if (status == EDB_OK)
-        status = store->io->open(path, writable, &store->file);
     if (status == EDB_OK)
         status = read_identity(store);
     if (status == EDB_OK && writable)
@@ -67,9 +70,23 @@ edb_status store_open(const char *path, bool writable, struct store **store_out)
     return EDB_OK;
 }
 
+edb_status store_open(const char *path, bool writable, struct store **store_out)
+{
+    struct os_file *file;
+    *store_out = NULL;
+    edb_status status = os_current()->open(path, writable, &file);
+    return status == EDB_OK ? store_attach(path, file, writable, store_out) : status;
+}
+
+struct store *store_share(struct store *store)
+{
+    atomic_fetch_add(&store->users, 1);
+    return store;
+}
+
 void store_close(struct store *store)
 {
-    if (store == NULL)
+    if (store == NULL || atomic_fetch_sub(&store->users, 1) != 1)
         return;
     if (store->map != NULL)
         store_unpin(store->map);

@@ -3,8 +3,9 @@
  *
  * "Two slots, in turn, a sync between" (7): a slot that is whole on the device stays so until a
  * newer one is there. A session goes on writing the same slot until a sync has made it durable,
- * then turns to the other. Before its first slot it does not know what of the other sessions' slots
- * reached the device: so it syncs once, and looks. */
+ * then turns to the other. Before its first slot, and when other sessions have been at work since
+ * its last one, it does not know what of the slots reached the device: so it syncs once, and
+ * looks. */
 #include <string.h>
 
 #include "store/store.h"
@@ -161,16 +162,32 @@ static void fill_slot(struct store *store, const struct slot_pair *pair, struct 
     store->io->boot_id(out->boot_id);
 }
 
+/* Whether another session may have made the newest slot durable, or written it: then it is not to
+ * be replaced. */
+static bool others_may_rely(const struct store *store, const struct slot_pair *pair)
+{
+    int newest = newest_slot(pair);
+    const struct store_writer *writer = &store->writer;
+    return newest >= 0 && pair->slots[newest].generation > writer->slots_synced &&
+           (store->others_wrote || pair->slots[newest].generation != writer->slot.generation);
+}
+
+/* The slots, of which none that another session relies on will be replaced. */
+static edb_status settle_slots(struct store *store, struct slot_pair *pair)
+{
+    edb_status status = read_slots(store, pair);
+    if (status != EDB_OK || (store->writer.slots_synced > 0 && !others_may_rely(store, pair)))
+        return status;
+    status = store_sync_file(store);
+    return status == EDB_OK ? read_slots(store, pair) : status;
+}
+
 edb_status store_slot_write(struct store *store)
 {
     struct slot_pair pair;
     struct slot slot;
     bool first = store->writer.slot.generation == 0;
-    edb_status status = EDB_OK;
-    if (store->writer.slots_synced == 0)
-        status = store_sync_file(store);
-    if (status == EDB_OK)
-        status = read_slots(store, &pair);
+    edb_status status = settle_slots(store, &pair);
     if (status != EDB_OK)
         return status;
     fill_slot(store, &pair, &slot);
@@ -182,7 +199,9 @@ edb_status store_slot_write(struct store *store)
     slot_encode(&slot, bytes);
     struct os_span span = {bytes, sizeof bytes};
     status = store->io->write(store->file, SLOT_OFFSET(choose_slot(store, &pair)), &span, 1);
-    if (status == EDB_OK)
+    if (status == EDB_OK) {
         store->writer.slot = store->writer.noted = slot;
+        store->others_wrote = false;
+    }
     return status;
 }

@@ -27,6 +27,23 @@ edb_status store_sync_file(struct store *store)
     return status;
 }
 
+/* A commit is durable when the file's name is, too. Whoever gave it that name may be another
+ * process that is long dead, so every session sees to it, once (15, 16). */
+static edb_status sync_name(struct store *store)
+{
+    char *path;
+    if (store->writer.name_synced)
+        return EDB_OK;
+    edb_status status = store->io->resolve(store->file, store->path, true, &path);
+    if (status == EDB_OK)
+        status = store->io->sync_directory(path);
+    memory_free(path);
+    if (status != EDB_OK)
+        store->writer.poisoned = true;
+    store->writer.name_synced = status == EDB_OK;
+    return status;
+}
+
 /* The same bytes twice: as programs see them, and as the device has them. */
 struct second_look {
     uint8_t *cached;
@@ -81,9 +98,11 @@ static edb_status recheck_device(struct store *store)
 
 edb_status store_sync(struct store *store)
 {
-    if (store->end.offset == atomic_load(&store->synced_to) && !store->suspect)
+    edb_status status = sync_name(store);
+    if (status == EDB_OK && store->end.offset == atomic_load(&store->synced_to) && !store->suspect)
         return EDB_OK;
-    edb_status status = store_sync_file(store);
+    if (status == EDB_OK)
+        status = store_sync_file(store);
     if (status == EDB_OK && store->suspect)
         status = recheck_device(store);
     if (status != EDB_OK)

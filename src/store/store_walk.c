@@ -287,9 +287,11 @@ static void step_over(struct store *store, const struct frame_header *header)
     uint64_t synced = atomic_load(&store->synced_to);
     if (header->synced_to > synced && header->synced_to <= header->offset)
         atomic_store(&store->synced_to, header->synced_to);
-    if (header->epoch != atomic_load(&store->epoch) &&
-        frame_end(header) > atomic_load(&store->synced_to))
-        store->suspect = true;
+    if (header->epoch != atomic_load(&store->epoch)) {
+        store->others_wrote = true;
+        if (frame_end(header) > atomic_load(&store->synced_to))
+            store->suspect = true;
+    }
     if (store->catalog.position <= atomic_load(&store->synced_to))
         store->synced_catalog = store->catalog;
 }

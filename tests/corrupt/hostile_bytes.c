@@ -150,6 +150,21 @@ static void change_group(struct random_source *random, struct hostile_file *file
                       RECORD_BYTES);
 }
 
+/* A group with gaps, or one that leaves any number of rows out, or moves the next number on. */
+static void change_gaps(struct random_source *random, struct hostile_file *file)
+{
+    size_t index = draw_frame(random, FRAME_GROUP);
+    uint8_t *payload = payload_of(file, index);
+    uint32_t count = load_u32(payload + 4);
+    if (count == 0 || count >= 64)
+        return;
+    uint8_t *entry = payload + GROUP_PREAMBLE_BYTES + random_below(random, count) * RECORD_BYTES;
+    file->frames[index].flags |= FRAME_GAPS;
+    store_u64(entry + 16, any_value(random, load_u64(entry + 16)));
+    if (random_below(random, 3) == 0)
+        entry[0] = RECORD_ADVANCE;
+}
+
 /* Where the body stands in a section's payload, if that is inside of the frame. */
 static size_t body_at(const uint8_t *payload, uint64_t inside)
 {
@@ -164,9 +179,11 @@ static void change_section(struct random_source *random, struct hostile_file *fi
     size_t index = draw_frame(random, FRAME_SECTION);
     uint8_t *payload = payload_of(file, index);
     uint64_t inside = map.frames[index].frame_bytes - FRAME_HEADER_BYTES;
-    uint64_t draw = random_below(random, 8);
+    uint64_t draw = random_below(random, 9);
     if (draw == 0)
         change_number(random, payload, SECTION_DESCRIPTOR_BYTES);
+    else if (draw == 8) /* groups and words */
+        change_number(random, payload + 52, 12);
     else if (draw == 1) /* the head of the body */
         change_number(random, payload + body_at(payload, inside), 64);
     else
@@ -290,9 +307,9 @@ typedef void mutation(struct random_source *random, struct hostile_file *file);
 
 static void make_hostile(struct random_source *random, uint8_t *bytes)
 {
-    static mutation *const mutations[] = {change_group,   change_group,   change_section,
-                                          change_section, change_catalog, change_catalog,
-                                          change_range,   change_header,  change_slot};
+    static mutation *const mutations[] = {
+        change_group,   change_group,   change_section, change_section, change_gaps,
+        change_catalog, change_catalog, change_range,   change_header,  change_slot};
     static struct hostile_file file;
     hostile_file_begin(&file, &map, sample.bytes, bytes, sample.count);
     for (uint64_t left = 1 + random_below(random, 3); left > 0; left--)
@@ -359,7 +376,8 @@ static void read_rows(struct tally *tally, edb_space *space, struct random_sourc
             eat_view(tally, &view);
     if (!note(tally, edb_iterate(space, &iterator), "iterate"))
         return;
-    while ((status = edb_next(iterator, &view)) != EDB_NOT_FOUND && count < RECORDS_MAX) {
+    while ((status = edb_next(iterator, &view)) != EDB_NOT_FOUND && status != EDB_STALE &&
+           count < RECORDS_MAX) {
         count++;
         if (note(tally, status, "next"))
             eat_view(tally, &view);
@@ -428,6 +446,7 @@ static void write_file(struct tally *tally, const uint8_t *bytes)
                     edb_put(space, name, strlen(name), vector_room, NULL);
             }
         }
+        note(tally, edb_compact(db, NULL, NULL), "compact");
         edb_close(db);
     }
     os_use(&memory_file);
@@ -458,13 +477,12 @@ static void bound_memory(void)
     fclose(file);
 }
 
-static void test_hostile_files(void **state)
+static void run_cases(const char *test, size_t usual)
 {
-    (void)state;
     const char *given = getenv("EDB_CASES");
-    size_t cases = given != NULL ? strtoul(given, NULL, 10) : CASES;
+    size_t cases = given != NULL ? strtoul(given, NULL, 10) : usual;
     struct tally tally = {0};
-    tally.seed = seeded_random("hostile_bytes").state;
+    tally.seed = seeded_random(test).state;
     watch_case_begin("hostile_bytes", CASE_SECONDS);
     for (size_t i = 0; i < cases; i++, tally.seed++) {
         struct random_source random = {tally.seed};
@@ -483,6 +501,12 @@ static void test_hostile_files(void **state)
     watch_case_end();
     assert_int_equal(tally.failures, 0);
     assert_true(cases < 100 || tally.opened > cases / 4);
+}
+
+static void test_hostile_files(void **state)
+{
+    (void)state;
+    run_cases("hostile_bytes", CASES);
 }
 
 /* Every section that any catalog of the sample names; returns how many. */
@@ -556,6 +580,53 @@ static void test_repair_is_exact(void **state)
     assert_int_equal(differ, 0);
 }
 
+/* The sample as it is after compaction: groups with gaps, a row moved on, sparse row directories;
+ * and a tail behind them. */
+static bool compact_sample(void)
+{
+    edb *db;
+    edb_space *space;
+    uint64_t count = 0;
+    const char *gone = sample.keys[SAMPLE_BLOBS][0];
+    os_sim_begin(2);
+    os_sim_record(false);
+    os_sim_set_boot_id(sample.boot_id);
+    os_sim_load("hostile.edb", sample.bytes, sample.count);
+    os_use(&os_sim);
+    bool good = edb_open("hostile.edb", NULL, &db) == EDB_OK &&
+                edb_space_find(db, sample_space_names[SAMPLE_BLOBS], &space) == EDB_OK &&
+                edb_put(space, gone, strlen(gone), "", NULL) == EDB_OK &&
+                edb_delete(space, gone, strlen(gone)) == EDB_OK &&
+                edb_compact(db, NULL, NULL) == EDB_OK &&
+                edb_put(space, "tail", 4, "", NULL) == EDB_OK && edb_sync(db) == EDB_OK;
+    edb_close(db);
+    const uint8_t *compacted = os_sim_file("hostile.edb", &count);
+    uint8_t *bytes = good ? malloc(count) : NULL;
+    if (bytes == NULL)
+        return false;
+    memcpy(bytes, compacted, count);
+    free(sample.bytes);
+    sample.bytes = bytes;
+    sample.count = count;
+    os_use(&memory_file);
+    return true;
+}
+
+static int begin_compacted(void **state)
+{
+    (void)state;
+    memory_file_end();
+    bool good = compact_sample() && frame_map_make(sample.bytes, sample.count, &map) &&
+                memory_file_begin(sample.bytes, sample.count);
+    return good ? 0 : -1;
+}
+
+static void test_hostile_compacted_files(void **state)
+{
+    (void)state;
+    run_cases("hostile_compacted", CASES / 4);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -586,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_repair_is_exact),
         cmocka_unit_test(test_catalogs_of_any_sections),
         cmocka_unit_test(test_hostile_files),
+        cmocka_unit_test_setup(test_hostile_compacted_files, begin_compacted),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

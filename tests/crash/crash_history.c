@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "format/slot.h"
+
+enum { AT_EDITION = 88 }; /* in GENESIS */
 
 uint32_t history_dims(uint32_t space)
 {
@@ -45,7 +48,8 @@ uint64_t history_generation(const uint8_t *file, uint64_t count)
         if (slot_decode(file + SLOT_OFFSET(i), uuid, &slot) && slot.generation > newest)
             newest = slot.generation;
     }
-    return newest;
+    uint64_t edition = load_u64(file + GENESIS_OFFSET + AT_EDITION);
+    return edition << 32 | newest;
 }
 
 static bool same_content(const struct history_state *state, const struct history_state *found)

@@ -19,13 +19,15 @@ struct workload {
     edb *dropped[64]; /* handles of processes that died; closed when all is over */
     size_t dropped_count;
     size_t h;      /* whose turn it is */
+    int meanwhile; /* commits that are still to come while the file is compacted */
     bool wrote[2]; /* since it was opened: closing makes that durable */
 };
 
 const char *workload_name(enum workload_kind kind)
 {
-    static const char *const names[] = {"durable puts", "lazy puts",  "mixed",        "reopen",
-                                        "two writers",  "sync fails", "sync reverts", "dying"};
+    static const char *const names[] = {
+        "durable puts", "lazy puts",    "mixed", "reopen",     "two writers",
+        "sync fails",   "sync reverts", "dying", "compaction", "compaction by one of two"};
     return names[kind];
 }
 
@@ -139,6 +141,13 @@ static edb_status transact(struct workload *w, uint32_t changes, uint32_t delete
     return edb_commit(txn, durable ? EDB_DURABLE : EDB_LAZY);
 }
 
+static bool choose_durable(struct workload *w)
+{
+    if (w->kind == WORKLOAD_DURABLE_PUTS)
+        return true;
+    return w->kind != WORKLOAD_LAZY_PUTS && below(w, 3) == 0;
+}
+
 static void change_something(struct workload *w, bool durable)
 {
     static const uint32_t sizes[] = {1, 1, 1, 2, 5, 24};
@@ -165,6 +174,34 @@ static void sync_all(struct workload *w)
     edb_status status = edb_sync(w->handles[w->h]);
     if (status != EDB_OK)
         die("sync", status);
+    note(w, true);
+}
+
+/* The other handle commits while the copy is made. */
+static int write_meanwhile(void *arg, uint64_t done, uint64_t total)
+{
+    struct workload *w = arg;
+    (void)done;
+    (void)total;
+    if (w->kind != WORKLOAD_COMPACT_TWO || w->meanwhile == 0 || below(w, 2) == 0)
+        return 0;
+    w->meanwhile--;
+    w->h = 1 - w->h;
+    change_something(w, choose_durable(w));
+    w->h = 1 - w->h;
+    return 0;
+}
+
+/* The content stays what it was, and is durable whatever it was before. */
+static void compact(struct workload *w)
+{
+    edb_compact_options options = EDB_COMPACT_OPTIONS_INIT;
+    options.progress = write_meanwhile;
+    options.arg = w;
+    w->meanwhile = 3;
+    edb_status status = edb_compact(w->handles[w->h], &options, NULL);
+    if (status != EDB_OK)
+        die("compact", status);
     note(w, true);
 }
 
@@ -227,19 +264,17 @@ static void fail_a_sync(struct workload *w)
     note(w, false);
 }
 
-static bool choose_durable(struct workload *w)
-{
-    if (w->kind == WORKLOAD_DURABLE_PUTS)
-        return true;
-    return w->kind != WORKLOAD_LAZY_PUTS && below(w, 3) == 0;
-}
-
 static void step(struct workload *w)
 {
     uint32_t dice = below(w, 20);
-    if (w->kind == WORKLOAD_TWO)
+    bool compacts = w->kind == WORKLOAD_COMPACT || w->kind == WORKLOAD_COMPACT_TWO;
+    if (w->kind == WORKLOAD_TWO || w->kind == WORKLOAD_COMPACT_TWO)
         w->h = below(w, 2);
-    if (dice < 3 && (w->kind == WORKLOAD_REOPEN || w->kind == WORKLOAD_KEEP))
+    if (dice < 3 && compacts)
+        compact(w);
+    else if (dice < 5 && compacts)
+        close_and_open(w);
+    else if (dice < 3 && (w->kind == WORKLOAD_REOPEN || w->kind == WORKLOAD_KEEP))
         close_and_open(w); /* which writes a slot that no sync follows */
     else if (dice < 3 && w->kind >= WORKLOAD_MIXED)
         sync_all(w);
@@ -259,7 +294,7 @@ void workload_run(enum workload_kind kind, uint64_t seed, size_t operations,
     memset(history_out, 0, sizeof *history_out);
     history_out->count = 1; /* before everything: nothing */
     open_handle(&w, 0, false);
-    if (kind == WORKLOAD_TWO)
+    if (kind == WORKLOAD_TWO || kind == WORKLOAD_COMPACT_TWO)
         open_handle(&w, 1, false);
     while (history_out->count < operations)
         step(&w);

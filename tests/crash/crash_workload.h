@@ -10,12 +10,14 @@
 enum workload_kind {
     WORKLOAD_DURABLE_PUTS,
     WORKLOAD_LAZY_PUTS,
-    WORKLOAD_MIXED,  /* puts, deletes, batches, transactions, syncs; lazy and durable */
-    WORKLOAD_REOPEN, /* as mixed, with closing in between: sections and catalogs are written */
-    WORKLOAD_TWO,    /* two handles take turns as writers */
-    WORKLOAD_KEEP,   /* syncs fail, the pages stay as they are in memory */
-    WORKLOAD_REVERT, /* syncs fail, the pages fall back */
-    WORKLOAD_DYING,  /* handles are dropped without closing, as if the process were killed */
+    WORKLOAD_MIXED,       /* puts, deletes, batches, transactions, syncs; lazy and durable */
+    WORKLOAD_REOPEN,      /* as mixed, with closing in between: sections and catalogs are written */
+    WORKLOAD_TWO,         /* two handles take turns as writers */
+    WORKLOAD_KEEP,        /* syncs fail, the pages stay as they are in memory */
+    WORKLOAD_REVERT,      /* syncs fail, the pages fall back */
+    WORKLOAD_DYING,       /* handles are dropped without closing, as if the process were killed */
+    WORKLOAD_COMPACT,     /* as reopen, and the file is written anew in between */
+    WORKLOAD_COMPACT_TWO, /* by one of two handles that take turns */
     WORKLOAD_KINDS
 };
 

@@ -8,7 +8,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${EDB_BUILD:-build}
-seeds=${EDB_MUTANT_SEEDS:-24}
+seeds=${EDB_MUTANT_SEEDS:-64}
 compiler=${CC:-cc}
 command -v patch >/dev/null || { echo "skipped: the program 'patch' is not installed (tools/setup installs it)"; exit 77; }
 work=$(mktemp -d)
@@ -34,7 +34,7 @@ try_mutant()
     done
     # shellcheck disable=SC2086  (lists of files)
     $compiler $objects $tests -o "$copy/explorer" $libraries -lpthread -lm || return 1
-    if timeout 60 "$copy/explorer" "$seeds" 1000 stop >"$copy/told" 2>&1; then
+    if timeout 120 "$copy/explorer" "$seeds" 1000 stop >"$copy/told" 2>&1; then
         echo "$name: NOT CAUGHT: $(tail -n 1 "$copy/told")"
         return 1
     fi

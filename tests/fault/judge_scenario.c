@@ -79,6 +79,23 @@ static void judge_file(struct stage *stage, const struct scenario *scenario, siz
     edb_close(db);
 }
 
+/* What failed left at most a temporary file, and the next compaction removes that. */
+static void judge_next_compaction(struct stage *stage)
+{
+    edb *db;
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.flags = EDB_OPEN_EXISTING;
+    edb_status status = edb_open(stage_path, &options, &db);
+    if (status == EDB_OK)
+        status = edb_compact(db, NULL, NULL);
+    edb_close(db);
+    if (status != EDB_OK)
+        stage_wrong(stage, "the next compaction: %s: %s", edb_status_name(status),
+                    edb_error_detail());
+    if (os_sim_named_files() != 1)
+        stage_wrong(stage, "a temporary file is left");
+}
+
 /* What the device has of the file, in malloc'ed memory; NULL when there is no file. */
 static uint8_t *take_device(size_t *count_out)
 {
@@ -104,6 +121,10 @@ static void judge_both(struct stage *stage, const struct scenario *scenario)
     uint8_t *device = take_device(&count);
     os_use(&os_sim);
     judge_file(stage, scenario, stage->account.current_from, "the file");
+    if (stage->compacts) {
+        judge_next_compaction(stage);
+        judge_file(stage, scenario, stage->account.current_from, "the compacted file");
+    }
     if (device != NULL) {
         os_sim_begin(SEED + 1); /* another boot */
         os_sim_record(false);

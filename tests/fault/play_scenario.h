@@ -23,6 +23,7 @@ struct stage {
     bool armed;      /* faults may strike: errors are no news */
     bool met_faults; /* it was armed */
     bool read_only;  /* the outcome of a write was unknown */
+    bool compacts;   /* the file may be another one now, and a temporary one left */
     char wrong[512]; /* "" or the first thing that must not be */
 };
 
@@ -61,6 +62,7 @@ void stage_delete(struct stage *stage, int space, int key);
 /* Puts keys [first, first + 3) of both spaces, deletes key first + 3 of the first. */
 void stage_transaction(struct stage *stage, int first, edb_durability durability);
 void stage_sync(struct stage *stage);
+void stage_compact(struct stage *stage);
 void stage_get(struct stage *stage, int space, int key);
 void stage_get_many(struct stage *stage, int space, int first, int count);
 void stage_iterate(struct stage *stage, int space);

@@ -478,6 +478,12 @@ static void test_looking_after(void **state)
     REFUSED(edb_space_stats_get(vectors, &space_stats), "struct_size 8");
     REFUSED(edb_verify(NULL, NULL, NULL, NULL), "NULL");
     REFUSED(edb_verify(db, NULL, NULL, &report), "struct_size 8");
+    edb_compact_options options = EDB_COMPACT_OPTIONS_INIT;
+    edb_compact_report compacted = {.struct_size = 8};
+    REFUSED(edb_compact(NULL, NULL, NULL), "NULL");
+    REFUSED(edb_compact(db, NULL, &compacted), "struct_size 8");
+    options.struct_size = 4;
+    REFUSED(edb_compact(db, &options, NULL), "struct_size 4");
 }
 
 /* --------------------------------------------------------------------------- what is no mistake */

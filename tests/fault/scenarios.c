@@ -223,6 +223,27 @@ static void open_and_read(struct stage *stage)
     read_all(stage);
 }
 
+static void compact(struct stage *stage)
+{
+    stage_put(stage, 0, 2);
+    stage_compact(stage);
+    stage_put(stage, 0, 3);
+    stage_delete(stage, 1, 4);
+    stage_compact(stage);
+    stage_close(stage);
+}
+
+/* Another handle follows, reads and writes. */
+static void compact_beside(struct stage *stage)
+{
+    stage_compact(stage);
+    stage_put_other(stage, 0, 1);
+    stage_get(stage, 0, 1);
+    stage_put(stage, 0, 1);
+    stage_put_other(stage, 1, 3);
+    stage_iterate(stage, 1);
+}
+
 /* Another handle commits; this one has to see it. */
 static void arrange_two(struct stage *stage)
 {
@@ -277,6 +298,8 @@ const struct scenario scenarios[] = {
     {"write past damaged sections", 500, true, prepare_large_sections, spoil_sections, open_writing,
      write_far},
     {"see other commits", 20, false, prepare_records, NULL, arrange_two, see_others},
+    {"compact", 60, false, prepare_sections, NULL, open_writing, compact},
+    {"compact beside another", 20, false, prepare_records, NULL, arrange_two, compact_beside},
     {"write after other commits", 20, false, prepare_records, NULL, arrange_two,
      write_after_others},
 };

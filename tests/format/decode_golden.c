@@ -5,8 +5,8 @@
 
 #include "format/decode_fields.h"
 
-enum { PUT = 1, DELETE = 2, SPACE = 3 };
-enum { SEALED = 1, BEGIN = 2, COMMIT = 4, CRITICAL = 8 };
+enum { PUT = 1, DELETE = 2, SPACE = 3, ADVANCE = 4 };
+enum { SEALED = 1, BEGIN = 2, COMMIT = 4, CRITICAL = 8, GAPS = 16, MOVES = 32 };
 enum { HAS_TEXT = 2, HAS_METADATA = 4 };
 
 /* ------------------------------------------------------------------------ what stands in front */
@@ -23,7 +23,9 @@ static const char *decode_genesis(struct decoded_file *file)
     REQUIRE(all_zero(genesis + 32, 24), "a feature bit is set");
     file->hash_seed = u64_at(genesis, 56);
     file->chain_seed = u64_at(genesis, 64);
-    REQUIRE(all_zero(genesis + 72, 248 - 72), "the set, or what no field names, is not zero");
+    file->edition = u64_at(genesis, 88);
+    REQUIRE(all_zero(genesis + 72, 16), "the set is not zero");
+    REQUIRE(all_zero(genesis + 96, 248 - 96), "unnamed bytes of GENESIS are not zero");
     REQUIRE(all_zero(genesis + 256, 4096 - 256), "bytes behind GENESIS are not zero");
     return NULL;
 }
@@ -149,12 +151,20 @@ static const char *check_key(const struct decoded_file *file, const struct decod
     return NULL;
 }
 
+/* Whether a GROUP may give this number next. */
+static bool may_come(const struct decoded_file *file, const struct decoded_space *space,
+                     const struct decoded_row *row, uint64_t number)
+{
+    bool gaps = u16_at(file->bytes + row->frame, 6) & GAPS;
+    return number < DECODED_ROWS && (gaps ? number >= space->next_row : number == space->next_row);
+}
+
 static const char *apply_put(struct decoded_file *file, struct decoded_space *space,
                              const struct decoded_row *row)
 {
     uint64_t number = u64_at(row->entry, 16);
     uint64_t prior = u64_at(row->entry, 24);
-    REQUIRE(number == space->next_row && number < DECODED_ROWS, "a row has another number");
+    REQUIRE(may_come(file, space, row, number), "a row has another number");
     REQUIRE(prior == UINT64_MAX || (prior < number && space->rows[prior].live),
             "a row replaces one that is not live");
     REQUIRE(space->dims == 0 || row->vector_bytes == 4 * space->dims,
@@ -172,7 +182,22 @@ static const char *apply_put(struct decoded_file *file, struct decoded_space *sp
     }
     space->rows[number] = *row;
     space->rows[number].live = true;
-    space->next_row++;
+    space->next_row = number + 1;
+    return NULL;
+}
+
+static const char *apply_advance(struct decoded_file *file, struct decoded_space *space,
+                                 const struct decoded_row *row)
+{
+    uint64_t number = u64_at(row->entry, 16);
+    REQUIRE(may_come(file, space, row, number), "the next row has an impossible number");
+    REQUIRE(row->key_bytes == 0 && row->key_hash == 0 && row->key_form == 0,
+            "an advance has a key");
+    REQUIRE(!row->has_text && row->metadata_bytes == 0, "an advance has a text or metadata");
+    REQUIRE(u64_at(row->entry, 24) == UINT64_MAX, "an advance has a prior row");
+    REQUIRE(row->vector_bytes == 0 && u64_at(row->entry, 56) == 0, "an advance has a vector");
+    space->next_row = number;
+    file->advances++;
     return NULL;
 }
 
@@ -241,6 +266,10 @@ static const char *apply_group(struct decoded_file *file, uint64_t at)
     for (uint32_t i = 0; i < u32_at(preamble, 4) && wrong == NULL; i++) {
         struct decoded_row row = {.frame = at, .index = i};
         wrong = decode_parts(file, frame, preamble + 32 + 72 * i, &row);
+        if (wrong == NULL && row.entry[0] == ADVANCE) {
+            wrong = apply_advance(file, space, &row);
+            continue;
+        }
         if (wrong == NULL)
             wrong = check_key(file, space, &row);
         if (wrong != NULL)
@@ -267,7 +296,9 @@ static const char *check_header(const struct decoded_file *file, uint64_t at, ui
     REQUIRE(memcmp(frame, "EDBF", 4) == 0, "a frame has another magic");
     REQUIRE(u64_at(frame, 120) == xxh3(frame, 120, file->chain_seed), "a header checksum is wrong");
     REQUIRE(frame[4] >= 1 && frame[4] <= 4 && frame[5] == 0, "a frame is of no known type");
-    REQUIRE(u16_at(frame, 6) <= 15, "a frame has an unknown flag");
+    REQUIRE(u16_at(frame, 6) <= 63, "a frame has an unknown flag");
+    REQUIRE(frame[4] == 1 || !(u16_at(frame, 6) & GAPS), "a frame that is no group has gaps");
+    REQUIRE(frame[4] == 4 || !(u16_at(frame, 6) & MOVES), "a frame that is no pad is the mark");
     REQUIRE(frame_bytes >= 128 && frame_bytes % 64 == 0 && at + frame_bytes <= file->count,
             "a frame has an impossible length");
     REQUIRE(u64_at(frame, 16) == at, "a frame stands at another place than it says");

@@ -45,10 +45,12 @@ struct decoded_file {
     size_t count;
     uint64_t hash_seed;
     uint64_t chain_seed;
+    uint64_t edition;
     struct decoded_space spaces[DECODED_SPACES];
     uint32_t space_count;
     size_t frames[5]; /* by type */
     size_t sealed;
+    size_t advances;
     uint64_t end;       /* where the next frame would stand */
     uint64_t catalog;   /* offset of the newest catalog; 0 = none */
     uint64_t synced_to; /* the highest that a header says */

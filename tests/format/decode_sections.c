@@ -21,6 +21,8 @@ struct parts {
     uint64_t last;
     const uint8_t *body;
     uint64_t body_bytes;
+    uint64_t groups;
+    uint64_t words;
 };
 
 static struct parts take_apart(const struct decoded_file *file, uint64_t at)
@@ -31,7 +33,9 @@ static struct parts take_apart(const struct decoded_file *file, uint64_t at)
                           .first = u64_at(descriptor, 8),
                           .last = u64_at(descriptor, 16),
                           .body = file->bytes + at + u32_at(descriptor, 48),
-                          .body_bytes = u64_at(descriptor, 40)};
+                          .body_bytes = u64_at(descriptor, 40),
+                          .groups = u32_at(descriptor, 52),
+                          .words = u64_at(descriptor, 56)};
 }
 
 static const char *check_blocks(const struct decoded_file *file, uint64_t at)
@@ -68,7 +72,8 @@ const char *decode_section(const struct decoded_file *file, uint64_t at)
             "a section's body leaves its frame");
     REQUIRE((at + body_offset) % (body_bytes < 65536 ? 64 : 4096) == 0,
             "a section's body is not aligned");
-    REQUIRE(all_zero(descriptor + 52, 12), "unnamed bytes of a descriptor are not zero");
+    REQUIRE(u16_at(descriptor, 0) == ROWS || all_zero(descriptor + 52, 12),
+            "unnamed bytes of a descriptor are not zero");
     return check_blocks(file, at);
 }
 
@@ -124,27 +129,54 @@ static const char *check_place(const struct decoded_file *file, const uint8_t *a
     return NULL;
 }
 
+/* Which of the rows from `first` on, to which bit 0 of a 64-bit set belongs, have an entry; and
+ * that the sets count what is before them. */
+static const char *next_set(const uint8_t *at, uint64_t *before, uint64_t *bits_out)
+{
+    *bits_out = u64_at(at, 0);
+    REQUIRE(u64_at(at, 8) == *before, "a row directory counts otherwise");
+    for (uint64_t bit = 0; bit < 64; bit++)
+        *before += *bits_out >> bit & 1;
+    return NULL;
+}
+
+/* Goes through groups, words and entries in order, as they stand one behind another. */
 static const char *check_rows(const struct decoded_file *file, const struct parts *rows,
                               const struct decoded_space *space)
 {
-    uint64_t count = rows->last - rows->first;
-    uint64_t pages = (count + 127) / 128;
-    const uint8_t *table = rows->body + 64;
-    const uint8_t *stored = rows->body + (64 + 4 * pages + 63) / 64 * 64;
-    REQUIRE(u64_at(rows->body, 0) == count && u64_at(rows->body, 8) == pages,
-            "a row directory has other rows");
-    for (uint64_t i = 0; i < count; i++) {
-        const struct decoded_row *row = &space->rows[rows->first + i];
-        uint32_t page = u32_at(table, i / 128 * 4);
-        REQUIRE(page <= u64_at(rows->body, 16), "a page of a row directory is not stored");
-        REQUIRE(page > 0 || !row->live, "a live row stands in a dead page");
-        const char *wrong = NULL;
-        if (row->live)
-            wrong = check_place(file, stored + (page - 1) * 4096 + i % 128 * 32, row);
-        if (wrong != NULL)
-            return wrong;
+    uint64_t groups = rows->groups;
+    const uint8_t *word = rows->body + 16 * groups;
+    const uint8_t *entry = rows->body + (16 * groups + 16 * rows->words + 63) / 64 * 64;
+    uint64_t words = 0;
+    uint64_t entries = 0;
+    uint64_t group_bits = 0;
+    const char *wrong = NULL;
+    for (uint64_t row = rows->first / 4096 * 4096; row < rows->last && wrong == NULL; row += 64) {
+        uint64_t bits = 0;
+        if (row % 4096 == 0)
+            group_bits = 0;
+        if (row % 4096 == 0 && row / 4096 - rows->first / 4096 < groups)
+            wrong =
+                next_set(rows->body + 16 * (row / 4096 - rows->first / 4096), &words, &group_bits);
+        if (wrong == NULL && group_bits >> row / 64 % 64 & 1) {
+            wrong = next_set(word, &entries, &bits);
+            word += 16;
+            REQUIRE(bits != 0, "a word of a row directory without an entry is stored");
+        }
+        for (uint64_t i = 0; i < 64 && wrong == NULL; i++) {
+            bool inside = row + i >= rows->first && row + i < rows->last;
+            bool there = bits >> i & 1;
+            REQUIRE(inside || !there, "a row directory has rows of another one");
+            REQUIRE(!inside || there || !space->rows[row + i].live, "a live row has no entry");
+            if (there && space->rows[row + i].live)
+                wrong = check_place(file, entry, &space->rows[row + i]);
+            entry += there ? 32 : 0;
+        }
     }
-    return NULL;
+    REQUIRE(wrong != NULL || words == rows->words, "a row directory has other words");
+    REQUIRE(wrong != NULL || entry == rows->body + rows->body_bytes,
+            "a row directory has another length");
+    return wrong;
 }
 
 static const char *check_dead(const struct parts *dead, const struct decoded_space *space)
@@ -152,9 +184,12 @@ static const char *check_dead(const struct parts *dead, const struct decoded_spa
     REQUIRE(dead->first == 0 && u64_at(dead->body, 0) == dead->last,
             "the bits of dead rows are of other rows");
     REQUIRE(dead->body_bytes == 64 + (dead->last + 7) / 8, "the bits of dead rows are cut off");
-    for (uint64_t row = 0; row < dead->last; row++)
-        REQUIRE((dead->body[64 + row / 8] >> row % 8 & 1) == !space->rows[row].live,
+    for (uint64_t row = 0; row < dead->last; row++) {
+        bool marked = dead->body[64 + row / 8] >> row % 8 & 1;
+        bool never_came = space->rows[row].entry == NULL; /* it is gone without a mark */
+        REQUIRE(marked == !space->rows[row].live || (never_came && !marked),
                 "a row is dead in one place and live in another");
+    }
     return NULL;
 }
 

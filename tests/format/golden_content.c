@@ -237,3 +237,26 @@ edb_status golden_write(const char *path)
         status = second_session(db);
     return status == EDB_OK ? edb_close(db) : status;
 }
+
+static edb_status put_and_delete(edb *db, int number)
+{
+    static const uint8_t zeros[4 * GOLDEN_DIMS_MAX];
+    edb_space *space;
+    edb_status status = edb_space_at(db, (size_t)number, &space);
+    if (status == EDB_OK)
+        status = edb_put(space, "gone", 4, zeros, NULL);
+    return status == EDB_OK ? edb_delete(space, "gone", 4) : status;
+}
+
+edb_status golden_write_compacted(const char *path)
+{
+    edb *db;
+    edb_status status = golden_write(path);
+    if (status == EDB_OK)
+        status = edb_open(path, NULL, &db);
+    for (int number = 0; number < GOLDEN_SPACES && status == EDB_OK; number++)
+        status = put_and_delete(db, number);
+    if (status == EDB_OK)
+        status = edb_compact(db, NULL, NULL);
+    return status == EDB_OK ? edb_close(db) : status;
+}

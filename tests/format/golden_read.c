@@ -22,17 +22,31 @@
 
 enum { FILE_BYTES_MAX = 64 << 10, SEED = 2026 };
 
-static const char *const golden_file = "tests/format/golden/format-1-draft.edb";
 static const char *const path = "golden.edb";
 
-static uint8_t golden[FILE_BYTES_MAX + 1];
-static size_t golden_bytes;
+/* A golden file, and how it was made. */
+struct golden {
+    const char *file;
+    edb_status (*write)(const char *path);
+    bool compacted;
+    uint8_t bytes[FILE_BYTES_MAX + 1];
+    size_t count;
+};
+
+static struct golden goldens[] = {
+    {.file = "tests/format/golden/format-1-draft.edb", .write = golden_write},
+    {.file = "tests/format/golden/format-1-draft-compacted.edb",
+     .write = golden_write_compacted,
+     .compacted = true},
+};
+
+enum { GOLDENS = sizeof goldens / sizeof goldens[0] };
 
 /* ------------------------------------------------------------------------------------- the file */
 
 /* Writes the content on the simulated machine, whose random numbers are always the same, and cuts
  * the file to one zero page behind its end. */
-static size_t write_fresh(uint8_t bytes[FILE_BYTES_MAX + 1])
+static size_t write_fresh(const struct golden *golden, uint8_t bytes[FILE_BYTES_MAX + 1])
 {
     edb *db;
     edb_stats stats = {.struct_size = sizeof stats};
@@ -40,7 +54,7 @@ static size_t write_fresh(uint8_t bytes[FILE_BYTES_MAX + 1])
     os_sim_begin(SEED);
     os_sim_record(false);
     os_use(&os_sim);
-    assert_int_equal(golden_write(path), EDB_OK);
+    assert_int_equal(golden->write(path), EDB_OK);
     assert_int_equal(edb_open(path, NULL, &db), EDB_OK);
     assert_int_equal(edb_stats_get(db, &stats), EDB_OK);
     assert_int_equal(edb_close(db), EDB_OK);
@@ -52,32 +66,47 @@ static size_t write_fresh(uint8_t bytes[FILE_BYTES_MAX + 1])
     return kept;
 }
 
-static FILE *open_golden(const char *mode)
+static const char *name_golden(const struct golden *golden)
 {
-    char name[1024];
+    static char name[1024];
     const char *source = getenv("EDB_SOURCE");
-    snprintf(name, sizeof name, "%s/%s", source != NULL ? source : ".", golden_file);
+    snprintf(name, sizeof name, "%s/%s", source != NULL ? source : ".", golden->file);
+    return name;
+}
+
+static FILE *open_golden(const struct golden *golden, const char *mode)
+{
+    const char *name = name_golden(golden);
     FILE *file = fopen(name, mode);
     if (file == NULL)
         fprintf(stderr, "%s cannot be opened: run in the root of the project\n", name);
     return file;
 }
 
+static bool write_anew(struct golden *golden)
+{
+    size_t count = write_fresh(golden, golden->bytes);
+    FILE *file = open_golden(golden, "wb");
+    if (file == NULL || fwrite(golden->bytes, 1, count, file) != count || fclose(file) != 0)
+        return false;
+    printf("%s was written: %zu bytes\n", golden->file, count);
+    return true;
+}
+
 static int begin(void **state)
 {
     (void)state;
-    if (getenv("EDB_GOLDEN_WRITE") != NULL) {
-        size_t count = write_fresh(golden);
-        FILE *file = open_golden("wb");
-        if (file == NULL || fwrite(golden, 1, count, file) != count || fclose(file) != 0)
+    for (size_t i = 0; i < GOLDENS; i++) {
+        if (getenv("EDB_GOLDEN_WRITE") != NULL && !write_anew(&goldens[i]))
             return -1;
-        printf("%s was written: %zu bytes\n", golden_file, count);
+        FILE *file = open_golden(&goldens[i], "rb");
+        if (file == NULL)
+            return -1;
+        goldens[i].count = fread(goldens[i].bytes, 1, sizeof goldens[i].bytes, file);
+        if (fclose(file) != 0)
+            return -1;
     }
-    FILE *file = open_golden("rb");
-    if (file == NULL)
-        return -1;
-    golden_bytes = fread(golden, 1, sizeof golden, file);
-    return fclose(file);
+    return 0;
 }
 
 static int end(void **state)
@@ -128,7 +157,14 @@ static void assert_decoded_row(const struct decoded_row *row, const struct golde
     }
 }
 
-static void assert_decoded_space(const struct decoded_space *space, int number)
+/* The last row of a space in a compacted file is gone. */
+static uint64_t rows_of(const struct golden *golden, int number)
+{
+    return golden_rows(number) + golden->compacted;
+}
+
+static void assert_decoded_space(const struct golden *golden, const struct decoded_space *space,
+                                 int number)
 {
     edb_space_spec spec = golden_spec(number);
     uint64_t live = 0;
@@ -139,7 +175,7 @@ static void assert_decoded_space(const struct decoded_space *space, int number)
     assert_int_equal(space->metric, spec.metric);
     assert_int_equal(space->role, spec.role);
     assert_int_equal(space->key_form, spec.key_form);
-    assert_int_equal(space->next_row, golden_rows(number));
+    assert_int_equal(space->next_row, rows_of(golden, number));
     for (uint64_t row = 0; row < space->next_row; row++)
         live += space->rows[row].live;
     assert_int_equal(live, golden_live(number));
@@ -152,7 +188,7 @@ static void assert_decoded_space(const struct decoded_space *space, int number)
     }
 }
 
-static void assert_decodes(const uint8_t *bytes, size_t count)
+static void assert_decodes(const struct golden *golden, const uint8_t *bytes, size_t count)
 {
     static struct decoded_file file;
     const char *wrong = decode_golden(bytes, count, &file);
@@ -160,41 +196,44 @@ static void assert_decodes(const uint8_t *bytes, size_t count)
         fail_msg("%s", wrong);
     assert_int_equal(file.space_count, GOLDEN_SPACES);
     for (int number = 0; number < GOLDEN_SPACES; number++)
-        assert_decoded_space(&file.spaces[number], number);
-    /* The file has something of everything. */
+        assert_decoded_space(golden, &file.spaces[number], number);
+    /* The file has something of everything; a compacted one stands as it was written, at once. */
     for (int type = 1; type <= 4; type++)
         assert_true(file.frames[type] > 0);
-    assert_true(file.sealed > 0 && file.synced_to > 0 && file.catalog > 0);
+    assert_true(file.sealed > 0 && file.catalog > 0);
+    assert_true(file.synced_to > 0 || golden->compacted);
+    assert_int_equal(file.edition, golden->compacted);
+    assert_int_equal(file.advances, golden->compacted ? GOLDEN_SPACES : 0);
 }
 
 static void test_golden_decodes(void **state)
 {
-    (void)state;
-    assert_decodes(golden, golden_bytes);
+    const struct golden *golden = *state;
+    assert_decodes(golden, golden->bytes, golden->count);
 }
 
 static void test_fresh_decodes(void **state)
 {
-    (void)state;
     static uint8_t fresh[FILE_BYTES_MAX + 1];
-    size_t count = write_fresh(fresh);
-    assert_decodes(fresh, count);
+    const struct golden *golden = *state;
+    size_t count = write_fresh(golden, fresh);
+    assert_decodes(golden, fresh, count);
 }
 
 /* The second reader reads what is there: a changed byte of a record does not escape it. */
 static void test_second_reader_is_strict(void **state)
 {
-    (void)state;
     static uint8_t changed[FILE_BYTES_MAX + 1];
     static struct decoded_file file;
-    assert_null(decode_golden(golden, golden_bytes, &file));
+    const struct golden *golden = *state;
+    assert_null(decode_golden(golden->bytes, golden->count, &file));
     uint64_t end = file.end;
-    memcpy(changed, golden, golden_bytes);
+    memcpy(changed, golden->bytes, golden->count);
     size_t seen = 0;
     size_t tried = 0;
     for (uint64_t at = 12288; at < end; at += 37, tried++) {
         changed[at] ^= 0x20;
-        seen += decode_golden(changed, golden_bytes, &file) != NULL;
+        seen += decode_golden(changed, golden->count, &file) != NULL;
         changed[at] ^= 0x20;
     }
     printf("%zu of %zu changed bytes are seen\n", seen, tried);
@@ -220,7 +259,7 @@ static void assert_view(const edb_view *view, const struct golden_record *record
     edb_free(json);
 }
 
-static void assert_space(edb *db, int number)
+static void assert_space(const struct golden *golden, edb *db, int number)
 {
     edb_space *space;
     edb_space_spec spec = golden_spec(number);
@@ -228,7 +267,7 @@ static void assert_space(edb *db, int number)
     edb_view view;
     assert_int_equal(edb_space_at(db, (size_t)number, &space), EDB_OK);
     assert_int_equal(edb_space_stats_get(space, &stats), EDB_OK);
-    assert_int_equal(stats.rows, golden_rows(number));
+    assert_int_equal(stats.rows, rows_of(golden, number));
     assert_int_equal(stats.live, golden_live(number));
     for (int key = 0; key < golden_keys(number); key++) {
         struct golden_record record;
@@ -246,37 +285,34 @@ static void assert_space(edb *db, int number)
     }
 }
 
-static void assert_library_reads(edb *db)
+static void assert_library_reads(const struct golden *golden, edb *db)
 {
     for (int number = 0; number < GOLDEN_SPACES; number++)
-        assert_space(db, number);
+        assert_space(golden, db, number);
     assert_int_equal(edb_verify(db, NULL, NULL, NULL), EDB_OK);
 }
 
 static void test_library_reads_golden(void **state)
 {
-    (void)state;
+    const struct golden *golden = *state;
     edb *db;
-    char name[1024];
-    const char *source = getenv("EDB_SOURCE");
     edb_open_options options = EDB_OPEN_OPTIONS_INIT;
     options.flags = EDB_OPEN_READ_ONLY;
-    snprintf(name, sizeof name, "%s/%s", source != NULL ? source : ".", golden_file);
-    assert_int_equal(edb_open(name, &options, &db), EDB_OK);
-    assert_library_reads(db);
+    assert_int_equal(edb_open(name_golden(golden), &options, &db), EDB_OK);
+    assert_library_reads(golden, db);
     assert_int_equal(edb_close(db), EDB_OK);
 }
 
 /* Every space is opened by its spec, written to and read again. */
 static void test_library_writes_golden(void **state)
 {
-    (void)state;
+    const struct golden *golden = *state;
     edb *db;
     edb_space *space;
     const float zero[GOLDEN_DIMS_MAX] = {0};
     os_sim_begin(SEED + 1);
     os_sim_record(false);
-    os_sim_load(path, golden, golden_bytes);
+    os_sim_load(path, golden->bytes, golden->count);
     os_use(&os_sim);
     assert_int_equal(edb_open(path, NULL, &db), EDB_OK);
     for (int number = 0; number < GOLDEN_SPACES; number++) {
@@ -294,12 +330,19 @@ static void test_library_writes_golden(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_decodes),          cmocka_unit_test(test_fresh_decodes),
-        cmocka_unit_test(test_second_reader_is_strict), cmocka_unit_test(test_library_reads_golden),
-        cmocka_unit_test(test_library_writes_golden),
+    static const CMUnitTestFunction functions[] = {
+        test_golden_decodes,       test_fresh_decodes,         test_second_reader_is_strict,
+        test_library_reads_golden, test_library_writes_golden,
     };
+    enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
+    static const char *const names[FUNCTIONS] = {"golden decodes", "fresh decodes",
+                                                 "second reader is strict", "library reads golden",
+                                                 "library writes golden"};
+    struct CMUnitTest tests[GOLDENS * FUNCTIONS];
+    for (size_t i = 0; i < GOLDENS * FUNCTIONS; i++)
+        tests[i] = (struct CMUnitTest){names[i % FUNCTIONS], functions[i % FUNCTIONS], NULL, NULL,
+                                       &goldens[i / FUNCTIONS]};
     if (sodium_init() < 0)
         return 1;
-    return cmocka_run_group_tests(tests, begin, end);
+    return _cmocka_run_group_tests("golden_read", tests, GOLDENS * FUNCTIONS, begin, end);
 }

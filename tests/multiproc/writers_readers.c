@@ -1,8 +1,10 @@
 /* Two writers and eight readers on one file, each a program of its own; every 100 ms one of them is
  * killed and started again. What the writers acknowledged and the readers saw is judged from
- * outside (judge_history.h), and a fresh process reads all of it at the end.
+ * outside (judge_history.h), and a fresh process reads all of it at the end. Then the same with one
+ * more that writes the file anew again and again, and is killed in the middle of it (16, 17).
  *
  * EDB_SECONDS, EDB_WRITERS and EDB_READERS make it longer and wider. */
+#include <dirent.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -21,11 +23,20 @@
 #include "multiproc/run_worker.h"
 #include "multiproc/write_load.h"
 #include "support/stamped_row.h"
+#include "support/under_sanitizer.h"
 #include "unit/base/seeded_random.h"
 
 #include <cmocka.h>
 
-enum { WORKERS_MAX = 256, KILLS_MAX = 100000, KILL_EVERY_MS = 100, HAND_OVER_MS_MAX = 1000 };
+enum {
+    WORKERS_MAX = 256,
+    KILLS_MAX = 100000,
+    ACKS_MAX = 1 << 20,
+    KILL_EVERY_MS = 100,
+    HAND_OVER_MS_MAX = 1000,
+    WITHOUT_ACK_MS_MAX = 1000,
+    COMPACT_SECONDS = 10,
+};
 
 struct kill {
     uint64_t at_ns;
@@ -33,17 +44,46 @@ struct kill {
 };
 
 static struct crowd {
+    char place[PLACE_BYTES];
     char path[PLACE_BYTES + 16];
     struct random_source random;
     struct history *history;
-    struct worker workers[WORKERS_MAX];
+    struct worker workers[WORKERS_MAX]; /* the writers, the readers, the compactors */
     uint32_t writers;
     uint32_t readers;
+    uint32_t compactors;
     uint64_t started; /* processes so far */
     struct kill kills[KILLS_MAX];
     size_t writer_kills;
     size_t reader_kills;
+    size_t compactor_kills;
+    size_t compactions;
+    uint64_t acks[ACKS_MAX]; /* their times */
+    size_t ack_count;
 } crowd;
+
+static uint32_t count_workers(const struct crowd *c)
+{
+    return c->writers + c->readers + c->compactors;
+}
+
+static const char *role_of(const struct crowd *c, uint32_t i)
+{
+    return i < c->writers ? "writer" : i < c->writers + c->readers ? "reader" : "compactor";
+}
+
+/* A report_sink. */
+static void note(void *arg, const struct report *report)
+{
+    struct crowd *c = arg;
+    if (report->kind == REPORT_READY) {
+        c->compactions++;
+        return;
+    }
+    if (report->kind == REPORT_ACK && c->ack_count < ACKS_MAX)
+        c->acks[c->ack_count++] = report->to_ns;
+    history_note(c->history, report);
+}
 
 static uint32_t from_environment(const char *name, uint32_t usual)
 {
@@ -60,17 +100,22 @@ static void start(struct crowd *c, uint32_t i)
     snprintf(stamp, sizeof stamp, "%" PRIu64, i < c->writers ? first : random_u64(&c->random) >> 1);
     const char *const writer[] = {"writer", c->path, number, count, stamp, "0", NULL};
     const char *const reader[] = {"reader", c->path, stamp, NULL};
+    const char *const compactor[] = {"compactor", c->path, "100000", NULL};
+    bool reads = i < c->writers + c->readers;
     c->workers[i].first_stamp = first;
-    worker_start(&c->workers[i], "writers_readers_worker", i < c->writers ? writer : reader);
+    worker_start(&c->workers[i], "writers_readers_worker",
+                 i < c->writers ? writer
+                 : reads        ? reader
+                                : compactor);
 }
 
 static void kill_one(struct crowd *c, uint32_t i)
 {
     uint64_t now = report_now();
-    if (!worker_kill(&c->workers[i], history_note, c->history))
-        fail_msg("%s %u died by itself", i < c->writers ? "writer" : "reader", i);
+    if (!worker_kill(&c->workers[i], note, c))
+        fail_msg("%s %u died by itself", role_of(c, i), i);
     if (i >= c->writers) {
-        c->reader_kills++;
+        *(i < c->writers + c->readers ? &c->reader_kills : &c->compactor_kills) += 1;
         return;
     }
     assert_true(c->writer_kills < KILLS_MAX);
@@ -78,9 +123,11 @@ static void kill_one(struct crowd *c, uint32_t i)
     c->kills[c->writer_kills++] = (struct kill){now, stamp};
 }
 
-/* Half of the kills hit a writer. */
+/* Of the kills a quarter hits a compactor, if there is one; half of the others a writer. */
 static uint32_t choose_victim(struct crowd *c)
 {
+    if (c->compactors > 0 && random_below(&c->random, 4) == 0)
+        return c->writers + c->readers + (uint32_t)random_below(&c->random, c->compactors);
     if (random_below(&c->random, 2) == 0)
         return (uint32_t)random_below(&c->random, c->writers);
     return c->writers + (uint32_t)random_below(&c->random, c->readers);
@@ -89,14 +136,14 @@ static uint32_t choose_victim(struct crowd *c)
 static void listen_until(struct crowd *c, uint64_t until_ns)
 {
     struct pollfd waiting[WORKERS_MAX];
-    uint32_t count = c->writers + c->readers;
+    uint32_t count = count_workers(c);
     for (uint64_t now = report_now(); now < until_ns; now = report_now()) {
         for (uint32_t i = 0; i < count; i++)
             waiting[i] = (struct pollfd){c->workers[i].reports, POLLIN, 0};
         poll(waiting, count, (int)((until_ns - now) / 1000000 + 1));
         for (uint32_t i = 0; i < count; i++)
-            if (!worker_listen(&c->workers[i], history_note, c->history))
-                fail_msg("%s %u ended by itself", i < c->writers ? "writer" : "reader", i);
+            if (!worker_listen(&c->workers[i], note, c))
+                fail_msg("%s %u ended by itself", role_of(c, i), i);
     }
 }
 
@@ -111,7 +158,7 @@ static void make_file(const char *path)
 
 static void run_crowd(struct crowd *c, uint32_t seconds)
 {
-    uint32_t count = c->writers + c->readers;
+    uint32_t count = count_workers(c);
     uint64_t next = report_now();
     uint64_t end = next + seconds * (uint64_t)1000000000;
     for (uint32_t i = 0; i < count; i++)
@@ -132,7 +179,7 @@ static void audit_by_stranger(struct crowd *c)
     const char *const arguments[] = {"audit", c->path, NULL};
     struct worker auditor;
     worker_start(&auditor, "writers_readers_worker", arguments);
-    int status = worker_wait(&auditor, history_note, c->history);
+    int status = worker_wait(&auditor, note, c);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
@@ -175,20 +222,21 @@ static void report_verdict(const struct crowd *c, const struct verdict *v)
            v->added, (double)file.st_size / 1e6);
 }
 
-static void test_kills_among_writers_and_readers(void **state)
+static void begin_crowd(struct crowd *c, const char *test)
 {
-    char place[PLACE_BYTES];
-    struct crowd *c = &crowd;
-    (void)state;
-    place_open(place);
-    snprintf(c->path, sizeof c->path, "%s/crowd.edb", place);
-    c->random = seeded_random(__func__);
+    memset(c, 0, sizeof *c);
+    place_open(c->place);
+    snprintf(c->path, sizeof c->path, "%s/crowd.edb", c->place);
+    c->random = seeded_random(test);
     c->writers = from_environment("EDB_WRITERS", 2);
     c->readers = from_environment("EDB_READERS", 8);
-    assert_true(c->writers > 0 && c->readers > 0 && c->writers + c->readers <= WORKERS_MAX);
+    assert_true(c->writers > 0 && c->readers > 0 && c->writers + c->readers < WORKERS_MAX);
     c->history = history_open();
     make_file(c->path);
-    run_crowd(c, from_environment("EDB_SECONDS", 30));
+}
+
+static void judge_crowd(struct crowd *c)
+{
     audit_by_stranger(c);
     struct verdict verdict = history_judge(c->history);
     report_verdict(c, &verdict);
@@ -197,13 +245,78 @@ static void test_kills_among_writers_and_readers(void **state)
     assert_true(verdict.sightings > 10000);
     check_hand_over(c);
     history_close(c->history);
-    place_close(place);
+    place_close(c->place);
+}
+
+static void test_kills_among_writers_and_readers(void **state)
+{
+    struct crowd *c = &crowd;
+    (void)state;
+    begin_crowd(c, __func__);
+    run_crowd(c, from_environment("EDB_SECONDS", 30));
+    judge_crowd(c);
+}
+
+/* ------------------------------------------------------------------------------- written anew */
+
+/* Nobody holds the lock for long: writers acknowledge all the time. */
+static void check_acks(struct crowd *c)
+{
+    uint64_t longest = 0;
+    assert_true(c->ack_count > 1);
+    qsort(c->acks, c->ack_count, sizeof *c->acks, compare_ns);
+    for (size_t i = 1; i < c->ack_count; i++)
+        if (c->acks[i] - c->acks[i - 1] > longest)
+            longest = c->acks[i] - c->acks[i - 1];
+    printf("compactions: %zu, compactors killed: %zu; longest time without an acknowledgement: "
+           "%.1f ms\n",
+           c->compactions, c->compactor_kills, (double)longest / 1e6);
+    assert_true(longest <= (uint64_t)WITHOUT_ACK_MS_MAX * 1000000);
+}
+
+static size_t count_files(const char *place)
+{
+    size_t count = 0;
+    DIR *folder = opendir(place);
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count - 2;
+}
+
+/* What the killed ones left is gone after the next compaction. */
+static void compact_once_more(const struct crowd *c)
+{
+    edb *db;
+    assert_int_equal(edb_open(c->path, NULL, &db), EDB_OK);
+    edb_status status = edb_compact(db, NULL, NULL);
+    if (status != EDB_OK)
+        fail_msg("compact: %s: %s", edb_status_name(status), edb_error_detail());
+    assert_int_equal(edb_close(db), EDB_OK);
+    assert_int_equal(count_files(c->place), 1);
+}
+
+static void test_kills_while_the_file_is_written_anew(void **state)
+{
+    struct crowd *c = &crowd;
+    (void)state;
+    if (UNDER_SANITIZER)
+        skip();
+    begin_crowd(c, __func__);
+    c->compactors = 1;
+    run_crowd(c, from_environment("EDB_SECONDS", COMPACT_SECONDS));
+    compact_once_more(c);
+    check_acks(c);
+    assert_true(c->compactions > COMPACT_SECONDS && c->compactor_kills > COMPACT_SECONDS / 2);
+    judge_crowd(c);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kills_among_writers_and_readers),
+        cmocka_unit_test(test_kills_while_the_file_is_written_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

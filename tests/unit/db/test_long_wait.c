@@ -41,7 +41,7 @@ static void test_long_wait_is_told_once(void **state)
     options.busy_wait_ms = WAIT_MS;
     assert_int_equal(edb_open(path, &options, &db), EDB_OK);
     assert_int_equal(os_sim.open(path, true, &holder), EDB_OK);
-    assert_int_equal(os_sim.try_lock(holder), EDB_OK);
+    assert_int_equal(os_sim.try_lock(holder, OS_LOCK_WRITER), EDB_OK);
     edb_set_log(count_waits, &told);
     assert_int_equal(edb_sync(db), EDB_BUSY);
     assert_int_equal(told, 1);

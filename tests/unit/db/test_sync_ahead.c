@@ -24,16 +24,16 @@ static void note(char letter)
     asked[length] = letter;
 }
 
-static edb_status note_lock(struct os_file *file)
+static edb_status note_lock(struct os_file *file, enum os_lock lock)
 {
     note('L');
-    return os_sim.try_lock(file);
+    return os_sim.try_lock(file, lock);
 }
 
-static void note_unlock(struct os_file *file)
+static void note_unlock(struct os_file *file, enum os_lock lock)
 {
     note('U');
-    os_sim.unlock(file);
+    os_sim.unlock(file, lock);
 }
 
 static edb_status note_sync(struct os_file *file)

@@ -50,7 +50,7 @@ static void sleep_while_reading(uint32_t ms)
     if (!atomic_exchange(&reading, true))
         assert_int_equal(pthread_create(&reader, NULL, read_lost_section, NULL), 0);
     if (atomic_load(&read_it))
-        os_posix.unlock(holder);
+        os_posix.unlock(holder, OS_LOCK_WRITER);
     os_posix.sleep_ms(ms);
 }
 
@@ -95,7 +95,7 @@ static void test_reader_does_not_wait(void **state)
     uint64_t generation = db->generation;
     assert_true(space->keys.sections.count > 0);
     assert_int_equal(os_posix.open(path, true, &holder), EDB_OK);
-    assert_int_equal(os_posix.try_lock(holder), EDB_OK);
+    assert_int_equal(os_posix.try_lock(holder, OS_LOCK_WRITER), EDB_OK);
     assert_int_equal(edb_put(space, &key, sizeof key, &vector, NULL), EDB_OK);
     assert_int_equal(pthread_join(reader, NULL), 0);
     assert_int_equal(found, EDB_OK);

@@ -76,7 +76,7 @@ static inline struct os_file *make_file(const char *text)
     assert_int_equal(os_posix.create_temporary(path, 0644, &file, &temporary), EDB_OK);
     write_text(file, 0, text);
     assert_int_equal(os_posix.publish(temporary, path), EDB_OK);
-    os_posix.unlock(file);
+    os_posix.unlock(file, OS_LOCK_WRITER);
     memory_free(temporary);
     return file;
 }

@@ -89,8 +89,8 @@ static int call_everything(void)
         failed += os_fault.write(writer, 0, &span, 1) != EDB_OK;
         failed += os_fault.sync(writer) != EDB_OK;
         failed += os_fault.reserve(writer, 0, 20) != EDB_OK;
-        failed += os_fault.try_lock(writer) != EDB_OK;
-        os_fault.unlock(writer);
+        failed += os_fault.try_lock(writer, OS_LOCK_WRITER) != EDB_OK;
+        os_fault.unlock(writer, OS_LOCK_WRITER);
         failed += os_fault.size(writer, &size) != EDB_OK;
         failed += os_fault.read_batch(writer, &piece, 1) != EDB_OK;
         failed += os_fault.read_device(writer, 0, &byte, 1) != EDB_OK;
@@ -133,7 +133,7 @@ static void test_full_only_where_it_is_known(void **state)
     assert_int_equal(os_fault.write(file, 0, &span, 1), EDB_FULL);
     assert_int_equal(os_fault.reserve(file, 0, 99), EDB_FULL);
     assert_int_equal(os_fault.sync(file), EDB_IO);
-    assert_int_equal(os_fault.try_lock(file), EDB_IO);
+    assert_int_equal(os_fault.try_lock(file, OS_LOCK_WRITER), EDB_IO);
     uint64_t size;
     assert_memory_equal(os_sim_file("f", &size), "0123456789abcdef", 16);
     assert_int_equal(size, 16);

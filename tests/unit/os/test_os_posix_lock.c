@@ -11,13 +11,13 @@ static void lock_excludes_a_second_descriptor_of_this_process(void **state)
 {
     (void)state;
     struct os_file *first = make_file("x"), *second = open_again(true);
-    assert_int_equal(os_posix.try_lock(first), EDB_OK);
-    assert_int_equal(os_posix.try_lock(second), EDB_BUSY);
-    os_posix.unlock(first);
-    assert_int_equal(os_posix.try_lock(second), EDB_OK);
-    assert_int_equal(os_posix.try_lock(first), EDB_BUSY);
+    assert_int_equal(os_posix.try_lock(first, OS_LOCK_WRITER), EDB_OK);
+    assert_int_equal(os_posix.try_lock(second, OS_LOCK_WRITER), EDB_BUSY);
+    os_posix.unlock(first, OS_LOCK_WRITER);
+    assert_int_equal(os_posix.try_lock(second, OS_LOCK_WRITER), EDB_OK);
+    assert_int_equal(os_posix.try_lock(first, OS_LOCK_WRITER), EDB_BUSY);
     os_posix.close(second);
-    assert_int_equal(os_posix.try_lock(first), EDB_OK);
+    assert_int_equal(os_posix.try_lock(first, OS_LOCK_WRITER), EDB_OK);
     os_posix.close(first);
 }
 
@@ -25,11 +25,11 @@ static void lock_survives_an_unrelated_close(void **state)
 {
     (void)state;
     struct os_file *holder = make_file("x"), *other = open_again(true);
-    assert_int_equal(os_posix.try_lock(holder), EDB_OK);
+    assert_int_equal(os_posix.try_lock(holder, OS_LOCK_WRITER), EDB_OK);
     int stranger = open(path, O_RDWR);
     assert_true(stranger >= 0);
     close(stranger);
-    assert_int_equal(os_posix.try_lock(other), EDB_BUSY);
+    assert_int_equal(os_posix.try_lock(other, OS_LOCK_WRITER), EDB_BUSY);
     os_posix.close(other);
     os_posix.close(holder);
 }
@@ -38,7 +38,8 @@ static int lock_and_die(void *arg)
 {
     (void)arg;
     struct os_file *file;
-    if (os_posix.open(path, true, &file) != EDB_OK || os_posix.try_lock(file) != EDB_OK)
+    if (os_posix.open(path, true, &file) != EDB_OK ||
+        os_posix.try_lock(file, OS_LOCK_WRITER) != EDB_OK)
         return 1;
     raise(SIGKILL);
     return 2;
@@ -49,7 +50,7 @@ static void lock_dies_with_its_holder(void **state)
     (void)state;
     struct os_file *file = make_file("x");
     assert_int_equal(in_child(lock_and_die, NULL), 1000 + SIGKILL);
-    assert_int_equal(os_posix.try_lock(file), EDB_OK);
+    assert_int_equal(os_posix.try_lock(file, OS_LOCK_WRITER), EDB_OK);
     os_posix.close(file);
 }
 
@@ -63,7 +64,8 @@ static pid_t start_holder(int *release_out)
         char byte = 'x';
         close(release[1]);
         struct os_file *file;
-        if (os_posix.open(path, true, &file) != EDB_OK || os_posix.try_lock(file) != EDB_OK)
+        if (os_posix.open(path, true, &file) != EDB_OK ||
+            os_posix.try_lock(file, OS_LOCK_WRITER) != EDB_OK)
             _exit(1);
         _exit(write(ready[1], &byte, 1) == 1 ? (int)read(release[0], &byte, 1) : 1);
     }
@@ -83,7 +85,7 @@ static void busy_names_the_holder(void **state)
     int release;
     pid_t holder = start_holder(&release);
     char text[128], wanted[32];
-    assert_int_equal(os_posix.try_lock(file), EDB_BUSY);
+    assert_int_equal(os_posix.try_lock(file, OS_LOCK_WRITER), EDB_BUSY);
     os_posix.describe_writers(file, text, sizeof text);
     snprintf(wanted, sizeof wanted, "pid %d (", (int)holder);
     assert_memory_equal(text, wanted, strlen(wanted));
@@ -121,7 +123,8 @@ static int look_around_in_child(void *arg)
         if (fcntl(strangers[i], F_GETFD) < 0)
             return 3;
     struct os_file *own;
-    if (os_posix.open(path, true, &own) != EDB_OK || os_posix.try_lock(own) != EDB_BUSY)
+    if (os_posix.open(path, true, &own) != EDB_OK ||
+        os_posix.try_lock(own, OS_LOCK_WRITER) != EDB_BUSY)
         return 4;
     os_posix.close(own);
     return 0;
@@ -133,7 +136,7 @@ static void a_child_holds_nothing(void **state)
     struct os_file *files[2];
     files[0] = make_file("x");
     files[1] = open_again(true);
-    assert_int_equal(os_posix.try_lock(files[1]), EDB_OK);
+    assert_int_equal(os_posix.try_lock(files[1], OS_LOCK_WRITER), EDB_OK);
     assert_int_equal(os_fork_generation(), 0);
     assert_int_equal(in_child(look_around_in_child, files), 0);
     assert_int_equal(os_fork_generation(), 0);
@@ -148,7 +151,8 @@ static void a_child_holds_nothing(void **state)
 static int lock_fork_and_die(void *arg)
 {
     struct os_file *file;
-    if (os_posix.open(path, true, &file) != EDB_OK || os_posix.try_lock(file) != EDB_OK)
+    if (os_posix.open(path, true, &file) != EDB_OK ||
+        os_posix.try_lock(file, OS_LOCK_WRITER) != EDB_OK)
         return 1;
     const int *release = arg;
     if (fork() == 0) {
@@ -169,7 +173,7 @@ static void a_child_does_not_keep_the_lock(void **state)
     assert_int_equal(in_child(lock_fork_and_die, release), 1000 + SIGKILL);
     edb_status status = EDB_BUSY;
     for (int tries = 0; status == EDB_BUSY && tries < 5000; tries++) {
-        status = os_posix.try_lock(file);
+        status = os_posix.try_lock(file, OS_LOCK_WRITER);
         os_posix.sleep_ms(1);
     }
     assert_int_equal(status, EDB_OK);

@@ -142,13 +142,13 @@ static void test_lock_excludes_other_handles(void **state)
     (void)state;
     os_sim_load("f", "x", 1);
     struct os_file *first = open_file("f"), *second = open_file("f");
-    assert_int_equal(os_sim.try_lock(first), EDB_OK);
-    assert_int_equal(os_sim.try_lock(first), EDB_OK);
-    assert_int_equal(os_sim.try_lock(second), EDB_BUSY);
-    os_sim.unlock(second);
-    assert_int_equal(os_sim.try_lock(second), EDB_BUSY);
+    assert_int_equal(os_sim.try_lock(first, OS_LOCK_WRITER), EDB_OK);
+    assert_int_equal(os_sim.try_lock(first, OS_LOCK_WRITER), EDB_OK);
+    assert_int_equal(os_sim.try_lock(second, OS_LOCK_WRITER), EDB_BUSY);
+    os_sim.unlock(second, OS_LOCK_WRITER);
+    assert_int_equal(os_sim.try_lock(second, OS_LOCK_WRITER), EDB_BUSY);
     os_sim.close(first);
-    assert_int_equal(os_sim.try_lock(second), EDB_OK);
+    assert_int_equal(os_sim.try_lock(second, OS_LOCK_WRITER), EDB_OK);
     os_sim.close(second);
 }
 
@@ -321,7 +321,7 @@ static void test_a_new_boot_is_another_machine(void **state)
     assert_int_equal(os_sim.random(salt[0], 8), EDB_OK);
     struct os_file *stale = make_old();
     uint64_t size;
-    assert_int_equal(os_sim.try_lock(stale), EDB_OK);
+    assert_int_equal(os_sim.try_lock(stale, OS_LOCK_WRITER), EDB_OK);
     write_letters(stale, 0, 'n', 8 * SECTOR);
 
     os_sim_begin(2);
@@ -331,9 +331,9 @@ static void test_a_new_boot_is_another_machine(void **state)
     os_sim_load("f", "abc", 3);
     assert_int_equal(os_sim.size(stale, &size), EDB_IO);
     assert_int_equal(os_sim.sync(stale), EDB_IO);
-    os_sim.unlock(stale);
+    os_sim.unlock(stale, OS_LOCK_WRITER);
     struct os_file *file = open_file("f");
-    assert_int_equal(os_sim.try_lock(file), EDB_OK);
+    assert_int_equal(os_sim.try_lock(file, OS_LOCK_WRITER), EDB_OK);
     assert_int_equal(os_sim.reserve(file, 0, SECTOR), EDB_OK);
     expect_letters(file, 3, SECTOR - 3, 0, 0);
     os_sim.close(stale);

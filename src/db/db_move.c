@@ -1,0 +1,74 @@
+/* Following a cache that was written anew: another file has taken its name. Who wrote it left a
+ * mark at the end of the old file before the rename, so whoever has that open looks at the path
+ * from then on. Called at the door of every call, and by who finds another file at the path when he
+ * has the lock. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "db/db.h"
+
+bool db_may_have_moved(const edb *db)
+{
+    const struct frame_header *last = &db->store->last;
+    return last->type == FRAME_PAD && (last->flags & FRAME_MOVES);
+}
+
+static edb_status replaced(const edb *db)
+{
+    return fail(EDB_STALE,
+                "%s was replaced or removed since it was opened: close it and open it again",
+                db->path);
+}
+
+static edb_status open_next(edb *db, struct store **next_out)
+{
+    char *path;
+    *next_out = NULL;
+    edb_status status = db->store->io->resolve(db->store->file, db->store->path, false, &path);
+    if (status == EDB_OK)
+        status = store_open(path, db->writable, next_out);
+    memory_free(path);
+    if (status == EDB_NOT_FOUND)
+        return replaced(db);
+    if (status == EDB_OK && !genesis_succeeds(&(*next_out)->genesis, &db->store->genesis)) {
+        store_close(*next_out);
+        return replaced(db);
+    }
+    return status;
+}
+
+/* The view is lost with the old store, and built again from the new one. */
+static edb_status exchange(edb *db, struct store *next)
+{
+    struct store *before = db->store;
+    os_rwlock_write(&db->view_lock);
+    db->store = next;
+    db->lost = true;
+    db->limits = (struct store_limits){0};
+    db->sections_from = 0;
+    db->damaged_count = 0;
+    edb_status status = db_load(db);
+    os_rwlock_unlock(&db->view_lock);
+    store_close(before);
+    return status;
+}
+
+edb_status db_move(edb *db, const struct store *from)
+{
+    edb_status status = EDB_OK;
+    struct store *next;
+    bool held = atomic_load(&db->writer) == os_thread_mark();
+    if (!held)
+        os_mutex_lock(&db->write_lock);
+    if (db->store == from) {
+        status = open_next(db, &next);
+        if (status == EDB_OK)
+            status = exchange(db, next);
+        if (status == EDB_OK)
+            log_event(EDB_LOG_INFO, "%s was written anew: edition %llu is read from now on",
+                      db->path, (unsigned long long)next->genesis.edition);
+    }
+    if (!held)
+        os_mutex_unlock(&db->write_lock);
+    return status;
+}
