@@ -96,6 +96,10 @@ static edb_status plan_change(struct plan *plan, size_t index)
     change->row = row;
     change->prior_row = ROW_NONE;
     if (change->operation == RECORD_PUT) {
+        if (plan->next_row[change->space->id - 1] >= ROWS_MAX)
+            return fail(EDB_FULL,
+                        "space '%s' has given all its %llu row numbers: use another space",
+                        change->space->spec.name, ROWS_MAX);
         change->row = plan->next_row[change->space->id - 1]++;
         change->prior_row = row;
     }

@@ -155,7 +155,9 @@ edb_status db_catalog_lay_out(struct catalog *catalog, uint64_t at, struct db_ca
         return fail(EDB_FULL, "a catalog of %u sections and %zu bytes is too large; %u and %u fit",
                     catalog->section_count, bytes, CATALOG_SECTIONS_MAX,
                     FRAME_BYTES_MAX - FRAME_HEADER_BYTES);
-    qsort(catalog->sections, catalog->section_count, sizeof *catalog->sections, compare_entries);
+    if (catalog->section_count > 0)
+        qsort(catalog->sections, catalog->section_count, sizeof *catalog->sections,
+              compare_entries);
     out->payload = memory_aligned(bytes);
     if (out->payload == NULL)
         return memory_failed(bytes);

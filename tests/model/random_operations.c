@@ -1,6 +1,7 @@
 /* Random operations against a reference map: puts, overwrites, deletes, batches, transactions,
- * reads of every kind, through two handles on one file, with closing and opening in between. The
- * reference is an array; after each step what the library says must be what the array says.
+ * reads of every kind, through two handles on one file, with closing, opening and compacting in
+ * between. The reference is an array; after each step what the library says must be what the array
+ * says.
  *
  *   random_operations [operations]     EDB_SEED gives the seed, which is printed
  *
@@ -299,6 +300,12 @@ static void verify(struct model *m, int h)
     expect(m, edb_verify(m->db[h], NULL, NULL, NULL) == EDB_OK, "verify");
 }
 
+/* The other handle follows by itself. */
+static void compact(struct model *m, int h)
+{
+    expect(m, edb_compact(m->db[h], NULL, NULL) == EDB_OK, "compact");
+}
+
 static void step(struct model *m)
 {
     int h = (int)below(m, 2);
@@ -310,6 +317,8 @@ static void step(struct model *m)
         check_all(m, h);
     else if (dice < 10)
         verify(m, h);
+    else if (dice < 20)
+        compact(m, h);
     else if (dice < 60)
         close_and_open(m, h);
     else if (dice < 500)
