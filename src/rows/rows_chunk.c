@@ -109,19 +109,28 @@ edb_status rows_dead_word(const struct rows *rows, uint64_t row, struct store_se
     return status;
 }
 
-/* Fills the copy in memory with what the section says. */
-static edb_status copy_bits(struct rows_chunk *chunk)
+/* What the section says, a piece at a time that no block's end divides. */
+static edb_status copy_section(struct store_section *section, uint8_t *bits)
 {
     struct store_section_copy copy = {0};
-    edb_status status = EDB_OK;
+    uint64_t bytes = section->descriptor.body_bytes - DEAD_HEAD_BYTES;
+    for (uint64_t at = 0; at < bytes; at += DEAD_HEAD_BYTES) {
+        size_t count = bytes - at < DEAD_HEAD_BYTES ? (size_t)(bytes - at) : DEAD_HEAD_BYTES;
+        const uint8_t *piece = store_section_copy_at(&copy, section, DEAD_HEAD_BYTES + at, count);
+        if (piece == NULL)
+            return rows_section_damaged(section);
+        memcpy(bits + at, piece, count);
+    }
+    return EDB_OK;
+}
+
+/* Fills the copy in memory. */
+static edb_status copy_bits(struct rows_chunk *chunk)
+{
     uint8_t *bits = memory_zeroed(CHUNK_BITS_BYTES, 1);
     if (bits == NULL)
         return memory_failed(CHUNK_BITS_BYTES);
-    for (uint64_t at = 0; at < CHUNK_BITS_BYTES && status == EDB_OK; at++) {
-        const uint8_t *byte;
-        status = bits_at(chunk, 8 * at, 1, &copy, &byte);
-        bits[at] = byte != NULL ? *byte : 0;
-    }
+    edb_status status = chunk->section != NULL ? copy_section(chunk->section, bits) : EDB_OK;
     if (status != EDB_OK)
         memory_free(bits);
     else
