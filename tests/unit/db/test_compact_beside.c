@@ -299,6 +299,77 @@ static void test_a_space_made_meanwhile(void **state)
     }
 }
 
+/* ------------------------------------------------------------------------------ the last moment */
+
+static struct os_io watched;
+static edb *late;        /* writes when the compaction asks for the writer lock for the second
+                            time */
+static int writer_locks; /* that were asked for since then */
+static int sync_to_fail; /* of the directory: the n-th from now on; 0 = none */
+static int syncs;        /* of it that were made */
+
+static edb_status write_before_lock(struct os_file *file, enum os_lock lock)
+{
+    if (late != NULL && lock == OS_LOCK_WRITER && ++writer_locks == 2) {
+        edb *other = late;
+        late = NULL;
+        kept_cache_put(&kept, other, KEPT_DOCS, 7);
+        kept_cache_delete(&kept, other, KEPT_DOCS, 8);
+    }
+    return os_sim.try_lock(file, lock);
+}
+
+static edb_status sync_directory(const char *name)
+{
+    if (sync_to_fail > 0 && --sync_to_fail == 0)
+        return EDB_IO;
+    syncs++;
+    return os_sim.sync_directory(name);
+}
+
+static int begin_watched(void **state)
+{
+    assert_int_equal(begin(state), 0);
+    assert_int_equal(edb_close(db), EDB_OK);
+    watched = os_sim;
+    watched.try_lock = write_before_lock;
+    watched.sync_directory = sync_directory;
+    os_use(&watched);
+    db = open_with(0);
+    return 0;
+}
+
+/* What comes between the last round of catching up and the lock is copied under the lock. */
+static void test_written_before_the_lock(void **state)
+{
+    (void)state;
+    edb *other = open_with(0);
+    kept_cache_put(&kept, db, KEPT_DOCS, 8);
+    writer_locks = 0;
+    late = other;
+    compact(db);
+    assert_null(late);
+    kept_cache_check(&kept, db);
+    kept_cache_check(&kept, other);
+    assert_int_equal(edb_close(other), EDB_OK);
+}
+
+/* Who compacted died before the new name was on the device. Another handle that wrote before says
+ * at its close that all is durable: so it sees to the name. */
+static void test_a_close_syncs_the_name(void **state)
+{
+    (void)state;
+    edb *other = open_with(0);
+    kept_cache_put(&kept, other, KEPT_DOCS, 9);
+    sync_to_fail = 2; /* the first is for the temporary name */
+    assert_int_equal(edb_compact(db, NULL, NULL), EDB_IO);
+    assert_int_equal(sync_to_fail, 0);
+    kept_cache_check(&kept, other);
+    syncs = 0;
+    assert_int_equal(edb_close(other), EDB_OK);
+    assert_true(syncs > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +382,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_iterator_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_written_meanwhile_comes_along, begin, end),
         cmocka_unit_test_setup_teardown(test_a_space_made_meanwhile, begin, end),
+        cmocka_unit_test_setup_teardown(test_written_before_the_lock, begin_watched, end),
+        cmocka_unit_test_setup_teardown(test_a_close_syncs_the_name, begin_watched, end),
     };
     source = seeded_random("test_compact_beside");
     return cmocka_run_group_tests(tests, NULL, NULL);
