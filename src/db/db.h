@@ -137,9 +137,9 @@ edb_status db_struct_write(const struct db_struct *kind, const void *own, void *
 bool db_may_have_moved(const edb *db);
 
 /* Makes the handle one of the file at the path, which is the same cache, written anew. Nothing if
- * another thread did it already: `from` is the store of before. Not to be called with the view
- * lock held. EDB_STALE: there is no file, or another cache. */
-edb_status db_move(edb *db, const struct store *from);
+ * the handle has that file: another thread did it already. Not to be called with the view lock
+ * held. EDB_STALE: there is no file, or another cache. EDB_IO, EDB_NO_MEMORY. */
+edb_status db_move(edb *db);
 
 /* ----------------------------------------------------------------------- db_apply.c, db_adopt.c */
 

@@ -53,21 +53,29 @@ static edb_status exchange(edb *db, struct store *next)
     return status;
 }
 
-edb_status db_move(edb *db, const struct store *from)
+/* With the write lock: nobody else moves the handle. */
+static edb_status follow(edb *db)
 {
-    edb_status status = EDB_OK;
     struct store *next;
+    bool same;
+    edb_status status = db->store->io->same_file(db->store->file, db->store->path, &same, NULL);
+    if (status != EDB_OK || same)
+        return status;
+    status = open_next(db, &next);
+    if (status == EDB_OK)
+        status = exchange(db, next);
+    if (status == EDB_OK)
+        log_event(EDB_LOG_INFO, "%s was written anew: edition %llu is read from now on", db->path,
+                  (unsigned long long)next->genesis.edition);
+    return status;
+}
+
+edb_status db_move(edb *db)
+{
     bool held = atomic_load(&db->writer) == os_thread_mark();
     if (!held)
         os_mutex_lock(&db->write_lock);
-    if (db->store == from) {
-        status = open_next(db, &next);
-        if (status == EDB_OK)
-            status = exchange(db, next);
-        if (status == EDB_OK)
-            log_event(EDB_LOG_INFO, "%s was written anew: edition %llu is read from now on",
-                      db->path, (unsigned long long)next->genesis.edition);
-    }
+    edb_status status = follow(db);
     if (!held)
         os_mutex_unlock(&db->write_lock);
     return status;

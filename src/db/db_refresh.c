@@ -232,7 +232,7 @@ static edb_status enter_marked(edb *db, bool *same_out)
         return EDB_OK;
     *same_out = false;
     os_rwlock_unlock(&db->view_lock);
-    return status == EDB_OK ? db_move(db, store) : status;
+    return status == EDB_OK ? db_move(db) : status;
 }
 
 edb_status db_enter(edb *db)

@@ -46,7 +46,7 @@ static edb_status try_store(edb *db, struct store *store, uint32_t wait_ms, bool
     if (status != EDB_OK)
         return status;
     if (elsewhere)
-        return db_move(db, store);
+        return db_move(db);
     os_mutex_lock(&db->write_lock);
     *taken_out = db->store == store;
     if (!*taken_out) {
