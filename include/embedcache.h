@@ -34,6 +34,9 @@
  * Keys.       A key is its exact bytes: nothing is trimmed or folded. 0 to 65,536 bytes are stored
  *             and compared in full. Longer keys, and all keys of a space with `key_form`
  *             EDB_KEY_BLAKE2B or EDB_KEY_SHA256, are stored and compared as their 256-bit digest.
+ * Expiry.     A record may have a time at which it expires. From then on it is a miss to every
+ *             call, by the calendar clock of who asks: a clock that jumps makes it early or late.
+ *             Its space comes back when the file is compacted.
  * Rows.       Each put takes the next row number of its space (0, 1, 2 …), for ever: never reused,
  *             never renumbered. An overwritten or deleted row is gone: asking for it is
  *             EDB_NOT_FOUND.
@@ -259,19 +262,26 @@ typedef struct edb_put_options {
     const char *metadata_json; /* a JSON object; NULL = none */
     size_t metadata_bytes;     /* 0 with metadata: NUL-terminated */
     size_t value_bytes;        /* length of the value; only in a space of dims 0 */
+    uint32_t ttl_s;            /* seconds from the commit until it expires; EDB_TTL_NEVER; 0 = as
+                                  expiry_s says */
+    uint32_t expiry_s;         /* when it expires, in seconds since 1970; 0 = never */
+    uint32_t cost;             /* of computing it, in a unit of yours, such as tokens */
+    uint32_t pinned;           /* 1: never evicted */
 } edb_put_options;
 /* clang-format off */
-#define EDB_PUT_OPTIONS_INIT {sizeof(edb_put_options), 0, 0, 0, 0, 0}
+#define EDB_PUT_OPTIONS_INIT {sizeof(edb_put_options), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
+
+#define EDB_TTL_NEVER UINT32_MAX
 
 /* Stores one vector under a key, replacing what was there. One transaction of its own.
  *
  * key, key_bytes  the key's exact bytes.
  * vector          dims floats, finite; in a space of dims 0: options->value_bytes bytes.
- * options         text and metadata; NULL = none.
+ * options         text, metadata, expiry, cost; NULL = none.
  *
  * EDB_INVALID    a NaN or infinity (the detail names the element), too long a text or metadata, not
- *                a JSON object.
+ *                a JSON object, both a ttl_s and an expiry_s.
  * EDB_BUSY       another writer held the file; the detail names the wait and, where it is known,
  *                who.
  * EDB_READ_ONLY  the handle, the file or its damage allows no writing; or an earlier write of this
@@ -299,7 +309,7 @@ EDB_API edb_status edb_put_many(edb_space *space, const edb_key *keys, size_t n,
 
 /* Deletes a key. The row is gone, its number is never used again.
  *
- * EDB_NOT_FOUND  the key is not there; nothing was written. Others as for edb_put. */
+ * EDB_NOT_FOUND  the key is not there, or has expired. Others as for edb_put. */
 EDB_API edb_status edb_delete(edb_space *space, const void *key, size_t key_bytes);
 
 /* Begins a transaction over any spaces of the file. It gathers in memory (up to 256 MiB) and holds
@@ -363,6 +373,10 @@ typedef struct edb_view {
     size_t key_bytes;
     uint32_t key_form; /* edb_key_form: whether `key` is a digest */
     uint32_t has_text; /* 0: no text was given; `text` is then NULL */
+    uint32_t pinned;   /* 1: never evicted */
+    uint32_t put_s;    /* when it was put, in seconds since 1970, by the clock of who did */
+    uint32_t expiry_s; /* when it expires; 0 = never */
+    uint32_t cost;     /* as it was given */
     const char *text;  /* text_bytes bytes and a NUL */
     size_t text_bytes;
     uint64_t row;

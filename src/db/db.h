@@ -31,7 +31,8 @@ struct edb_space {
     uint32_t id; /* 1 for the first */
     struct spec spec;
     uint64_t next_row;
-    uint64_t live;
+    uint64_t live;           /* expired rows count as long as they are in the file */
+    uint32_t first_expiry_s; /* no row expires before it; 0: none ever does */
     struct keys keys;
     struct rows rows;
 };
@@ -190,9 +191,20 @@ struct db_found {
     const uint8_t *frame; /* first byte of its GROUP */
 };
 
-/* These need the view lock, shared. EDB_NOT_FOUND, EDB_CORRUPT. */
+/* These need the view lock, shared. EDB_NOT_FOUND (also when it has expired), EDB_CORRUPT. */
 edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out);
 edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out);
+
+/* The same, whether it has expired or not: for who replaces or deletes it, and who checks the
+ * index. */
+edb_status db_locate_any(edb_space *space, const struct db_key *key, struct db_found *out);
+edb_status db_locate_any_row(edb_space *space, uint64_t row, struct db_found *out);
+
+/* Whether a record's time is over. */
+static inline bool db_has_expired(const struct store *store, const struct row_place *place)
+{
+    return place->expiry_s != 0 && place->expiry_s <= store->io->calendar_s();
+}
 
 /* A record whose place in `store` is known already. EDB_CORRUPT when the place is not in the
  * file. */
@@ -229,7 +241,9 @@ struct db_change {
     edb_space *space;
     uint8_t operation; /* enum record_operation */
     bool has_text;
-    bool found; /* DELETE: the key was there (out) */
+    bool pinned;
+    bool found;   /* DELETE: the key was there (out) */
+    bool expired; /* and its time was over (out) */
     struct db_key key;
     const char *text;
     size_t text_bytes;
@@ -238,6 +252,10 @@ struct db_change {
     size_t metadata_bytes;
     const void *vector;
     size_t vector_bytes;
+    uint32_t ttl_s;    /* PUT: 0, EDB_TTL_NEVER, or from the commit on */
+    uint32_t expiry_s; /* without a ttl_s: 0 or since 1970 */
+    uint32_t put_s;    /* 0: the time of the commit */
+    uint32_t cost;
     uint64_t row; /* PUT: the row it got (out) */
     uint64_t prior_row;
 };

@@ -125,6 +125,7 @@ edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin)
         if (status == EDB_OK) {
             db->spaces[i]->next_row = catalog->spaces[i].next_row;
             db->spaces[i]->live = catalog->spaces[i].live;
+            db->spaces[i]->first_expiry_s = catalog->spaces[i].first_expiry_s;
         }
     }
     if (status == EDB_OK)

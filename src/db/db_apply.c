@@ -122,10 +122,17 @@ struct row_place db_place_of(const struct store_frame *frame, const struct group
         .key_offset = (uint32_t)(group->heap_offset + record->heap_offset),
         .key_bytes = record->key_bytes,
         .key_form = record->key_form,
-        .extras = record->flags & (RECORD_TEXT | RECORD_METADATA),
+        .extras = record->flags & RECORD_EXTRAS,
         .vector_offset = record->vector_offset,
         .vector_bytes = record->vector_bytes,
+        .expiry_s = record->expiry_s,
     };
+}
+
+static void note_expiry(edb_space *space, uint32_t expiry_s)
+{
+    if (expiry_s != 0 && (space->first_expiry_s == 0 || expiry_s < space->first_expiry_s))
+        space->first_expiry_s = expiry_s;
 }
 
 static void apply_put(const struct application *a, uint32_t index, const struct record *record)
@@ -136,6 +143,7 @@ static void apply_put(const struct application *a, uint32_t index, const struct 
     keys_insert(&space->keys, record->key_hash, record->row, record->prior_row);
     if (record->prior_row != ROW_NONE)
         kill_row(space, record->prior_row);
+    note_expiry(space, record->expiry_s);
     space->next_row = record->row + 1;
     space->live++;
 }

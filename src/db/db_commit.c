@@ -68,7 +68,7 @@ static struct db_change *exchange_latest(struct latest *latest, struct db_change
 }
 
 /* The row that holds the change's key now, ROW_NONE if there is none. */
-static edb_status current_row(const struct db_change *change, const struct db_change *earlier,
+static edb_status current_row(struct db_change *change, const struct db_change *earlier,
                               uint64_t *row_out)
 {
     struct db_found found;
@@ -78,10 +78,24 @@ static edb_status current_row(const struct db_change *change, const struct db_ch
             *row_out = earlier->row;
         return EDB_OK;
     }
-    edb_status status = db_locate(change->space, &change->key, &found);
-    if (status == EDB_OK)
+    edb_status status = db_locate_any(change->space, &change->key, &found);
+    if (status == EDB_OK) {
         *row_out = found.row;
+        change->expired = db_has_expired(found.store, &found.place);
+    }
     return status == EDB_NOT_FOUND ? EDB_OK : status;
+}
+
+/* When a record was put and when it expires; a time past what 32 bits hold is the last one. */
+static void set_times(struct db_change *change, uint64_t now)
+{
+    uint64_t last = UINT32_MAX;
+    if (change->put_s == 0)
+        change->put_s = (uint32_t)(now < last ? now : last);
+    if (change->ttl_s == EDB_TTL_NEVER)
+        change->expiry_s = 0;
+    else if (change->ttl_s != 0)
+        change->expiry_s = (uint32_t)(now + change->ttl_s < last ? now + change->ttl_s : last);
 }
 
 static edb_status plan_change(struct plan *plan, size_t index)
@@ -102,6 +116,7 @@ static edb_status plan_change(struct plan *plan, size_t index)
                         change->space->spec.name, ROWS_MAX);
         change->row = plan->next_row[change->space->id - 1]++;
         change->prior_row = row;
+        set_times(change, change->space->db->store->io->calendar_s());
     }
     return EDB_OK;
 }

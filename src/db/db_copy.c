@@ -54,6 +54,9 @@ static edb_status note_frame(void *arg, const struct store_frame *frame)
         struct row_place place = db_place_of(frame, &group, i, &record);
         status = rows_writer_add(&copy->places, record.row, &place);
         copy->places_last = record.row + 1;
+        if (record.expiry_s != 0 &&
+            (copy->first_expiry_s == 0 || record.expiry_s < copy->first_expiry_s))
+            copy->first_expiry_s = record.expiry_s;
     }
     return status;
 }
@@ -115,6 +118,10 @@ static struct db_change change_of(const edb_space *space, const uint8_t *frame,
         .text_bytes = record->text_bytes,
         .metadata = key + record_heap_bytes(record) - record->metadata_bytes,
         .metadata_bytes = record->metadata_bytes,
+        .pinned = (record->flags & RECORD_PINNED) != 0,
+        .expiry_s = record->expiry_s,
+        .put_s = record->put_s,
+        .cost = record->cost,
         .vector = frame + record->vector_offset,
         .vector_bytes = record->vector_bytes,
         .row = record->row,
@@ -309,6 +316,7 @@ static edb_status copy_space(struct db_copy *copy, edb_space *space)
 {
     edb_status status = db_moment_open(space, &copy->moment);
     copy->places_last = 0;
+    copy->first_expiry_s = 0;
     if (status == EDB_OK)
         status = define_space(copy, space);
     if (status == EDB_OK)
@@ -319,8 +327,9 @@ static edb_status copy_space(struct db_copy *copy, edb_space *space)
         status = write_places(copy, copy->moment.end);
     if (status == EDB_OK && copy->moment.end > 0)
         status = write_keys(copy);
-    copy->catalog.spaces[space->id - 1] =
-        (struct catalog_space){space->id, space->next_row, space->live, space->spec};
+    copy->catalog.spaces[space->id - 1] = db_catalog_space(space);
+    copy->catalog.spaces[space->id - 1].live = rows_live_count(&copy->moment.live);
+    copy->catalog.spaces[space->id - 1].first_expiry_s = copy->first_expiry_s;
     rows_writer_close(&copy->places);
     db_moment_close(&copy->moment);
     return status == EDB_NOT_FOUND

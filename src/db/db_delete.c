@@ -9,7 +9,7 @@ edb_status edb_delete(edb_space *space, const void *key, size_t key_bytes)
     edb_status status = db_make_key(space, key, key_bytes, &change.key);
     if (status == EDB_OK)
         status = db_commit(space->db, &change, 1, EDB_DEFAULT);
-    if (status == EDB_OK && !change.found)
+    if (status == EDB_OK && (!change.found || change.expired))
         return fail(EDB_NOT_FOUND, "the key is not in space '%s'", space->spec.name);
     return status;
 }

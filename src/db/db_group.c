@@ -94,7 +94,8 @@ static struct record describe(const struct db_change *change, uint32_t heap_offs
     struct record record = {
         .operation = change->operation,
         .flags = (uint8_t)(RECORD_CRITICAL | (change->has_text ? RECORD_TEXT : 0) |
-                           (change->metadata_bytes > 0 ? RECORD_METADATA : 0)),
+                           (change->metadata_bytes > 0 ? RECORD_METADATA : 0) |
+                           (change->pinned ? RECORD_PINNED : 0)),
         .key_form = change->key.form,
         .key_bytes = (uint32_t)change->key.count,
         .key_hash = change->key.hash,
@@ -103,6 +104,9 @@ static struct record describe(const struct db_change *change, uint32_t heap_offs
         .heap_offset = heap_offset,
         .text_bytes = (uint32_t)change->text_bytes,
         .metadata_bytes = (uint32_t)change->metadata_bytes,
+        .expiry_s = change->expiry_s,
+        .put_s = change->put_s,
+        .cost = change->cost,
     };
     if (put) {
         record.vector_bytes = (uint32_t)change->vector_bytes;

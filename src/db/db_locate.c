@@ -56,8 +56,8 @@ edb_status db_locate_place(struct store *store, uint64_t row, const struct row_p
     return EDB_OK;
 }
 
-/* Where a row stands, if it is live. */
-static edb_status find_live(edb_space *space, uint64_t row, struct db_found *out)
+/* Where a row stands, if it is live; with `any`, also if it has expired. */
+static edb_status find_live(edb_space *space, uint64_t row, bool any, struct db_found *out)
 {
     bool dead;
     struct row_place place;
@@ -66,6 +66,8 @@ static edb_status find_live(edb_space *space, uint64_t row, struct db_found *out
         return EDB_NOT_FOUND;
     if (status == EDB_OK)
         status = rows_place(&space->rows, row, &place);
+    if (status == EDB_OK && !any && db_has_expired(space->db->store, &place))
+        return EDB_NOT_FOUND;
     if (status != EDB_OK)
         return status;
     status = db_locate_place(space->db->store, row, &place, out);
@@ -91,7 +93,7 @@ static edb_status decide(edb_space *space, const struct db_key *key, const struc
     return status == EDB_OK ? EDB_NOT_FOUND : status;
 }
 
-edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out)
+static edb_status locate(edb_space *space, const struct db_key *key, bool any, struct db_found *out)
 {
     struct keys_probe probe;
     keys_probe_begin(&space->keys, key->hash, &probe);
@@ -100,12 +102,22 @@ edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found
         edb_status status = keys_probe_next(&space->keys, &probe, &row);
         if (status != EDB_OK)
             return status;
-        status = find_live(space, row, out);
+        status = find_live(space, row, any, out);
         if (status == EDB_OK)
             status = decide(space, key, out);
         if (status != EDB_NOT_FOUND)
             return status;
     }
+}
+
+edb_status db_locate(edb_space *space, const struct db_key *key, struct db_found *out)
+{
+    return locate(space, key, false, out);
+}
+
+edb_status db_locate_any(edb_space *space, const struct db_key *key, struct db_found *out)
+{
+    return locate(space, key, true, out);
 }
 
 void db_locate_ahead(edb_space *space, struct db_ahead *ahead, size_t count)
@@ -120,15 +132,18 @@ void db_locate_ahead(edb_space *space, struct db_ahead *ahead, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct db_found found;
         if (ahead[i].hinted)
-            (void)find_live(space, ahead[i].row, &found);
+            (void)find_live(space, ahead[i].row, true, &found);
     }
 }
 
 edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out)
 {
-    if (row >= space->next_row)
-        return EDB_NOT_FOUND;
-    return find_live(space, row, out);
+    return row < space->next_row ? find_live(space, row, false, out) : EDB_NOT_FOUND;
+}
+
+edb_status db_locate_any_row(edb_space *space, uint64_t row, struct db_found *out)
+{
+    return row < space->next_row ? find_live(space, row, true, out) : EDB_NOT_FOUND;
 }
 
 static edb_status damaged(const edb_space *space, const struct db_found *found)
@@ -171,7 +186,8 @@ static bool verifies(const edb_space *space, const struct db_found *found,
     return right_vector && record->vector_offset == place->vector_offset &&
            record->vector_bytes == place->vector_bytes && record->key_bytes == place->key_bytes &&
            record->key_form == place->key_form &&
-           (record->flags & (RECORD_TEXT | RECORD_METADATA)) == place->extras &&
+           (record->flags & RECORD_EXTRAS) == place->extras &&
+           record->expiry_s == place->expiry_s &&
            group->heap_offset + record->heap_offset == place->key_offset &&
            record_verify(found->frame, group, place->index, record, seed) &&
            record_vector_checksum(found->frame + place->vector_offset, place->vector_bytes,
@@ -204,6 +220,8 @@ static void fill_extras(const struct db_found *found, edb_view *view)
     struct record record;
     const uint8_t *at = found->frame + found->place.key_offset + found->place.key_bytes;
     record_decode_again(found->frame, found->place.index, &record);
+    view->put_s = record.put_s;
+    view->cost = record.cost;
     if (record.flags & RECORD_TEXT) {
         view->has_text = 1;
         view->text = (const char *)at;
@@ -227,9 +245,10 @@ edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view
                            .key = found->frame + found->place.key_offset,
                            .key_bytes = found->place.key_bytes,
                            .key_form = found->place.key_form,
+                           .pinned = (found->place.extras & RECORD_PINNED) != 0,
+                           .expiry_s = found->place.expiry_s,
                            .row = found->row};
-    if (found->place.extras != 0)
-        fill_extras(found, view_out);
+    fill_extras(found, view_out);
     view_out->pin = store_pin(found->store);
     return EDB_OK;
 }

@@ -109,6 +109,15 @@ static int compare_entries(const void *left, const void *right)
     return compare_u64(a->first, b->first);
 }
 
+struct catalog_space db_catalog_space(const edb_space *space)
+{
+    return (struct catalog_space){.id = space->id,
+                                  .next_row = space->next_row,
+                                  .live = space->live,
+                                  .first_expiry_s = space->first_expiry_s,
+                                  .spec = space->spec};
+}
+
 static edb_status begin_catalog(const struct db_publication *publication, struct catalog *catalog)
 {
     const edb *db = publication->db;
@@ -122,8 +131,7 @@ static edb_status begin_catalog(const struct db_publication *publication, struct
         return memory_failed(entries_max(publication) * sizeof *catalog->sections);
     for (uint32_t i = 0; i < db->space_count; i++) {
         const edb_space *space = db->spaces[i];
-        catalog->spaces[i] =
-            (struct catalog_space){space->id, space->next_row, space->live, space->spec};
+        catalog->spaces[i] = db_catalog_space(space);
     }
     keep_entries(publication, catalog);
     return EDB_OK;

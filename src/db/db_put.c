@@ -76,6 +76,18 @@ static edb_status check_metadata(const edb_put_options *options, struct buffer *
     return status;
 }
 
+static edb_status check_times(const edb_put_options *options, struct db_change *out)
+{
+    if (options->ttl_s != 0 && options->expiry_s != 0)
+        return fail(EDB_INVALID, "ttl_s is %u and expiry_s is %u: give one of them", options->ttl_s,
+                    options->expiry_s);
+    out->ttl_s = options->ttl_s;
+    out->expiry_s = options->expiry_s;
+    out->cost = options->cost;
+    out->pinned = options->pinned != 0;
+    return EDB_OK;
+}
+
 edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector,
                         const edb_put_options *given, struct buffer *encoded, struct db_change *out)
 {
@@ -86,6 +98,8 @@ edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector
     edb_status status = db_struct_read(&db_struct_put_options, given, &options);
     if (status == EDB_OK)
         status = check_vector(space, vector, &options, &out->vector_bytes);
+    if (status == EDB_OK)
+        status = check_times(&options, out);
     if (status == EDB_OK)
         status = check_text(&options, out);
     if (status == EDB_OK)

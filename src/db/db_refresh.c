@@ -22,6 +22,7 @@ static void clear_view(edb *db)
         rows_close(&space->rows);
         space->next_row = 0;
         space->live = 0;
+        space->first_expiry_s = 0;
     }
     db->space_count = 0;
 }

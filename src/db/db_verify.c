@@ -72,7 +72,7 @@ static void verify_lookup(struct verification *v, const struct store_frame *fram
 {
     edb_space *space = v->db->spaces[group->space - 1];
     struct db_found found;
-    edb_status status = db_locate_row(space, record->row, &found);
+    edb_status status = db_locate_any_row(space, record->row, &found);
     if (status == EDB_NOT_FOUND)
         return;
     if (status == EDB_OK &&
@@ -87,7 +87,7 @@ static void verify_lookup(struct verification *v, const struct store_frame *fram
     if (status == EDB_OK && record_key_hash(key.bytes, key.count, key.form, seed) != key.hash)
         status = EDB_CORRUPT;
     if (status == EDB_OK)
-        status = db_locate(space, &key, &found);
+        status = db_locate_any(space, &key, &found);
     if (status != EDB_OK || found.row != record->row)
         report(v, frame->header.offset, frame->header.frame_bytes,
                "row %llu of space '%s' is not found by its key", (unsigned long long)record->row,

@@ -14,8 +14,13 @@ enum {
     AT_POSITION = 16,
     AT_CHAIN = 24,
     AT_SEQUENCE = 32,
-    HEAD_BYTES = 64,
-    SPACE_HEAD_BYTES = 24, /* id, spec length, next row, live */
+    HEAD_BYTES = 128,
+    SPACE_AT_ID = 0,
+    SPACE_AT_SPEC_BYTES = 4,
+    SPACE_AT_NEXT_ROW = 8,
+    SPACE_AT_LIVE = 16,
+    SPACE_AT_FIRST_EXPIRY = 24,
+    SPACE_HEAD_BYTES = 128,
     SECTION_BYTES = 56,
     CATALOG_VERSION = 1,
 };
@@ -24,6 +29,16 @@ size_t catalog_bytes(const struct catalog *catalog)
 {
     return HEAD_BYTES + (size_t)catalog->space_count * (SPACE_HEAD_BYTES + SPEC_BYTES_MAX) +
            (size_t)catalog->section_count * SECTION_BYTES;
+}
+
+static void encode_space(const struct catalog_space *space, uint8_t *at)
+{
+    store_u32(at + SPACE_AT_ID, space->id);
+    store_u64(at + SPACE_AT_NEXT_ROW, space->next_row);
+    store_u64(at + SPACE_AT_LIVE, space->live);
+    store_u32(at + SPACE_AT_FIRST_EXPIRY, space->first_expiry_s);
+    uint32_t spec_bytes = (uint32_t)spec_encode(&space->spec, at + SPACE_HEAD_BYTES);
+    store_u32(at + SPACE_AT_SPEC_BYTES, spec_bytes);
 }
 
 static void encode_section(const struct catalog_section *section, uint8_t *at)
@@ -49,11 +64,7 @@ void catalog_encode(const struct catalog *catalog, uint8_t *bytes)
     store_u64(bytes + AT_SEQUENCE, catalog->sequence);
     uint8_t *at = bytes + HEAD_BYTES;
     for (uint32_t i = 0; i < catalog->space_count; i++) {
-        const struct catalog_space *space = &catalog->spaces[i];
-        store_u32(at, space->id);
-        store_u64(at + 8, space->next_row);
-        store_u64(at + 16, space->live);
-        store_u32(at + 4, (uint32_t)spec_encode(&space->spec, at + SPACE_HEAD_BYTES));
+        encode_space(&catalog->spaces[i], at);
         at += SPACE_HEAD_BYTES + SPEC_BYTES_MAX;
     }
     for (uint32_t i = 0; i < catalog->section_count; i++)
@@ -62,10 +73,11 @@ void catalog_encode(const struct catalog *catalog, uint8_t *bytes)
 
 static edb_status decode_space(const uint8_t *at, uint32_t index, struct catalog_space *out)
 {
-    out->id = load_u32(at);
-    uint32_t spec_bytes = load_u32(at + 4);
-    out->next_row = load_u64(at + 8);
-    out->live = load_u64(at + 16);
+    out->id = load_u32(at + SPACE_AT_ID);
+    uint32_t spec_bytes = load_u32(at + SPACE_AT_SPEC_BYTES);
+    out->next_row = load_u64(at + SPACE_AT_NEXT_ROW);
+    out->live = load_u64(at + SPACE_AT_LIVE);
+    out->first_expiry_s = load_u32(at + SPACE_AT_FIRST_EXPIRY);
     if (out->id != index + 1 || out->next_row > ROWS_MAX || out->live > out->next_row ||
         spec_bytes > SPEC_BYTES_MAX)
         return fail(EDB_CORRUPT,

@@ -12,6 +12,7 @@ struct catalog_space {
     uint32_t id; /* 1 for the first space, then one more each */
     uint64_t next_row;
     uint64_t live;
+    uint32_t first_expiry_s; /* no row expires before it; 0: none ever does */
     struct spec spec;
 };
 

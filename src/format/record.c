@@ -34,8 +34,10 @@ enum {
     AT_VECTOR_BYTES = 44,
     AT_VECTOR_OFFSET = 48,
     AT_EXPIRY = 52,
-    AT_VECTOR_CHECKSUM = 56,
-    AT_RECORD_CHECKSUM = 64,
+    AT_PUT = 56,
+    AT_COST = 60,
+    AT_VECTOR_CHECKSUM = 64,
+    AT_RECORD_CHECKSUM = 72,
 };
 
 void group_encode(const struct group *group, uint8_t bytes[GROUP_PREAMBLE_BYTES])
@@ -113,8 +115,10 @@ void record_encode(const struct record *record, const uint8_t *heap, uint64_t ch
     store_u32(bytes + AT_METADATA_BYTES, record->metadata_bytes);
     store_u32(bytes + AT_VECTOR_BYTES, record->vector_bytes);
     store_u32(bytes + AT_VECTOR_OFFSET, record->vector_offset);
-    store_u64(bytes + AT_VECTOR_CHECKSUM, record->vector_checksum);
     store_u32(bytes + AT_EXPIRY, record->expiry_s);
+    store_u32(bytes + AT_PUT, record->put_s);
+    store_u32(bytes + AT_COST, record->cost);
+    store_u64(bytes + AT_VECTOR_CHECKSUM, record->vector_checksum);
     store_u64(bytes + AT_RECORD_CHECKSUM,
               entry_checksum(bytes, heap, record_heap_bytes(record), chain_seed));
 }
@@ -141,8 +145,10 @@ static void decode_fields(const uint8_t *bytes, struct record *out)
     out->metadata_bytes = load_u32(bytes + AT_METADATA_BYTES);
     out->vector_bytes = load_u32(bytes + AT_VECTOR_BYTES);
     out->vector_offset = load_u32(bytes + AT_VECTOR_OFFSET);
-    out->vector_checksum = load_u64(bytes + AT_VECTOR_CHECKSUM);
     out->expiry_s = load_u32(bytes + AT_EXPIRY);
+    out->put_s = load_u32(bytes + AT_PUT);
+    out->cost = load_u32(bytes + AT_COST);
+    out->vector_checksum = load_u64(bytes + AT_VECTOR_CHECKSUM);
     out->record_checksum = load_u64(bytes + AT_RECORD_CHECKSUM);
 }
 

@@ -12,7 +12,7 @@
 #include "format/format.h"
 
 #define GROUP_PREAMBLE_BYTES 32u
-#define RECORD_BYTES 72u
+#define RECORD_BYTES 80u
 
 enum record_operation {
     RECORD_PUT = 1,
@@ -25,7 +25,12 @@ enum record_flag {
     RECORD_CRITICAL = 1, /* a reader that does not know the operation must not go on */
     RECORD_TEXT = 2,
     RECORD_METADATA = 4,
+    RECORD_PINNED = 8,   /* PUT: never evicted */
+    RECORD_EVICTED = 16, /* DELETE: by the budget, not by anybody's wish */
 };
+
+/* What of the flags stands in the row directory, too. */
+#define RECORD_EXTRAS (RECORD_TEXT | RECORD_METADATA | RECORD_PINNED)
 
 struct record {
     uint8_t operation;
@@ -41,6 +46,8 @@ struct record {
     uint32_t vector_bytes;
     uint32_t vector_offset; /* from the frame's start */
     uint32_t expiry_s;      /* since 1970; 0 = never */
+    uint32_t put_s;         /* since 1970, by the clock of who put it */
+    uint32_t cost;          /* of computing it, in a unit of the caller's */
     uint64_t vector_checksum;
     uint64_t record_checksum; /* of everything above, key, text and metadata */
 };

@@ -143,6 +143,9 @@ struct os_io {
 
     edb_status (*random)(void *buffer, size_t bytes);
     uint64_t (*monotonic_ms)(void);
+
+    /* Seconds since 1970 by the calendar clock, which may jump. */
+    uint64_t (*calendar_s)(void);
     void (*sleep_ms)(uint32_t ms);
 };
 

@@ -343,6 +343,11 @@ static uint64_t monotonic_ms(void)
     return inner()->monotonic_ms();
 }
 
+static uint64_t calendar_s(void)
+{
+    return inner()->calendar_s();
+}
+
 static void sleep_ms(uint32_t ms)
 {
     inner()->sleep_ms(ms);
@@ -378,5 +383,6 @@ const struct os_io os_fault = {
     .boot_id = boot_id,
     .random = fill_random,
     .monotonic_ms = monotonic_ms,
+    .calendar_s = calendar_s,
     .sleep_ms = sleep_ms,
 };

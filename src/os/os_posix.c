@@ -577,5 +577,6 @@ const struct os_io os_posix = {
     .boot_id = os_posix_boot_id,
     .random = os_posix_random,
     .monotonic_ms = os_posix_monotonic_ms,
+    .calendar_s = os_posix_calendar_s,
     .sleep_ms = os_posix_sleep_ms,
 };

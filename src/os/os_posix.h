@@ -77,6 +77,7 @@ void os_posix_describe_writers(struct os_file *file, char *text, size_t bytes);
 void os_posix_boot_id(uint8_t id_out[16]);
 edb_status os_posix_random(void *buffer, size_t bytes);
 uint64_t os_posix_monotonic_ms(void);
+uint64_t os_posix_calendar_s(void);
 void os_posix_sleep_ms(uint32_t ms);
 
 #endif

@@ -48,6 +48,7 @@ static struct {
     struct random_source random;
     uint8_t boot_id[16];
     uint64_t clock_ms;
+    uint64_t calendar_s; /* when clock_ms was 0 */
     bool recording;
     uint64_t capacity;
     const char *network;
@@ -161,6 +162,7 @@ void os_sim_begin(uint64_t seed)
     for (size_t i = 0; i < sizeof machine.boot_id; i++)
         machine.boot_id[i] = (uint8_t)random_u64(&machine.random);
     machine.clock_ms = 1000;
+    machine.calendar_s = OS_SIM_CALENDAR_S;
     machine.recording = true;
     machine.capacity = UINT64_MAX;
     machine.network = NULL;
@@ -722,6 +724,21 @@ static uint64_t monotonic_ms(void)
     return now;
 }
 
+static uint64_t calendar_s(void)
+{
+    enter();
+    uint64_t now = machine.calendar_s + machine.clock_ms / 1000;
+    leave();
+    return now;
+}
+
+void os_sim_set_calendar(uint64_t seconds)
+{
+    enter();
+    machine.calendar_s = seconds - machine.clock_ms / 1000;
+    leave();
+}
+
 /* Time passes only here; other threads get a chance to run in it. */
 static void sleep_ms(uint32_t ms)
 {
@@ -761,5 +778,6 @@ const struct os_io os_sim = {
     .boot_id = boot_id,
     .random = fill_random,
     .monotonic_ms = monotonic_ms,
+    .calendar_s = calendar_s,
     .sleep_ms = sleep_ms,
 };

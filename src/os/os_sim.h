@@ -18,6 +18,7 @@
 
 enum { OS_SIM_FILES_MAX = 256, OS_SIM_SECTOR_BYTES = 512, OS_SIM_NAME_BYTES = 512 };
 
+#define OS_SIM_CALENDAR_S 1800000000ull /* in January 2027 */
 #define OS_SIM_FILE_BYTES_MAX (64ull << 20)
 
 extern const struct os_io os_sim;
@@ -45,6 +46,9 @@ size_t os_sim_open_files(void);
 
 /* How many files have a name. */
 size_t os_sim_named_files(void);
+
+/* The calendar clock, which goes on from there; it begins at OS_SIM_CALENDAR_S. */
+void os_sim_set_calendar(uint64_t seconds);
 
 void os_sim_set_boot_id(const uint8_t id[16]);
 

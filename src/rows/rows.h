@@ -20,9 +20,10 @@ struct row_place {
     uint32_t key_offset; /* from the frame's start */
     uint32_t key_bytes;
     uint8_t key_form;
-    uint8_t extras;         /* RECORD_TEXT, RECORD_METADATA */
+    uint8_t extras;         /* RECORD_TEXT, RECORD_METADATA, RECORD_PINNED */
     uint32_t vector_offset; /* from the frame's start */
     uint32_t vector_bytes;
+    uint32_t expiry_s; /* since 1970; 0 = never */
 };
 
 /* Rows in memory: their entries, and where runs of following rows begin. One run, but for a file
@@ -111,13 +112,13 @@ edb_status rows_reserve_chunk(struct rows *rows, uint64_t row);
 edb_status rows_reserve_chunks(struct rows *rows);
 
 /* Makes room to mark a row as gone: rows_kill of it cannot fail then. EDB_NO_MEMORY, EDB_CORRUPT
- * (the section that says what is gone so far is damaged). */
+ * (a section that says what is there, or gone so far, is damaged). */
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim);
 
 /* Adds a row, higher than all there are. Those between are gone. */
 void rows_add(struct rows *rows, uint64_t row, const struct row_place *place);
 
-/* Marks a row as gone. False if it already was. */
+/* Marks a row as gone. False if it already was, or has no place. */
 bool rows_kill(struct rows *rows, uint64_t row);
 
 /* Uses these ROWS sections from now on and empties the list; they cover the rows below `covered`,
@@ -168,6 +169,7 @@ struct rows_live {
 };
 edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last,
                           struct rows_live *out);
+uint64_t rows_live_count(const struct rows_live *live);
 bool rows_live_has(const struct rows_live *live, uint64_t row);
 void rows_live_close(struct rows_live *live);
 

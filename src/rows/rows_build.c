@@ -147,6 +147,14 @@ edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last
     return status;
 }
 
+uint64_t rows_live_count(const struct rows_live *live)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < live->count; i++)
+        count += (uint64_t)__builtin_popcountll(live->words[i].bits);
+    return count;
+}
+
 bool rows_live_has(const struct rows_live *live, uint64_t row)
 {
     uint64_t first = row - row % ROWS_WORD_ROWS;

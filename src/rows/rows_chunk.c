@@ -138,9 +138,21 @@ static edb_status copy_bits(struct rows_chunk *chunk)
     return status;
 }
 
+/* Whether the row has a place: a compaction leaves expired rows out that others may name later. */
+static edb_status has_place(const struct rows *rows, uint64_t row, bool *there_out)
+{
+    struct row_place place;
+    edb_status status = rows_place(rows, row, &place);
+    *there_out = status == EDB_OK;
+    return status == EDB_NOT_FOUND ? EDB_OK : status;
+}
+
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
 {
-    edb_status status = rows_reserve_chunk(rows, victim);
+    bool there;
+    edb_status status = has_place(rows, victim, &there);
+    if (status == EDB_OK)
+        status = rows_reserve_chunk(rows, victim);
     if (status != EDB_OK)
         return status;
     struct rows_chunk *chunk = chunk_of(rows, victim);
@@ -152,7 +164,8 @@ bool rows_kill(struct rows *rows, uint64_t row)
     struct rows_chunk *chunk = chunk_of(rows, row);
     uint8_t *byte = &chunk->bits[row % ROWS_CHUNK_ROWS / 8];
     uint8_t bit = (uint8_t)(1u << (row % 8));
-    if (*byte & bit)
+    bool there;
+    if (*byte & bit || has_place(rows, row, &there) != EDB_OK || !there)
         return false;
     *byte |= bit;
     chunk->changed = true;

@@ -8,7 +8,7 @@
  *     entries   32 bytes a row
  *   entry of a row
  *     u64 frame, u32 index, u32 key offset, u32 key bytes with (form + extras << 4) << 24,
- *     u32 vector offset, u32 vector bytes, u32 zero (kept for an expiry)
+ *     u32 vector offset, u32 vector bytes, u32 expiry
  *   DEAD
  *     head 64   u64 rows
  *     bits      the first row of the chunk in the lowest bit of the first byte
@@ -38,7 +38,7 @@ static inline void rows_encode_place(const struct row_place *place, uint8_t *at)
     store_u32(at + 16, place->key_bytes | kind << 24);
     store_u32(at + 20, place->vector_offset);
     store_u32(at + 24, place->vector_bytes);
-    store_u32(at + 28, 0);
+    store_u32(at + 28, place->expiry_s);
 }
 
 static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
@@ -51,6 +51,7 @@ static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
     out->extras = at[19] >> 4;
     out->vector_offset = load_u32(at + 20);
     out->vector_bytes = load_u32(at + 24);
+    out->expiry_s = load_u32(at + 28);
 }
 
 /* The row behind those that the groups speak of; what is between it and the section's last is

@@ -9,7 +9,7 @@
 #include "format/record.h"
 #include "format/section.h"
 
-enum { CATALOG_AT_POSITION = 16, CATALOG_AT_CHAIN = 24, RECORD_AT_VECTOR_CHECKSUM = 56 };
+enum { CATALOG_AT_POSITION = 16, CATALOG_AT_CHAIN = 24, RECORD_AT_VECTOR_CHECKSUM = 64 };
 
 void hostile_file_begin(struct hostile_file *file, const struct frame_map *map, const uint8_t *good,
                         uint8_t *bytes, size_t count)
@@ -42,6 +42,8 @@ static void repair_record(const uint8_t *frame, uint64_t frame_bytes, uint8_t *e
         .vector_bytes = load_u32(entry + 44),
         .vector_offset = load_u32(entry + 48),
         .expiry_s = load_u32(entry + 52),
+        .put_s = load_u32(entry + 56),
+        .cost = load_u32(entry + 60),
         .vector_checksum = load_u64(entry + RECORD_AT_VECTOR_CHECKSUM),
     };
     if (record.operation == RECORD_PUT &&

@@ -7,7 +7,7 @@
 
 enum { PUT = 1, DELETE = 2, SPACE = 3, ADVANCE = 4 };
 enum { SEALED = 1, BEGIN = 2, COMMIT = 4, CRITICAL = 8, GAPS = 16, MOVES = 32 };
-enum { HAS_TEXT = 2, HAS_METADATA = 4 };
+enum { HAS_TEXT = 2, HAS_METADATA = 4, PINNED = 8 };
 
 /* ------------------------------------------------------------------------ what stands in front */
 
@@ -130,11 +130,15 @@ static const char *decode_parts(const struct decoded_file *file, const uint8_t *
     out->vector_bytes = u32_at(entry, 44);
     REQUIRE(text == 0 || out->text[out->text_bytes] == '\0', "a text has no NUL behind it");
     REQUIRE(text > 0 || out->text_bytes == 0, "a text is not there and has a length");
-    uint64_t fields = xxh3(entry, 64, file->chain_seed);
-    REQUIRE(u64_at(entry, 64) ==
+    uint64_t fields = xxh3(entry, 72, file->chain_seed);
+    REQUIRE(u64_at(entry, 72) ==
                 (xxh3(out->key, part, file->chain_seed) ^ (fields << 1 | fields >> 63)),
             "a record has another checksum");
-    REQUIRE(entry[3] == 0 && u32_at(entry, 52) == 0, "unnamed bytes of a record are not zero");
+    REQUIRE(entry[3] == 0, "unnamed bytes of a record are not zero");
+    out->pinned = entry[1] & PINNED;
+    out->expiry_s = u32_at(entry, 52);
+    out->put_s = u32_at(entry, 56);
+    out->cost = u32_at(entry, 60);
     REQUIRE(entry[1] & 1, "a record is not marked critical");
     return NULL;
 }
@@ -170,7 +174,7 @@ static const char *apply_put(struct decoded_file *file, struct decoded_space *sp
     REQUIRE(space->dims == 0 || row->vector_bytes == 4 * space->dims,
             "a vector has another length");
     REQUIRE(space->dims == 0 || (row->vector - file->bytes) % 4 == 0, "a vector is not aligned");
-    REQUIRE(u64_at(row->entry, 56) ==
+    REQUIRE(u64_at(row->entry, 64) ==
                 (xxh3(row->vector, row->vector_bytes, file->chain_seed) ^ number * GOLDEN_RATIO),
             "a vector has another checksum");
     if (prior != UINT64_MAX) {
@@ -195,7 +199,7 @@ static const char *apply_advance(struct decoded_file *file, struct decoded_space
             "an advance has a key");
     REQUIRE(!row->has_text && row->metadata_bytes == 0, "an advance has a text or metadata");
     REQUIRE(u64_at(row->entry, 24) == UINT64_MAX, "an advance has a prior row");
-    REQUIRE(row->vector_bytes == 0 && u64_at(row->entry, 56) == 0, "an advance has a vector");
+    REQUIRE(row->vector_bytes == 0 && u64_at(row->entry, 64) == 0, "an advance has a vector");
     space->next_row = number;
     file->advances++;
     return NULL;
@@ -206,7 +210,7 @@ static const char *apply_delete(struct decoded_space *space, const struct decode
     uint64_t number = u64_at(row->entry, 16);
     REQUIRE(number < space->next_row && space->rows[number].live, "a deleted row is not live");
     REQUIRE(u64_at(row->entry, 24) == UINT64_MAX, "a delete has a prior row");
-    REQUIRE(row->vector_bytes == 0 && u64_at(row->entry, 56) == 0, "a delete has a vector");
+    REQUIRE(row->vector_bytes == 0 && u64_at(row->entry, 64) == 0, "a delete has a vector");
     REQUIRE(row->key_hash == space->rows[number].key_hash, "a delete is of another key");
     space->rows[number].live = false;
     return NULL;
@@ -222,7 +226,7 @@ static const char *check_preamble(const uint8_t *frame, uint64_t at)
     uint64_t block = u32_at(preamble, 20);
     uint64_t block_bytes = u32_at(preamble, 24);
     REQUIRE(payload >= 32 && u32_at(preamble, 4) > 0, "a group is empty");
-    REQUIRE(u16_at(preamble, 8) == 72, "an entry has another length than 72");
+    REQUIRE(u16_at(preamble, 8) == 80, "an entry has another length than 80");
     REQUIRE(u16_at(preamble, 10) == 0 && u32_at(preamble, 12) == 0,
             "a codec or dictionary is used");
     REQUIRE(32 + entries + u32_at(preamble, 16) == payload, "a group's lengths do not add up");
@@ -265,7 +269,7 @@ static const char *apply_group(struct decoded_file *file, uint64_t at)
     struct decoded_space *space = &file->spaces[u32_at(preamble, 0) - 1];
     for (uint32_t i = 0; i < u32_at(preamble, 4) && wrong == NULL; i++) {
         struct decoded_row row = {.frame = at, .index = i};
-        wrong = decode_parts(file, frame, preamble + 32 + 72 * i, &row);
+        wrong = decode_parts(file, frame, preamble + 32 + 80 * i, &row);
         if (wrong == NULL && row.entry[0] == ADVANCE) {
             wrong = apply_advance(file, space, &row);
             continue;

@@ -25,6 +25,10 @@ struct decoded_row {
     uint32_t metadata_bytes;
     const uint8_t *vector;
     uint32_t vector_bytes;
+    bool pinned;
+    uint32_t expiry_s;
+    uint32_t put_s;
+    uint32_t cost;
 };
 
 struct decoded_space {

@@ -122,10 +122,10 @@ static const char *check_place(const struct decoded_file *file, const uint8_t *a
     REQUIRE(frame + u32_at(at, 12) == row->key && (u32_at(at, 16) & 0xffffff) == row->key_bytes &&
                 (at[19] & 15) == row->key_form,
             "the row directory has another key");
-    REQUIRE(at[19] >> 4 == (row->entry[1] & 6), "the row directory has other flags");
+    REQUIRE(at[19] >> 4 == (row->entry[1] & 14), "the row directory has other flags");
     REQUIRE(frame + u32_at(at, 20) == row->vector && u32_at(at, 24) == row->vector_bytes,
             "the row directory has another vector");
-    REQUIRE(u32_at(at, 28) == 0, "the row directory has an expiry");
+    REQUIRE(u32_at(at, 28) == row->expiry_s, "the row directory has another expiry");
     return NULL;
 }
 
@@ -195,22 +195,32 @@ static const char *check_dead(const struct parts *dead, const struct decoded_spa
 
 /* ---------------------------------------------------------------------------------- the catalog */
 
+/* 0 is never. */
+static uint32_t earlier(uint32_t a, uint32_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 static const char *check_spaces(const struct decoded_file *file, const uint8_t *payload)
 {
     REQUIRE(u32_at(payload, 4) == file->space_count, "a catalog has other spaces");
     for (uint32_t i = 0; i < file->space_count; i++) {
-        const uint8_t *at = payload + 64 + 816 * i;
+        const uint8_t *at = payload + 128 + 920 * i;
         const struct decoded_space *space = &file->spaces[i];
         struct decoded_space there = {.next_row = u64_at(at, 8)};
         uint64_t live = 0;
-        const char *wrong = decode_spec(at + 24, u32_at(at, 4), &there);
+        uint32_t first_expiry_s = 0;
+        const char *wrong = decode_spec(at + 128, u32_at(at, 4), &there);
         if (wrong != NULL)
             return wrong;
         for (uint64_t row = 0; row < space->next_row; row++)
             live += space->rows[row].live;
+        for (uint64_t row = 0; row < space->next_row; row++)
+            first_expiry_s = earlier(first_expiry_s, space->rows[row].expiry_s);
         REQUIRE(u32_at(at, 0) == i + 1, "a catalog numbers its spaces otherwise");
         REQUIRE(u64_at(at, 8) == space->next_row && u64_at(at, 16) == live,
                 "a catalog counts other rows");
+        REQUIRE(u32_at(at, 24) == first_expiry_s, "a catalog has another first expiry");
         REQUIRE(strcmp(there.name, space->name) == 0 && strcmp(there.model, space->model) == 0 &&
                     strcmp(there.revision, space->revision) == 0 && there.dims == space->dims &&
                     there.metric == space->metric && there.role == space->role &&
@@ -269,7 +279,7 @@ static const char *check_position(const struct decoded_file *file, uint64_t at)
                 u64_at(file->bytes + position, 24) == u64_at(payload, 32),
             "a catalog's position has another chain or sequence");
     REQUIRE(u32_at(payload, 0) == 1, "a catalog has another version");
-    REQUIRE(all_zero(payload + 12, 4) && all_zero(payload + 40, 24),
+    REQUIRE(all_zero(payload + 12, 4) && all_zero(payload + 40, 88),
             "unnamed bytes of a catalog are not zero");
     return NULL;
 }
@@ -280,8 +290,8 @@ const char *decode_catalog(const struct decoded_file *file, uint64_t at)
     const uint8_t *payload = file->bytes + at + 128;
     uint64_t spaces = u32_at(payload, 4);
     uint64_t sections = u32_at(payload, 8);
-    const uint8_t *entries = payload + 64 + 816 * spaces;
-    REQUIRE(u64_at(file->bytes + at, 56) == 64 + 816 * spaces + 56 * sections,
+    const uint8_t *entries = payload + 128 + 920 * spaces;
+    REQUIRE(u64_at(file->bytes + at, 56) == 128 + 920 * spaces + 56 * sections,
             "a catalog has another length");
     const char *wrong = check_position(file, at);
     if (wrong == NULL)

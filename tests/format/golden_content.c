@@ -93,6 +93,9 @@ static void make_record(int space, int key, int version, struct golden_record *o
     out->has_text = key % 4 != 0;
     if (key % 4 > 1)
         snprintf(out->text, sizeof out->text, "text %d.%d", key, version);
+    out->pinned = key % 9 == 4;
+    out->expiry_s = key % 7 == 3 ? 4000000000u + (uint32_t)key : 0;
+    out->cost = key % 6 == 1 ? 10 * (uint32_t)key : 0;
     if (key % 5 == 2)
         out->metadata_json = key % 2 == 0 ? short_json : long_json;
     out->row = version == 2 ? 50 + (uint64_t)key / 10 : (uint64_t)key;
@@ -139,6 +142,9 @@ static edb_put_options options_of(const struct golden_record *record)
     if (record->has_text)
         options.text = record->text;
     options.metadata_json = record->metadata_json;
+    options.pinned = record->pinned;
+    options.expiry_s = record->expiry_s;
+    options.cost = record->cost;
     return options;
 }
 

@@ -26,6 +26,9 @@ struct golden_record {
     size_t vector_bytes;
     bool has_text;
     char text[32];
+    bool pinned;
+    uint32_t expiry_s;
+    uint32_t cost;
     const char *metadata_json; /* as edb_view_metadata_json gives it; NULL = none */
 };
 

@@ -148,6 +148,9 @@ static void assert_decoded_row(const struct decoded_row *row, const struct golde
         assert_int_equal(row->text_bytes, strlen(record->text));
         assert_memory_equal(row->text, record->text, row->text_bytes);
     }
+    assert_int_equal(row->pinned, record->pinned);
+    assert_int_equal(row->expiry_s, record->expiry_s);
+    assert_int_equal(row->cost, record->cost);
     assert_int_equal(row->metadata != NULL, record->metadata_json != NULL);
     if (record->metadata_json != NULL) {
         size_t count;
@@ -250,6 +253,9 @@ static void assert_view(const edb_view *view, const struct golden_record *record
     assert_int_equal(view->vector_bytes, record->vector_bytes);
     assert_memory_equal(view->vector, record->vector, record->vector_bytes);
     assert_int_equal(view->has_text, record->has_text);
+    assert_int_equal(view->pinned, record->pinned);
+    assert_int_equal(view->expiry_s, record->expiry_s);
+    assert_int_equal(view->cost, record->cost);
     if (record->has_text)
         assert_string_equal(view->text, record->text);
     assert_int_equal(edb_view_metadata_json(view, &json), EDB_OK);

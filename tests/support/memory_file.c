@@ -165,6 +165,11 @@ static uint64_t monotonic_ms(void)
     return 0;
 }
 
+static uint64_t calendar_s(void)
+{
+    return 1800000000;
+}
+
 /* Whatever writes, locks or draws lots is missing: a reader that calls it crashes the test. */
 const struct os_io memory_file = {
     .open = open_file,
@@ -179,4 +184,5 @@ const struct os_io memory_file = {
     .is_network = is_network,
     .boot_id = boot_id,
     .monotonic_ms = monotonic_ms,
+    .calendar_s = calendar_s,
 };

@@ -44,6 +44,8 @@ static struct record invent_record(struct random_source *random, uint32_t index)
         .metadata_bytes = (uint32_t)random_below(random, 10),
         .vector_bytes = VECTOR,
         .expiry_s = (uint32_t)random_u64(random),
+        .put_s = (uint32_t)random_u64(random),
+        .cost = (uint32_t)random_u64(random),
         .vector_checksum = random_u64(random),
     };
     record.prior_row = random_below(random, 2) ? ROW_NONE : random_below(random, record.row);
@@ -102,6 +104,8 @@ static void assert_same_record(const struct record *a, const struct record *b)
     assert_int_equal(a->vector_bytes, b->vector_bytes);
     assert_int_equal(a->vector_offset, b->vector_offset);
     assert_int_equal(a->expiry_s, b->expiry_s);
+    assert_int_equal(a->put_s, b->put_s);
+    assert_int_equal(a->cost, b->cost);
     assert_int_equal(a->vector_checksum, b->vector_checksum);
 }
 
