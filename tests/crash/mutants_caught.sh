@@ -8,7 +8,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${EDB_BUILD:-build}
-seeds=${EDB_MUTANT_SEEDS:-64}
+seeds=${EDB_MUTANT_SEEDS:-128}
 compiler=${CC:-cc}
 command -v patch >/dev/null || { echo "skipped: the program 'patch' is not installed (tools/setup installs it)"; exit 77; }
 work=$(mktemp -d)
