@@ -141,14 +141,19 @@ enum {
 
 typedef struct edb_open_options {
     size_t struct_size;
-    uint32_t flags;        /* EDB_OPEN_… or-ed */
-    uint32_t durability;   /* edb_durability of commits that do not say; default EDB_LAZY */
-    uint32_t busy_wait_ms; /* how long a write waits for another writer; default 5,000 */
-    uint32_t file_mode;    /* permissions of a created file; default 0644 less umask */
+    uint32_t flags;          /* EDB_OPEN_… or-ed */
+    uint32_t durability;     /* edb_durability of commits that do not say; default EDB_LAZY */
+    uint32_t busy_wait_ms;   /* how long a write waits for another writer; default 5,000 */
+    uint32_t file_mode;      /* permissions of a created file; default 0644 less umask */
+    uint32_t maintenance_ms; /* how long a writing call may go on with work that nobody asked for,
+                                such as evicting; default 50. EDB_MAINTENANCE_OFF: only edb_maintain
+                                and edb_close do it */
 } edb_open_options;
 /* clang-format off */
-#define EDB_OPEN_OPTIONS_INIT {sizeof(edb_open_options), 0, 0, 0, 0}
+#define EDB_OPEN_OPTIONS_INIT {sizeof(edb_open_options), 0, 0, 0, 0, 0}
 /* clang-format on */
+
+#define EDB_MAINTENANCE_OFF UINT32_MAX
 
 /* Opens the file at `path`, creating it when absent (unless told otherwise). Reads kilobytes, at
  * any file size.
@@ -487,6 +492,58 @@ typedef struct edb_result {
 EDB_API edb_status edb_search(edb_space *space, const float *queries, size_t n,
                               const edb_search_options *options, edb_result **results_out);
 
+/* ------------------------------------------------------------------------------------- a budget */
+
+typedef enum edb_eviction {
+    EDB_EVICT_S3_FIFO = 0, /* keeps what is used again; one pass over many records does not drive it
+                              out */
+    EDB_EVICT_LRU = 1,     /* what was not used for longest goes first */
+    EDB_EVICT_FIFO = 2     /* what was put first goes first */
+} edb_eviction;
+
+/* What a space may hold, or the whole file. It stands in the file: every process that writes keeps
+ * to it, in steps, after its own commits. */
+typedef struct edb_limits {
+    size_t struct_size;
+    uint64_t max_rows;   /* live rows; 0 = no limit */
+    uint64_t max_bytes;  /* of a space: what its live records take, about. Of the file: its size on
+                            disk; a quarter of that is left to what is dead. 0 = no limit */
+    uint32_t ttl_s;      /* of records that are put without an expiry; 0 = none, or the file's */
+    uint32_t eviction;   /* edb_eviction; a space without max_rows and max_bytes goes by the
+                            file's */
+    uint32_t cost_aware; /* 1: what cost much more than others stays longer. S3-FIFO only */
+    uint32_t dead_percent; /* of the file only: when so much of it is dead it is compacted; 1 to 99.
+                              0 = with max_bytes when that is reached, else never */
+} edb_limits;
+#define EDB_LIMITS_INIT                                                                            \
+    {                                                                                              \
+        sizeof(edb_limits), 0, 0, 0, 0, 0, 0                                                       \
+    }
+
+/* Sets the limits of a space or, with space NULL, of the file, for ever or until they are set
+ * again. What is over the budget is evicted by this call and those that write after it; the oldest
+ * or least used first, as the policy says. Pinned records stay, as long as there are others. After
+ * a commit a space has at most max_rows rows, unless more than maintenance_ms would be needed.
+ *
+ * A use is a get or a view by key. It is counted in memory and handed over with the next commit of
+ * the handle, or at its close; no call that reads writes, and handles that are open read-only count
+ * nothing.
+ *
+ * EDB_INVALID  an unknown policy; cost_aware without S3-FIFO; dead_percent over 99, or of a space.
+ *              Others as for edb_put. */
+EDB_API edb_status edb_limits_set(edb *db, edb_space *space, const edb_limits *limits);
+
+/* The limits that were set. Set limits_out->struct_size before (or 0).
+ *
+ * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED. */
+EDB_API edb_status edb_limits_get(edb *db, edb_space *space, edb_limits *limits_out);
+
+/* Does at once what commits do in steps: hands over what was counted, evicts what is over a budget,
+ * and compacts when that is due.
+ *
+ * EDB_BUSY  another writer has the file just now: nothing was done. Others as for edb_put. */
+EDB_API edb_status edb_maintain(edb *db);
+
 /* ----------------------------------------------------------------------------- looking after it */
 
 typedef struct edb_stats {
@@ -515,8 +572,15 @@ EDB_API edb_status edb_stats_get(edb *db, edb_stats *stats_out);
 
 typedef struct edb_space_stats {
     size_t struct_size;
-    uint64_t rows; /* row numbers given */
-    uint64_t live; /* of them neither deleted nor overwritten */
+    uint64_t rows;       /* row numbers given */
+    uint64_t live;       /* of them neither deleted nor overwritten */
+    uint64_t live_bytes; /* about what they take in the file */
+    uint64_t hits;       /* of edb_get, edb_get_many and edb_view_key, as far as they were handed
+                            over, and by this handle */
+    uint64_t misses;
+    uint64_t hit_bytes; /* of the vectors that were hit */
+    uint64_t hit_cost;  /* that they would have cost again */
+    uint64_t evictions;
 } edb_space_stats;
 
 /* Figures of one space. As edb_stats_get.

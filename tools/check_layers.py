@@ -13,7 +13,7 @@ import c_source
 
 FLOORS = {
     "base": 0, "os": 1, "kernel": 2, "codec": 3, "format": 3, "store": 4,
-    "space": 5, "keys": 5, "rows": 5, "fetch": 5, "tier": 5, "filter": 5, "index": 5,
+    "space": 5, "keys": 5, "rows": 5, "evict": 5, "fetch": 5, "tier": 5, "filter": 5, "index": 5,
     "db": 6, "shard": 7,
 }
 CUSTOMERS = ("cli", "examples", "bench")

@@ -19,12 +19,22 @@
 #ifndef EDB_DB_DB_H
 #define EDB_DB_DB_H
 
+#include "evict/evict.h"
 #include "format/catalog.h"
 #include "format/record.h"
 #include "keys/keys.h"
 #include "os/os_thread.h"
 #include "rows/rows.h"
 #include "store/store.h"
+
+/* Hits and misses of some threads of this process since the space was opened. */
+struct tally {
+    _Alignas(64) _Atomic uint64_t hits;
+    _Atomic uint64_t misses;
+    _Atomic uint64_t hit_bytes;
+    _Atomic uint64_t hit_cost;
+};
+enum { TALLIES = 16 };
 
 struct edb_space {
     edb *db;
@@ -33,8 +43,16 @@ struct edb_space {
     uint64_t next_row;
     uint64_t live;           /* expired rows count as long as they are in the file */
     uint32_t first_expiry_s; /* no row expires before it; 0: none ever does */
+    struct account account;
+    struct ledger ledger; /* what all handles have handed over */
+    struct limits limits;
     struct keys keys;
     struct rows rows;
+    struct evict evict;
+    bool evicts; /* this handle writes, and the space or the file has a budget */
+
+    struct tally *tallies; /* NULL in a handle that cannot write */
+    struct ledger handed;  /* what of them was handed over. With the write lock */
 };
 
 /* A section that was found damaged: its offset alone could be another's after a repair by hand. */
@@ -51,6 +69,7 @@ struct edb {
     uint32_t flags;      /* EDB_OPEN_… */
     uint32_t durability; /* EDB_LAZY or EDB_DURABLE */
     uint32_t busy_wait_ms;
+    uint32_t maintenance_ms; /* EDB_MAINTENANCE_OFF: none but when it is asked for */
     uint32_t fork_generation;
 
     struct os_mutex turn_lock;
@@ -60,17 +79,19 @@ struct edb {
     struct store *locked;         /* whose file lock is held, with the write lock; NULL */
     _Atomic bool compacting;      /* a thread of this handle is at edb_compact */
     bool wrote;                   /* this handle has appended something */
+    uint64_t handed_over_ms;      /* when counts and uses were handed over last */
 
     struct os_rwlock view_lock;
     struct store *store; /* another one when the cache was written anew: see db_move.c. Read with
                             the view lock or the write lock, changed with both */
     edb_space **spaces;  /* in order of their ids; the handles live as long as `db` */
     uint32_t space_count;
-    uint32_t space_known;       /* handles made, of which the first space_count are in the view */
-    struct store_limits limits; /* of the walk, which stops where a snapshot was taken, and before a
-                                   transaction that cannot be applied */
-    bool lost;                  /* the view must be built again */
-    uint64_t generation;        /* how often the view was built */
+    uint32_t space_known; /* handles made, of which the first space_count are in the view */
+    struct limits limits;
+    struct store_limits walk_limits; /* of the walk, which stops where a snapshot was taken, and
+                                        before a transaction that cannot be applied */
+    bool lost;                       /* the view must be built again */
+    uint64_t generation;             /* how often the view was built */
     uint64_t sections_from;     /* catalogs before it name a damaged section: they are not used */
     struct db_damaged *damaged; /* and later ones that name one of these are not */
     size_t damaged_count;
@@ -120,7 +141,7 @@ struct db_struct {
 };
 extern const struct db_struct db_struct_open_options, db_struct_space_spec, db_struct_put_options,
     db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report,
-    db_struct_compact_options, db_struct_compact_report;
+    db_struct_compact_options, db_struct_compact_report, db_struct_limits;
 
 /* How long the caller's struct is. */
 size_t db_struct_bytes(const struct db_struct *kind, const void *given);
@@ -244,6 +265,7 @@ struct db_change {
     bool pinned;
     bool found;   /* DELETE: the key was there (out) */
     bool expired; /* and its time was over (out) */
+    bool evicted; /* DELETE: by a budget */
     struct db_key key;
     const char *text;
     size_t text_bytes;
@@ -271,6 +293,9 @@ edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector
                         const edb_put_options *given, struct buffer *encoded,
                         struct db_change *out);
 
+/* What a record takes in the file, with its index. */
+uint64_t db_record_bytes(const struct record *record);
+
 /* What a change counts towards EDB_TXN_BYTES_MAX. */
 size_t db_change_bytes(const struct db_change *change);
 
@@ -280,6 +305,9 @@ edb_status db_check_may_write(const edb *db);
 /* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. `durable`: a
  * sync is going to follow; most of what it has to write is written before the lock is taken. */
 edb_status db_write_begin(edb *db, bool durable);
+
+/* The same, if nobody else has it. */
+edb_status db_write_begin_at_once(edb *db);
 void db_write_end(edb *db);
 
 /* Appends frames and applies them to the view. Between db_write_begin and db_write_end. */

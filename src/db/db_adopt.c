@@ -3,7 +3,7 @@
  * first; then its lists are exchanged. */
 #include <string.h>
 
-#include "db/db.h"
+#include "db/db_budget.h"
 
 edb_status db_read_catalog(edb *db, const struct anchor *anchor, struct catalog *out)
 {
@@ -117,20 +117,82 @@ bool db_names_damaged(const edb *db, const struct catalog *catalog)
     return false;
 }
 
+/* What a catalog says of a space that nothing else does. */
+static void begin_space(edb_space *space, const struct catalog_space *said)
+{
+    space->next_row = said->next_row;
+    space->live = said->live;
+    space->first_expiry_s = said->first_expiry_s;
+    space->account = said->account;
+    space->ledger = said->ledger;
+    space->limits = said->limits;
+}
+
+/* Marks of a chunk, as far as they verify: they are hints. */
+static void load_uses(edb_space *space, struct store_section *section)
+{
+    const struct section_descriptor *descriptor = &section->descriptor;
+    for (uint64_t at = 0; at < descriptor->body_bytes; at += SECTION_BLOCK_BYTES) {
+        uint64_t left = descriptor->body_bytes - at;
+        size_t count = left < SECTION_BLOCK_BYTES ? (size_t)left : SECTION_BLOCK_BYTES;
+        const uint8_t *bytes = store_section_at(section, at, count);
+        if (bytes != NULL)
+            evict_load(&space->evict, descriptor->first + at, bytes, count);
+    }
+}
+
+static edb_space *space_of_uses(const edb *db, const struct catalog_section *entry)
+{
+    bool fits = entry->kind == SECTION_USES && entry->first % EVICT_CHUNK_ROWS == 0 &&
+                entry->last - entry->first <= EVICT_CHUNK_ROWS;
+    edb_space *space = db->spaces[entry->space - 1];
+    return fits && space->evicts ? space : NULL;
+}
+
+/* The budgets of a view that begins, and the marks that were kept. */
+static edb_status begin_budgets(edb *db, const struct catalog *catalog)
+{
+    db->limits = catalog->limits;
+    edb_status status = db_settle_budgets(db);
+    for (uint32_t i = 0; i < catalog->section_count && status == EDB_OK; i++) {
+        struct store_section *section;
+        edb_space *space = space_of_uses(db, &catalog->sections[i]);
+        if (space == NULL)
+            continue;
+        if (store_section_open(db->store, &catalog->sections[i], &section) == EDB_OK)
+            load_uses(space, section);
+        store_section_close(section);
+    }
+    for (uint32_t i = 0; i < catalog->space_count && status == EDB_OK; i++) {
+        db->spaces[i]->evict.small_hand = catalog->spaces[i].small_hand;
+        db->spaces[i]->evict.main_hand = catalog->spaces[i].main_hand;
+    }
+    return status;
+}
+
+/* Whoever writes the next catalog names the sections that still hold. */
+static void note_uses(edb *db, const struct catalog_section *entry)
+{
+    edb_space *space = space_of_uses(db, entry);
+    if (space != NULL)
+        evict_note_saved(&space->evict, entry);
+}
+
 edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin)
 {
     edb_status status = EDB_OK;
     for (uint32_t i = 0; i < catalog->space_count && begin && status == EDB_OK; i++) {
         status = db_add_space(db, catalog->spaces[i].id, &catalog->spaces[i].spec);
-        if (status == EDB_OK) {
-            db->spaces[i]->next_row = catalog->spaces[i].next_row;
-            db->spaces[i]->live = catalog->spaces[i].live;
-            db->spaces[i]->first_expiry_s = catalog->spaces[i].first_expiry_s;
-        }
+        if (status == EDB_OK)
+            begin_space(db->spaces[i], &catalog->spaces[i]);
     }
     if (status == EDB_OK)
         status = check_against_view(db, catalog);
     for (uint32_t i = 0; i < catalog->space_count && status == EDB_OK; i++)
         status = adopt_space(db->spaces[i], catalog);
+    if (status == EDB_OK && begin)
+        status = begin_budgets(db, catalog);
+    for (uint32_t i = 0; i < catalog->section_count && status == EDB_OK; i++)
+        note_uses(db, &catalog->sections[i]);
     return status;
 }

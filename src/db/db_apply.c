@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "db/db.h"
+#include "db/db_budget.h"
 
 edb_status db_add_space(edb *db, uint32_t id, const struct spec *spec)
 {
@@ -23,6 +23,8 @@ edb_status db_add_space(edb *db, uint32_t id, const struct spec *spec)
         space->spec = *spec;
         db->spaces[id - 1] = space;
         db->space_known = id;
+        if (db->writable && db_tally_open(space) != EDB_OK)
+            return EDB_NO_MEMORY;
     } else if (memcmp(&db->spaces[id - 1]->spec, spec, sizeof *spec) != 0)
         return fail(EDB_STALE, "space %u is another one now: close the file and open it again", id);
     db->space_count = id;
@@ -73,6 +75,8 @@ static edb_status check_record(struct application *a, const struct record *recor
             status = check_put(a, record);
         if (status == EDB_OK)
             status = rows_reserve_chunk(rows, record->row);
+        if (status == EDB_OK && a->space->evicts)
+            status = evict_reserve(&a->space->evict, record->row);
         a->runs += a->puts == 0 || record->row != a->next;
         a->puts++;
         a->next = record->row + 1;
@@ -107,10 +111,15 @@ static edb_status check_records(struct application *a)
     return status == EDB_OK ? keys_reserve(&a->space->keys, a->puts) : status;
 }
 
-static void kill_row(edb_space *space, uint64_t row)
+static void kill_row(edb_space *space, uint64_t row, const struct record *record)
 {
-    if (rows_kill(&space->rows, row))
-        space->live--;
+    bool evicted = record->flags & RECORD_EVICTED;
+    if (!rows_kill(&space->rows, row))
+        return;
+    space->live--;
+    space->ledger.evictions += evicted;
+    if (space->evicts)
+        evict_remove(&space->evict, row, record->key_hash, evicted);
 }
 
 struct row_place db_place_of(const struct store_frame *frame, const struct group *group,
@@ -129,6 +138,13 @@ struct row_place db_place_of(const struct store_frame *frame, const struct group
     };
 }
 
+static void add_to_account(struct account *account, const struct record *record)
+{
+    account->rows++;
+    account->bytes += db_record_bytes(record);
+    account->cost += record->cost;
+}
+
 static void note_expiry(edb_space *space, uint32_t expiry_s)
 {
     if (expiry_s != 0 && (space->first_expiry_s == 0 || expiry_s < space->first_expiry_s))
@@ -141,8 +157,11 @@ static void apply_put(const struct application *a, uint32_t index, const struct 
     struct row_place place = db_place_of(a->frame, &a->group, index, record);
     rows_add(&space->rows, record->row, &place);
     keys_insert(&space->keys, record->key_hash, record->row, record->prior_row);
+    if (space->evicts)
+        evict_insert(&space->evict, record->row, record->prior_row, record->key_hash, record->cost);
     if (record->prior_row != ROW_NONE)
-        kill_row(space, record->prior_row);
+        kill_row(space, record->prior_row, record);
+    add_to_account(&space->account, record);
     note_expiry(space, record->expiry_s);
     space->next_row = record->row + 1;
     space->live++;
@@ -157,7 +176,7 @@ static void apply_record(const struct application *a, uint32_t index, const stru
         space->next_row = record->row;
     else if (record->operation == RECORD_DELETE) {
         keys_remove(&space->keys, record->key_hash, record->row);
-        kill_row(space, record->row);
+        kill_row(space, record->row, record);
     }
 }
 
@@ -174,6 +193,16 @@ static edb_status apply_space(edb *db, const struct application *a)
     return db_add_space(db, a->group.space, &spec);
 }
 
+static edb_status apply_limits(edb *db, const struct application *a)
+{
+    struct record record;
+    edb_status status = record_decode(a->frame->bytes, &a->group, 0, &record);
+    if (status != EDB_OK)
+        return status;
+    return db_apply_limits(db, a->group.space, record_key(a->frame->bytes, &a->group, &record),
+                           record.key_bytes);
+}
+
 static edb_status apply_group(edb *db, const struct store_frame *frame)
 {
     struct application a = {.frame = frame};
@@ -181,9 +210,11 @@ static edb_status apply_group(edb *db, const struct store_frame *frame)
                                      frame->header.frame_bytes, &a.group);
     if (status != EDB_OK)
         return status;
-    bool defines = a.group.count == 1 && frame->bytes[a.group.entries_offset] == RECORD_SPACE;
-    if (defines)
+    uint8_t first = a.group.count == 1 ? frame->bytes[a.group.entries_offset] : 0;
+    if (first == RECORD_SPACE)
         return apply_space(db, &a);
+    if (first == RECORD_LIMITS)
+        return apply_limits(db, &a);
     if (a.group.space == 0 || a.group.space > db->space_count)
         return fail(EDB_CORRUPT, "records of space %u, which was not created", a.group.space);
     a.space = db->spaces[a.group.space - 1];
@@ -202,7 +233,7 @@ static edb_status apply_group(edb *db, const struct store_frame *frame)
 static bool sections_written(const edb *db, const struct store_frame *frame,
                              const struct catalog *catalog)
 {
-    if (frame->header.offset + frame->header.frame_bytes <= db->limits.deep_from)
+    if (frame->header.offset + frame->header.frame_bytes <= db->walk_limits.deep_from)
         return true;
     for (uint32_t i = 0; i < catalog->section_count; i++)
         if (catalog->sections[i].offset + catalog->sections[i].frame_bytes >
@@ -253,5 +284,7 @@ edb_status db_apply(void *arg, const struct store_frame *frame)
         status = apply_group(db, frame);
     else if (frame->header.type == FRAME_CATALOG)
         status = apply_catalog(db, frame);
+    else if (frame->header.type == FRAME_NOTE)
+        db_apply_note(db, frame);
     return status == EDB_FORMAT ? name_file(db, frame) : status;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "db/db.h"
+#include "db/db_budget.h"
 #include "db/db_group.h"
 
 /* Which change of this transaction spoke of a key last: keys that come twice see each other. */
@@ -86,16 +86,25 @@ static edb_status current_row(struct db_change *change, const struct db_change *
     return status == EDB_NOT_FOUND ? EDB_OK : status;
 }
 
+/* What a space, or else the file, says of records that say nothing. */
+static uint32_t default_ttl(const edb_space *space)
+{
+    if (db_is_own(space))
+        return 0;
+    return space->limits.ttl_s != 0 ? space->limits.ttl_s : space->db->limits.ttl_s;
+}
+
 /* When a record was put and when it expires; a time past what 32 bits hold is the last one. */
 static void set_times(struct db_change *change, uint64_t now)
 {
     uint64_t last = UINT32_MAX;
     if (change->put_s == 0)
         change->put_s = (uint32_t)(now < last ? now : last);
-    if (change->ttl_s == EDB_TTL_NEVER)
-        change->expiry_s = 0;
-    else if (change->ttl_s != 0)
-        change->expiry_s = (uint32_t)(now + change->ttl_s < last ? now + change->ttl_s : last);
+    uint64_t ttl = change->ttl_s;
+    if (ttl == 0 && change->expiry_s == 0)
+        ttl = default_ttl(change->space);
+    if (ttl != 0 && ttl != EDB_TTL_NEVER && change->operation == RECORD_PUT)
+        change->expiry_s = (uint32_t)(now + ttl < last ? now + ttl : last);
 }
 
 static edb_status plan_change(struct plan *plan, size_t index)
@@ -116,8 +125,8 @@ static edb_status plan_change(struct plan *plan, size_t index)
                         change->space->spec.name, ROWS_MAX);
         change->row = plan->next_row[change->space->id - 1]++;
         change->prior_row = row;
-        set_times(change, change->space->db->store->io->calendar_s());
     }
+    set_times(change, change->space->db->store->io->calendar_s());
     return EDB_OK;
 }
 
@@ -172,6 +181,13 @@ static edb_status reserve_view(const struct plan *plan)
         if (puts == 0)
             continue;
         status = rows_reserve(&space->rows, puts, 1);
+        for (uint64_t row = space->next_row;
+             row < plan->next_row[i] && status == EDB_OK && space->evicts; row += EVICT_CHUNK_ROWS)
+            status = evict_reserve(&space->evict, row);
+        if (status == EDB_OK && space->evicts)
+            status = evict_reserve(&space->evict, plan->next_row[i] - 1);
+        if (status != EDB_OK)
+            break;
         for (uint64_t row = space->next_row; row < plan->next_row[i] && status == EDB_OK;
              row += ROWS_CHUNK_ROWS)
             status = rows_reserve_chunk(&space->rows, row);
@@ -226,6 +242,8 @@ static edb_status commit_changes(edb *db, struct db_change *changes, size_t coun
         db_move_anchors(db);
     if (status == EDB_OK)
         db_flush(db, false);
+    if (status == EDB_OK)
+        db_look_after(db);
     db_run_close(&run);
     return status;
 }

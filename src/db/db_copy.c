@@ -14,6 +14,7 @@
 
 #include "base/checked.h"
 #include "base/memory.h"
+#include "db/db_budget.h"
 #include "db/db_group.h"
 #include "db/db_publish.h"
 
@@ -25,7 +26,6 @@ enum {
     BATCH_ROWS = 1 << 16, /* a multiple of the rows that fill whole pages, whatever the dims */
     GAP_ROWS = 1 << 24,   /* that are worth a section's end */
     SAMPLE_ROWS = 1024,
-    INDEX_BYTES = 48, /* of a row in KEYS and ROWS */
 };
 
 static const struct store_limits whole_walk = {.deep_from = UINT64_MAX};
@@ -54,6 +54,9 @@ static edb_status note_frame(void *arg, const struct store_frame *frame)
         struct row_place place = db_place_of(frame, &group, i, &record);
         status = rows_writer_add(&copy->places, record.row, &place);
         copy->places_last = record.row + 1;
+        copy->account.rows++;
+        copy->account.bytes += db_record_bytes(&record);
+        copy->account.cost += record.cost;
         if (record.expiry_s != 0 &&
             (copy->first_expiry_s == 0 || record.expiry_s < copy->first_expiry_s))
             copy->first_expiry_s = record.expiry_s;
@@ -302,6 +305,18 @@ static edb_status write_keys(struct db_copy *copy)
 
 /* -------------------------------------------------------------------------------------- a space */
 
+static edb_status copy_limits(struct db_copy *copy, uint32_t space, const struct limits *limits)
+{
+    struct db_run run;
+    if (!db_any_limit(limits))
+        return EDB_OK;
+    edb_status status = db_run_set_limits(copy->target, space, limits, &run);
+    if (status == EDB_OK)
+        status = append(copy, run.drafts, run.count);
+    db_run_close(&run);
+    return status;
+}
+
 static edb_status define_space(struct db_copy *copy, const edb_space *space)
 {
     struct db_run run;
@@ -309,7 +324,7 @@ static edb_status define_space(struct db_copy *copy, const edb_space *space)
     if (status == EDB_OK)
         status = append(copy, run.drafts, run.count);
     db_run_close(&run);
-    return status;
+    return status == EDB_OK ? copy_limits(copy, space->id, &space->limits) : status;
 }
 
 static edb_status copy_space(struct db_copy *copy, edb_space *space)
@@ -317,6 +332,7 @@ static edb_status copy_space(struct db_copy *copy, edb_space *space)
     edb_status status = db_moment_open(space, &copy->moment);
     copy->places_last = 0;
     copy->first_expiry_s = 0;
+    copy->account = (struct account){0};
     if (status == EDB_OK)
         status = define_space(copy, space);
     if (status == EDB_OK)
@@ -330,6 +346,7 @@ static edb_status copy_space(struct db_copy *copy, edb_space *space)
     copy->catalog.spaces[space->id - 1] = db_catalog_space(space);
     copy->catalog.spaces[space->id - 1].live = rows_live_count(&copy->moment.live);
     copy->catalog.spaces[space->id - 1].first_expiry_s = copy->first_expiry_s;
+    copy->catalog.spaces[space->id - 1].account = copy->account;
     rows_writer_close(&copy->places);
     db_moment_close(&copy->moment);
     return status == EDB_NOT_FOUND
@@ -361,6 +378,7 @@ static edb_status begin(struct db_copy *copy)
     copy->changes = memory_zeroed(BATCH_ROWS, sizeof *copy->changes);
     copy->catalog.spaces = memory_zeroed(spaces + 1, sizeof *copy->catalog.spaces);
     copy->catalog.space_count = spaces;
+    copy->catalog.limits = copy->source->limits;
     return copy->changes != NULL && copy->catalog.spaces != NULL
                ? EDB_OK
                : memory_failed(BATCH_ROWS * sizeof *copy->changes);
@@ -369,6 +387,8 @@ static edb_status begin(struct db_copy *copy)
 edb_status db_copy_all(struct db_copy *copy)
 {
     edb_status status = begin(copy);
+    if (status == EDB_OK)
+        status = copy_limits(copy, 0, &copy->source->limits);
     for (uint32_t i = 0; i < copy->source->space_count && status == EDB_OK; i++)
         status = copy_space(copy, copy->source->spaces[i]);
     return status == EDB_OK ? write_catalog(copy) : status;
@@ -411,8 +431,7 @@ static edb_status take_group(struct db_copy *copy, const struct store_frame *fra
     for (uint32_t i = 0; i < group->count; i++) {
         struct record record;
         edb_status status = record_decode(frame->bytes, group, i, &record);
-        if (status == EDB_OK &&
-            (record.operation < RECORD_PUT || record.operation > RECORD_ADVANCE))
+        if (status == EDB_OK && (record.operation < RECORD_PUT || record.operation > RECORD_LIMITS))
             continue; /* nothing in it was checked; a reader passes it over, too */
         if (status == EDB_OK)
             status = check_source(copy, frame, group, i, &record);
@@ -423,6 +442,23 @@ static edb_status take_group(struct db_copy *copy, const struct store_frame *fra
     return EDB_OK;
 }
 
+/* Counts and uses go along, but not to any price. */
+static edb_status copy_note(struct db_copy *copy, const struct store_frame *frame)
+{
+    const uint8_t *payload = frame->bytes + FRAME_HEADER_BYTES;
+    struct frame_piece piece = {FRAME_HEADER_BYTES, payload, frame->header.payload_bytes};
+    struct frame_draft draft = {.type = FRAME_NOTE,
+                                .offset = store_append_offset(copy->target),
+                                .frame_bytes = frame->header.frame_bytes,
+                                .payload_bytes = frame->header.payload_bytes,
+                                .payload = payload,
+                                .pieces = &piece,
+                                .piece_count = 1};
+    if (!store_payload_verifies(copy->source->store, frame))
+        return EDB_OK;
+    return append(copy, &draft, 1);
+}
+
 /* A GROUP of the source becomes one of the target, with its part in the same transaction. */
 static edb_status copy_frame(void *arg, const struct store_frame *frame)
 {
@@ -430,6 +466,8 @@ static edb_status copy_frame(void *arg, const struct store_frame *frame)
     struct group group;
     struct db_run run = {0};
     const uint16_t kept = FRAME_BEGIN | FRAME_COMMIT;
+    if (frame->header.type == FRAME_NOTE)
+        return copy_note(copy, frame);
     if (frame->header.type != FRAME_GROUP)
         return EDB_OK;
     edb_status status = group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
@@ -494,8 +532,7 @@ static edb_status estimate_space(edb_space *space, uint64_t *bytes)
         if (status == EDB_OK)
             status = db_read_record(space, &found, &group, &record);
         if (status == EDB_OK)
-            sampled +=
-                RECORD_BYTES + INDEX_BYTES + record_heap_bytes(&record) + record.vector_bytes;
+            sampled += db_record_bytes(&record);
         count++;
     }
     db_moment_close(&moment);

@@ -20,6 +20,7 @@ struct db_copy {
     struct rows_writer places; /* of its rows that no section has yet */
     uint64_t places_last;      /* the row behind the last of them */
     uint32_t first_expiry_s;   /* of the space's rows; 0: none expires */
+    struct account account;    /* of them */
     struct db_change *changes; /* a group in the making: they lead into the source */
     size_t count;
     uint64_t bytes; /* of their vectors, keys and texts */

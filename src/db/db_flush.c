@@ -183,6 +183,30 @@ static edb_status gather_dead(edb_space *space, struct db_publication *publicati
     return status;
 }
 
+/* Marks of the chunks that changed, a byte a row. */
+static edb_status gather_uses(edb_space *space, struct db_publication *publication)
+{
+    edb_status status = EDB_OK;
+    for (size_t i = 0; i < space->evict.chunk_count && status == EDB_OK; i++) {
+        struct store_section_draft *draft;
+        uint64_t first = space->evict.chunks[i].number * EVICT_CHUNK_ROWS;
+        if (!space->evict.chunks[i].changed || first >= space->next_row)
+            continue;
+        status = db_publication_add(publication, space, &draft);
+        uint8_t *body = status == EDB_OK ? memory_aligned(EVICT_CHUNK_ROWS) : NULL;
+        if (body == NULL)
+            return status == EDB_OK ? memory_failed(EVICT_CHUNK_ROWS) : status;
+        evict_save(&space->evict, i, body);
+        draft->body = body;
+        draft->descriptor.kind = SECTION_USES;
+        draft->descriptor.version = 1;
+        draft->descriptor.first = first;
+        draft->descriptor.last = clamp_u64(space->next_row, first, first + EVICT_CHUNK_ROWS);
+        draft->descriptor.body_bytes = draft->descriptor.last - first;
+    }
+    return status;
+}
+
 static edb_status gather_space(edb_space *space, struct db_publication *publication, bool closing)
 {
     edb_status status = EDB_OK;
@@ -191,7 +215,9 @@ static edb_status gather_space(edb_space *space, struct db_publication *publicat
         if (status == EDB_OK)
             status = gather_keys(space, publication, closing);
     }
-    return status == EDB_OK ? gather_dead(space, publication) : status;
+    if (status == EDB_OK)
+        status = gather_dead(space, publication);
+    return status == EDB_OK && space->evicts ? gather_uses(space, publication) : status;
 }
 
 struct flush {

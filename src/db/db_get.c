@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "codec/codec_metadata.h"
-#include "db/db.h"
+#include "db/db_budget.h"
 
 /* What is done with a record once it is found, with the view lock held. */
 typedef edb_status use_record(edb_space *space, const struct db_found *found, void *out);
@@ -20,6 +20,7 @@ struct question {
     uint64_t row;
     use_record *use;
     void *out;
+    bool counts; /* in the ledger */
 };
 
 /* A step, with the view held still. */
@@ -30,7 +31,22 @@ static edb_status answer(void *arg)
     edb_status status = question->key != NULL
                             ? db_locate(question->space, question->key, &found)
                             : db_locate_row(question->space, question->row, &found);
-    return status == EDB_OK ? question->use(question->space, &found, question->out) : status;
+    if (status == EDB_OK)
+        status = question->use(question->space, &found, question->out);
+    if (question->counts && status == EDB_OK)
+        db_tally_hit(question->space, &found);
+    if (question->counts && status == EDB_NOT_FOUND)
+        db_tally_miss(question->space);
+    return status;
+}
+
+/* Asking whether a key is there is no use of it. */
+static edb_status nothing(edb_space *space, const struct db_found *found, void *out)
+{
+    (void)space;
+    (void)found;
+    (void)out;
+    return EDB_OK;
 }
 
 static edb_status ask_key(edb_space *space, const void *key, size_t key_bytes, use_record *use,
@@ -40,7 +56,8 @@ static edb_status ask_key(edb_space *space, const void *key, size_t key_bytes, u
     edb_status status = db_make_key(space, key, key_bytes, &made);
     if (status != EDB_OK)
         return status;
-    struct question question = {.space = space, .key = &made, .use = use, .out = out};
+    struct question question = {
+        .space = space, .key = &made, .use = use, .out = out, .counts = use != nothing};
     status = db_with_view(space->db, answer, &question);
     if (status == EDB_NOT_FOUND)
         return fail(status, "the key is not in space '%s'", space->spec.name);
@@ -59,14 +76,6 @@ static edb_status copy_vector(edb_space *space, const struct db_found *found, vo
 static edb_status borrow(edb_space *space, const struct db_found *found, void *out)
 {
     return db_fill_view(space, found, out);
-}
-
-static edb_status nothing(edb_space *space, const struct db_found *found, void *out)
-{
-    (void)space;
-    (void)found;
-    (void)out;
-    return EDB_OK;
 }
 
 static edb_status check_key(const edb_space *space, const void *key, size_t key_bytes)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codec/codec_vector.h"
-#include "db/db.h"
+#include "db/db_budget.h"
 
 enum { AHEAD = 16 };
 
@@ -67,7 +67,12 @@ static edb_status gather_keys(const struct gathering *g)
         for (size_t i = 0; i < count; i++) {
             struct db_found found;
             status = db_locate(g->space, &ahead[i].key, &found);
-            if (!goes_on(take(g, first + i, &found, status), &result))
+            bool goes = goes_on(take(g, first + i, &found, status), &result);
+            if (g->found[first + i])
+                db_tally_hit(g->space, &found);
+            else if (status == EDB_NOT_FOUND)
+                db_tally_miss(g->space);
+            if (!goes)
                 return result;
         }
     }

@@ -95,7 +95,8 @@ static struct record describe(const struct db_change *change, uint32_t heap_offs
         .operation = change->operation,
         .flags = (uint8_t)(RECORD_CRITICAL | (change->has_text ? RECORD_TEXT : 0) |
                            (change->metadata_bytes > 0 ? RECORD_METADATA : 0) |
-                           (change->pinned ? RECORD_PINNED : 0)),
+                           (change->pinned ? RECORD_PINNED : 0) |
+                           (change->evicted ? RECORD_EVICTED : 0)),
         .key_form = change->key.form,
         .key_bytes = (uint32_t)change->key.count,
         .key_hash = change->key.hash,
@@ -243,18 +244,33 @@ edb_status db_run_lay_out(const struct store *store, uint32_t spaces, struct db_
     return status;
 }
 
+/* One GROUP with one record, whose content stands where a key would. */
+static edb_status lay_out_content(const struct store *store, uint32_t space_id, uint8_t operation,
+                                  const uint8_t *content, size_t bytes, struct db_run *run_out)
+{
+    edb_space space = {.id = space_id};
+    struct db_change change = {.space = &space,
+                               .operation = operation,
+                               .found = true,
+                               .key = {.bytes = content, .count = bytes},
+                               .prior_row = ROW_NONE};
+    return db_run_lay_out(store, space_id, &change, 1, run_out);
+}
+
 edb_status db_run_define_space(const struct store *store, uint32_t id, const struct spec *spec,
                                struct db_run *run_out)
 {
-    memset(run_out, 0, sizeof *run_out);
     uint8_t encoded[SPEC_BYTES_MAX];
-    size_t spec_bytes = spec_encode(spec, encoded);
-    edb_space space = {.id = id};
-    struct db_change change = {.space = &space, .operation = RECORD_SPACE, .found = true};
-    change.key.bytes = encoded;
-    change.key.count = spec_bytes;
-    change.prior_row = ROW_NONE;
-    return db_run_lay_out(store, id, &change, 1, run_out);
+    size_t bytes = spec_encode(spec, encoded);
+    return lay_out_content(store, id, RECORD_SPACE, encoded, bytes, run_out);
+}
+
+edb_status db_run_set_limits(const struct store *store, uint32_t space, const struct limits *limits,
+                             struct db_run *run_out)
+{
+    uint8_t encoded[LIMITS_BYTES];
+    limits_encode(limits, encoded);
+    return lay_out_content(store, space, RECORD_LIMITS, encoded, sizeof encoded, run_out);
 }
 
 void db_run_close(struct db_run *run)

@@ -27,4 +27,8 @@ void db_run_close(struct db_run *run);
 edb_status db_run_define_space(const struct store *store, uint32_t id, const struct spec *spec,
                                struct db_run *run_out);
 
+/* One GROUP that sets the limits of a space, or with space 0 of the file. */
+edb_status db_run_set_limits(const struct store *store, uint32_t space, const struct limits *limits,
+                             struct db_run *run_out);
+
 #endif

@@ -6,6 +6,8 @@
 #include "codec/codec_digest.h"
 #include "db/db.h"
 
+enum { INDEX_BYTES = 48 }; /* of a row in KEYS and ROWS, about */
+
 edb_status db_make_key(const edb_space *space, const void *key, size_t key_bytes,
                        struct db_key *out)
 {
@@ -144,6 +146,11 @@ edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out)
 edb_status db_locate_any_row(edb_space *space, uint64_t row, struct db_found *out)
 {
     return row < space->next_row ? find_live(space, row, true, out) : EDB_NOT_FOUND;
+}
+
+uint64_t db_record_bytes(const struct record *record)
+{
+    return RECORD_BYTES + INDEX_BYTES + record_heap_bytes(record) + record->vector_bytes;
 }
 
 static edb_status damaged(const edb_space *space, const struct db_found *found)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "db/db.h"
+#include "db/db_budget.h"
 
 bool db_may_have_moved(const edb *db)
 {
@@ -37,6 +37,28 @@ static edb_status open_next(edb *db, struct store **next_out)
     return status;
 }
 
+/* Rows keep their numbers and so their marks: they are lent to the view that is built anew. */
+static struct evict *take_marks(edb *db)
+{
+    struct evict *marks = memory_zeroed(db->space_known, sizeof *marks);
+    for (uint32_t i = 0; i < db->space_known && marks != NULL; i++) {
+        marks[i] = db->spaces[i]->evict;
+        db->spaces[i]->evict = (struct evict){0};
+    }
+    return marks;
+}
+
+static void give_marks(edb *db, struct evict *marks, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && marks != NULL; i++) {
+        edb_space *space = db->spaces[i];
+        if (space->evicts)
+            evict_inherit(&space->evict, &marks[i]);
+        evict_close(&marks[i]);
+    }
+    memory_free(marks);
+}
+
 /* The view is lost with the old store, and built again from the new one. */
 static edb_status exchange(edb *db, struct store *next)
 {
@@ -44,10 +66,13 @@ static edb_status exchange(edb *db, struct store *next)
     os_rwlock_write(&db->view_lock);
     db->store = next;
     db->lost = true;
-    db->limits = (struct store_limits){0};
+    db->walk_limits = (struct store_limits){0};
     db->sections_from = 0;
     db->damaged_count = 0;
+    uint32_t known = db->space_known;
+    struct evict *marks = take_marks(db);
     edb_status status = db_load(db);
+    give_marks(db, marks, known);
     os_rwlock_unlock(&db->view_lock);
     store_close(before);
     return status;

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "db/db.h"
+#include "db/db_budget.h"
 
-enum { BUSY_WAIT_MS = 5000, FILE_MODE = 0644 };
+enum { BUSY_WAIT_MS = 5000, FILE_MODE = 0644, MAINTENANCE_MS = 50 };
 
 static const uint32_t known_flags =
     EDB_OPEN_READ_ONLY | EDB_OPEN_EXISTING | EDB_OPEN_CREATE_NEW | EDB_OPEN_SNAPSHOT;
@@ -35,6 +35,8 @@ static edb_status check_options(const char *path, const edb_open_options *option
         out->durability = EDB_LAZY;
     if (out->busy_wait_ms == 0)
         out->busy_wait_ms = BUSY_WAIT_MS;
+    if (out->maintenance_ms == 0)
+        out->maintenance_ms = MAINTENANCE_MS;
     if (out->file_mode == 0)
         out->file_mode = FILE_MODE;
     return EDB_OK;
@@ -65,6 +67,8 @@ static void free_handle(edb *db)
     for (uint32_t i = 0; i < db->space_known; i++) {
         keys_close(&db->spaces[i]->keys);
         rows_close(&db->spaces[i]->rows);
+        evict_close(&db->spaces[i]->evict);
+        memory_free(db->spaces[i]->tallies);
         memory_free(db->spaces[i]);
     }
     memory_free(db->spaces);
@@ -129,6 +133,7 @@ edb_status edb_open(const char *path, const edb_open_options *options, edb **db_
     db->flags = checked.flags;
     db->durability = checked.durability;
     db->busy_wait_ms = checked.busy_wait_ms;
+    db->maintenance_ms = checked.maintenance_ms;
     db->fork_generation = os_fork_generation();
     db->writable = !(checked.flags & (EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT));
     db->path = memory_copy_text(path, strlen(path));
@@ -159,16 +164,28 @@ static edb_status tell_unsynced(const edb *db)
         db->path);
 }
 
+/* A handle that only read hands over what it counted, if nobody else has the lock: that is worth no
+ * waiting, no sync and no error. */
+static edb_status hand_over_last(edb *db)
+{
+    if (!db_has_counted(db) || db_write_begin_at_once(db) != EDB_OK)
+        return EDB_OK;
+    db_hand_over(db, true);
+    db_write_end(db);
+    return EDB_OK;
+}
+
 /* What this handle wrote is made durable and quick to open. */
 static edb_status finish_writing(edb *db)
 {
     if (!db->wrote)
-        return EDB_OK;
+        return hand_over_last(db);
     if (db->store->writer.poisoned || atomic_load(&db->store->damaged))
         return tell_unsynced(db);
     edb_status status = db_write_begin(db, true);
     if (status != EDB_OK)
         return status;
+    db_hand_over(db, true);
     db_flush(db, true);
     if (db->store->writer.poisoned)
         status = tell_unsynced(db);

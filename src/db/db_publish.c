@@ -67,6 +67,13 @@ static void keep_entry(const struct db_publication *publication, struct catalog 
         catalog->sections[catalog->section_count++] = section->entry;
 }
 
+static void keep_uses(const struct db_publication *publication, struct catalog *catalog,
+                      const struct evict_chunk *chunk)
+{
+    if (chunk->saved.frame_bytes > 0 && !superseded(publication, &chunk->saved))
+        catalog->sections[catalog->section_count++] = chunk->saved;
+}
+
 /* The sections of the view that stay. */
 static void keep_entries(const struct db_publication *publication, struct catalog *catalog)
 {
@@ -79,6 +86,8 @@ static void keep_entries(const struct db_publication *publication, struct catalo
             keep_entry(publication, catalog, space->rows.sections.items[j]);
         for (size_t j = 0; j < space->rows.chunk_count; j++)
             keep_entry(publication, catalog, space->rows.chunks[j].section);
+        for (size_t j = 0; j < space->evict.chunk_count; j++)
+            keep_uses(publication, catalog, &space->evict.chunks[j]);
     }
 }
 
@@ -88,7 +97,7 @@ static size_t entries_max(const struct db_publication *publication)
     size_t count = publication->count;
     for (uint32_t i = 0; i < db->space_count; i++)
         count += db->spaces[i]->keys.sections.count + db->spaces[i]->rows.sections.count +
-                 db->spaces[i]->rows.chunk_count;
+                 db->spaces[i]->rows.chunk_count + db->spaces[i]->evict.chunk_count;
     return count;
 }
 
@@ -115,6 +124,11 @@ struct catalog_space db_catalog_space(const edb_space *space)
                                   .next_row = space->next_row,
                                   .live = space->live,
                                   .first_expiry_s = space->first_expiry_s,
+                                  .account = space->account,
+                                  .ledger = space->ledger,
+                                  .small_hand = space->evict.small_hand,
+                                  .main_hand = space->evict.main_hand,
+                                  .limits = space->limits,
                                   .spec = space->spec};
 }
 
@@ -124,6 +138,7 @@ static edb_status begin_catalog(const struct db_publication *publication, struct
     *catalog = (struct catalog){.position = db->store->end.offset,
                                 .chain = db->store->end.chain,
                                 .sequence = db->store->end.sequence,
+                                .limits = db->limits,
                                 .space_count = db->space_count};
     catalog->spaces = memory_zeroed(db->space_count, sizeof *catalog->spaces);
     catalog->sections = memory_zeroed(entries_max(publication), sizeof *catalog->sections);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "db/db.h"
+#include "db/db_budget.h"
 
 edb_status db_check_fork(const edb *db)
 {
@@ -20,11 +20,17 @@ static void clear_view(edb *db)
         edb_space *space = db->spaces[i];
         keys_close(&space->keys);
         rows_close(&space->rows);
+        evict_close(&space->evict);
+        space->evicts = false;
+        space->account = (struct account){0};
+        space->ledger = (struct ledger){0};
+        space->limits = (struct limits){0};
         space->next_row = 0;
         space->live = 0;
         space->first_expiry_s = 0;
     }
     db->space_count = 0;
+    db->limits = (struct limits){0};
 }
 
 /* Puts the view to where a catalog says that the file stood. */
@@ -37,7 +43,7 @@ static edb_status begin_at_catalog(edb *db, const struct anchor *anchor)
         return status;
     struct store_position position = {catalog.position, catalog.chain, catalog.sequence};
     store_rewind(db->store, &position);
-    if (db->limits.stop_at != 0 && catalog.sequence > db->limits.stop_at)
+    if (db->walk_limits.stop_at != 0 && catalog.sequence > db->walk_limits.stop_at)
         status = fail(EDB_CORRUPT, "it is newer than the snapshot");
     else if (db_names_damaged(db, &catalog))
         status = fail(EDB_CORRUPT, "it names an index section that is damaged");
@@ -136,7 +142,7 @@ static bool forget_lost_sections(edb *db)
 static edb_status begin_and_walk(edb *db, const struct store_hint *hints, size_t count)
 {
     edb_status status = begin_view(db, hints, count);
-    return status == EDB_OK ? store_walk(db->store, &db->limits, db_apply, db) : status;
+    return status == EDB_OK ? store_walk(db->store, &db->walk_limits, db_apply, db) : status;
 }
 
 /* A frame could not be applied. Where the cause is a damaged section, it may be without; where a
@@ -149,7 +155,7 @@ static bool may_begin_again(edb *db)
         return true;
     if (store->pending.count == 0)
         return false;
-    db->limits.stop_at = store->pending.sequence;
+    db->walk_limits.stop_at = store->pending.sequence;
     return true;
 }
 
@@ -157,13 +163,13 @@ edb_status db_load(edb *db)
 {
     struct store_hint hints[4];
     edb_status status;
-    uint64_t stop_at = db->limits.stop_at;
+    uint64_t stop_at = db->walk_limits.stop_at;
     if (stop_at != 0 && atomic_load(&db->store->replaced) > 0)
         return store_tell_replaced(db->store); /* what a snapshot showed is gone */
     size_t count = store_hints(db->store, hints, &status);
     if (status != EDB_OK)
         return status;
-    db->limits.deep_from = count > 0 ? hints[0].trusted_to : FIRST_FRAME_OFFSET;
+    db->walk_limits.deep_from = count > 0 ? hints[0].trusted_to : FIRST_FRAME_OFFSET;
     atomic_store(&db->store->synced_to, count > 0 ? hints[0].synced_to : FIRST_FRAME_OFFSET);
     status = store_cover(db->store);
     if (status == EDB_OK)
@@ -173,13 +179,13 @@ edb_status db_load(edb *db)
     if (status != EDB_OK && status != EDB_CORRUPT)
         return status;
     bool missing = db->store->end.offset < atomic_load(&db->store->synced_to) &&
-                   !store_walk_stopped(db->store, &db->limits);
-    if (status == EDB_CORRUPT || missing || db->limits.stop_at != stop_at)
+                   !store_walk_stopped(db->store, &db->walk_limits);
+    if (status == EDB_CORRUPT || missing || db->walk_limits.stop_at != stop_at)
         note_damage(db);
-    db->limits.deep_from = UINT64_MAX; /* what comes now is written in this boot, by writers that
-                                          are alive */
+    db->walk_limits.deep_from = UINT64_MAX; /* what comes now is written in this boot, by writers
+                                               that are alive */
     if (db->flags & EDB_OPEN_SNAPSHOT)
-        db->limits.stop_at = db->store->end.sequence;
+        db->walk_limits.stop_at = db->store->end.sequence;
     db->lost = false;
     db->generation++;
     return EDB_OK;
@@ -192,7 +198,7 @@ static edb_status move_forward(edb *db)
 {
     if (db->lost)
         return EDB_STALE;
-    edb_status status = store_walk(db->store, &db->limits, db_apply, db);
+    edb_status status = store_walk(db->store, &db->walk_limits, db_apply, db);
     if (status == EDB_OK || (status == EDB_NO_MEMORY && !db->store->visit_failed))
         return status;
     log_event(EDB_LOG_WARNING, "%s: the view is built anew: %s", db->store->path,

@@ -1,7 +1,7 @@
 /* edb_stats_get and edb_space_stats_get: figures that the handle knows anyway. Nothing is read. */
 #include <string.h>
 
-#include "db/db.h"
+#include "db/db_budget.h"
 
 static void add_section(edb_stats *stats, const struct store_section *section)
 {
@@ -67,6 +67,14 @@ edb_status edb_space_stats_get(edb_space *space, edb_space_stats *stats_out)
         return status;
     stats.rows = space->next_row;
     stats.live = space->live;
+    stats.live_bytes = db_live_bytes(space);
+    struct ledger ledger = db_tally_pending(space);
+    ledger_add(&ledger, &space->ledger);
+    stats.hits = ledger.hits;
+    stats.misses = ledger.misses;
+    stats.hit_bytes = ledger.hit_bytes;
+    stats.hit_cost = ledger.hit_cost;
+    stats.evictions = ledger.evictions;
     db_leave(space->db);
     return db_struct_write(&db_struct_space_stats, &stats, stats_out);
 }

@@ -28,6 +28,8 @@ const struct db_struct db_struct_compact_options = {
 const struct db_struct db_struct_compact_report = {"edb_compact_report", sizeof(edb_compact_report),
                                                    sizeof(edb_compact_report)};
 
+const struct db_struct db_struct_limits = {"edb_limits", sizeof(edb_limits), sizeof(edb_limits)};
+
 size_t db_struct_bytes(const struct db_struct *kind, const void *given)
 {
     size_t bytes;

@@ -14,13 +14,19 @@ enum {
     AT_POSITION = 16,
     AT_CHAIN = 24,
     AT_SEQUENCE = 32,
+    AT_LIMITS = 64,
     HEAD_BYTES = 128,
     SPACE_AT_ID = 0,
     SPACE_AT_SPEC_BYTES = 4,
     SPACE_AT_NEXT_ROW = 8,
     SPACE_AT_LIVE = 16,
     SPACE_AT_FIRST_EXPIRY = 24,
-    SPACE_HEAD_BYTES = 128,
+    SPACE_AT_ACCOUNT = 32,
+    SPACE_AT_LEDGER = 56,
+    SPACE_AT_SMALL_HAND = 96,
+    SPACE_AT_MAIN_HAND = 104,
+    SPACE_AT_LIMITS = 112,
+    SPACE_HEAD_BYTES = 160,
     SECTION_BYTES = 56,
     CATALOG_VERSION = 1,
 };
@@ -37,6 +43,13 @@ static void encode_space(const struct catalog_space *space, uint8_t *at)
     store_u64(at + SPACE_AT_NEXT_ROW, space->next_row);
     store_u64(at + SPACE_AT_LIVE, space->live);
     store_u32(at + SPACE_AT_FIRST_EXPIRY, space->first_expiry_s);
+    store_u64(at + SPACE_AT_ACCOUNT, space->account.rows);
+    store_u64(at + SPACE_AT_ACCOUNT + 8, space->account.bytes);
+    store_u64(at + SPACE_AT_ACCOUNT + 16, space->account.cost);
+    ledger_encode(&space->ledger, at + SPACE_AT_LEDGER);
+    store_u64(at + SPACE_AT_SMALL_HAND, space->small_hand);
+    store_u64(at + SPACE_AT_MAIN_HAND, space->main_hand);
+    limits_encode(&space->limits, at + SPACE_AT_LIMITS);
     uint32_t spec_bytes = (uint32_t)spec_encode(&space->spec, at + SPACE_HEAD_BYTES);
     store_u32(at + SPACE_AT_SPEC_BYTES, spec_bytes);
 }
@@ -62,6 +75,7 @@ void catalog_encode(const struct catalog *catalog, uint8_t *bytes)
     store_u64(bytes + AT_POSITION, catalog->position);
     store_u64(bytes + AT_CHAIN, catalog->chain);
     store_u64(bytes + AT_SEQUENCE, catalog->sequence);
+    limits_encode(&catalog->limits, bytes + AT_LIMITS);
     uint8_t *at = bytes + HEAD_BYTES;
     for (uint32_t i = 0; i < catalog->space_count; i++) {
         encode_space(&catalog->spaces[i], at);
@@ -78,6 +92,13 @@ static edb_status decode_space(const uint8_t *at, uint32_t index, struct catalog
     out->next_row = load_u64(at + SPACE_AT_NEXT_ROW);
     out->live = load_u64(at + SPACE_AT_LIVE);
     out->first_expiry_s = load_u32(at + SPACE_AT_FIRST_EXPIRY);
+    out->account = (struct account){.rows = load_u64(at + SPACE_AT_ACCOUNT),
+                                    .bytes = load_u64(at + SPACE_AT_ACCOUNT + 8),
+                                    .cost = load_u64(at + SPACE_AT_ACCOUNT + 16)};
+    ledger_decode(at + SPACE_AT_LEDGER, &out->ledger);
+    out->small_hand = load_u64(at + SPACE_AT_SMALL_HAND);
+    out->main_hand = load_u64(at + SPACE_AT_MAIN_HAND);
+    limits_decode(at + SPACE_AT_LIMITS, &out->limits);
     if (out->id != index + 1 || out->next_row > ROWS_MAX || out->live > out->next_row ||
         spec_bytes > SPEC_BYTES_MAX)
         return fail(EDB_CORRUPT,
@@ -123,6 +144,7 @@ static edb_status decode_head(const uint8_t *bytes, size_t count, uint64_t frame
     out->position = load_u64(bytes + AT_POSITION);
     out->chain = load_u64(bytes + AT_CHAIN);
     out->sequence = load_u64(bytes + AT_SEQUENCE);
+    limits_decode(bytes + AT_LIMITS, &out->limits);
     if (out->space_count > EDB_SPACES_MAX || out->section_count > CATALOG_SECTIONS_MAX ||
         catalog_bytes(out) != count || out->position < FIRST_FRAME_OFFSET ||
         out->position > frame_offset || out->position % FRAME_ALIGN != 0)

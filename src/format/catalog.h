@@ -4,15 +4,29 @@
 #define EDB_FORMAT_CATALOG_H
 
 #include "base/status.h"
+#include "format/limits.h"
+#include "format/note.h"
 #include "format/spec.h"
 
 #define CATALOG_SECTIONS_MAX 65536u
+
+/* What the rows of a space took and cost, all that were put into this file. */
+struct account {
+    uint64_t rows;
+    uint64_t bytes; /* records, vectors and their index */
+    uint64_t cost;
+};
 
 struct catalog_space {
     uint32_t id; /* 1 for the first space, then one more each */
     uint64_t next_row;
     uint64_t live;
     uint32_t first_expiry_s; /* no row expires before it; 0: none ever does */
+    struct account account;
+    struct ledger ledger;
+    uint64_t small_hand; /* of the eviction policy */
+    uint64_t main_hand;
+    struct limits limits;
     struct spec spec;
 };
 
@@ -32,6 +46,7 @@ struct catalog {
     uint64_t position;
     uint64_t chain;
     uint64_t sequence;
+    struct limits limits; /* of the file */
     struct catalog_space *spaces;
     uint32_t space_count;
     struct catalog_section *sections;

@@ -11,6 +11,7 @@ enum frame_type {
     FRAME_SECTION = 2, /* derived data */
     FRAME_CATALOG = 3, /* which spaces and sections there are: derived too */
     FRAME_PAD = 4,     /* nothing; carries flags */
+    FRAME_NOTE = 5,    /* what a handle counted: hints and statistics */
 };
 
 enum frame_flag {

@@ -156,7 +156,7 @@ edb_status record_decode(const uint8_t *frame, const struct group *group, uint32
                          struct record *out)
 {
     decode_fields(frame + group->entries_offset + (uint64_t)index * group->entry_bytes, out);
-    bool known = out->operation >= RECORD_PUT && out->operation <= RECORD_ADVANCE;
+    bool known = out->operation >= RECORD_PUT && out->operation <= RECORD_LIMITS;
     if (!known && (out->flags & RECORD_CRITICAL))
         return fail(EDB_FORMAT, "operation %u is not known to this library: update EmbedCache",
                     out->operation);

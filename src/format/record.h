@@ -19,6 +19,8 @@ enum record_operation {
     RECORD_DELETE = 2,
     RECORD_SPACE = 3,   /* defines the space: its spec stands where a key would */
     RECORD_ADVANCE = 4, /* rows below `row` that were not put are gone */
+    RECORD_LIMITS = 5,  /* limits of the space, or with space 0 of the file, stand where a key
+                           would */
 };
 
 enum record_flag {

@@ -18,6 +18,7 @@ enum section_kind {
     SECTION_KEYS = 1, /* hash of a key -> row */
     SECTION_ROWS = 2, /* row -> where its record stands */
     SECTION_DEAD = 3, /* rows that are gone */
+    SECTION_USES = 4, /* marks of rows, for eviction */
 };
 
 struct section_descriptor {

@@ -191,6 +191,15 @@ static void watch_forks(void)
     watch_error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+uint32_t os_thread_number(void)
+{
+    static _Atomic uint32_t threads;
+    static _Thread_local uint32_t number; /* + 1 */
+    if (number == 0)
+        number = atomic_fetch_add(&threads, 1) + 1;
+    return number - 1;
+}
+
 const void *os_thread_mark(void)
 {
     static _Thread_local char mark;

@@ -34,6 +34,9 @@ void os_rwlock_unlock(struct os_rwlock *lock);
 /* A value that no other running thread has. */
 const void *os_thread_mark(void);
 
+/* A small number of this thread: 0 for the first that asks, then one more each. */
+uint32_t os_thread_number(void);
+
 /* How many times this process image has been forked off: differs between a parent and its child. */
 uint32_t os_fork_generation(void);
 

@@ -268,7 +268,7 @@ static edb_status accept_frame(struct store *store, const struct store_frame *fr
     const struct frame_header *header = &frame->header;
     if (header->type == FRAME_GROUP)
         return accept_group(store, frame, visit, arg);
-    bool known = header->type >= FRAME_GROUP && header->type <= FRAME_PAD;
+    bool known = header->type >= FRAME_GROUP && header->type <= FRAME_NOTE;
     if (!known && (header->flags & FRAME_CRITICAL))
         return fail(EDB_FORMAT,
                     "%s holds a frame of type %u at %llu that this library does not know: update "

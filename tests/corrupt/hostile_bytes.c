@@ -191,7 +191,7 @@ static void change_section(struct random_source *random, struct hostile_file *fi
                       (size_t)inside - SECTION_DESCRIPTOR_BYTES);
 }
 
-enum { CATALOG_HEAD = 128, CATALOG_SPACE = 128 + SPEC_BYTES_MAX, CATALOG_SECTION = 56 };
+enum { CATALOG_HEAD = 128, CATALOG_SPACE = 160 + SPEC_BYTES_MAX, CATALOG_SECTION = 56 };
 
 /* The section of a space's catalog that the entries begin at. */
 static uint8_t *catalog_entries(uint8_t *payload)

@@ -50,7 +50,7 @@ uint64_t xxh3(const void *bytes, uint64_t count, uint64_t seed);
 const char *decode_spec(const uint8_t *at, size_t count, struct decoded_space *out);
 
 /* The form of a SECTION: descriptor, block checksums, layout of its kind. */
-const char *decode_section(const struct decoded_file *file, uint64_t at);
+const char *decode_section(struct decoded_file *file, uint64_t at);
 
 /* A CATALOG against the groups so far, and the content of every section it names. */
 const char *decode_catalog(const struct decoded_file *file, uint64_t at);

@@ -5,7 +5,7 @@
 
 #include "format/decode_fields.h"
 
-enum { PUT = 1, DELETE = 2, SPACE = 3, ADVANCE = 4 };
+enum { PUT = 1, DELETE = 2, SPACE = 3, ADVANCE = 4, LIMITS = 5 };
 enum { SEALED = 1, BEGIN = 2, COMMIT = 4, CRITICAL = 8, GAPS = 16, MOVES = 32 };
 enum { HAS_TEXT = 2, HAS_METADATA = 4, PINNED = 8 };
 
@@ -163,6 +163,11 @@ static bool may_come(const struct decoded_file *file, const struct decoded_space
     return number < DECODED_ROWS && (gaps ? number >= space->next_row : number == space->next_row);
 }
 
+static uint64_t part_bytes(const struct decoded_row *row)
+{
+    return row->key_bytes + (row->has_text ? row->text_bytes + 1 : 0) + row->metadata_bytes;
+}
+
 static const char *apply_put(struct decoded_file *file, struct decoded_space *space,
                              const struct decoded_row *row)
 {
@@ -177,6 +182,9 @@ static const char *apply_put(struct decoded_file *file, struct decoded_space *sp
     REQUIRE(u64_at(row->entry, 64) ==
                 (xxh3(row->vector, row->vector_bytes, file->chain_seed) ^ number * GOLDEN_RATIO),
             "a vector has another checksum");
+    space->put_rows++;
+    space->put_bytes += 80 + 48 + part_bytes(row) + row->vector_bytes;
+    space->put_cost += row->cost;
     if (prior != UINT64_MAX) {
         const struct decoded_row *before = &space->rows[prior];
         REQUIRE(before->key_form == row->key_form && before->key_bytes == row->key_bytes &&
@@ -256,6 +264,65 @@ static const char *apply_space(struct decoded_file *file, const uint8_t *frame)
     return decode_spec(row.key, row.key_bytes, &file->spaces[file->space_count++]);
 }
 
+static const char *apply_limits(struct decoded_file *file, const uint8_t *frame)
+{
+    struct decoded_row row = {0};
+    const uint8_t *preamble = frame + 128;
+    const char *wrong = decode_parts(file, frame, preamble + 32, &row);
+    if (wrong != NULL)
+        return wrong;
+    uint32_t space = u32_at(preamble, 0);
+    REQUIRE(u32_at(preamble, 4) == 1, "limits do not stand alone");
+    REQUIRE(space <= file->space_count, "limits are of no known space");
+    REQUIRE(row.key_bytes == 24 && row.key[7] == 0, "limits have another length");
+    REQUIRE(row.key[4] <= 2 && row.key[5] <= 1 && row.key[6] <= 99, "limits have unknown values");
+    memcpy(space == 0 ? file->limits : file->spaces[space - 1].limits, row.key, 24);
+    return NULL;
+}
+
+/* The list of a NOTE: numbers in groups of seven bits, low ones first. */
+static const char *check_uses(const struct decoded_space *space, const uint8_t *at,
+                              const uint8_t *end, uint32_t rows)
+{
+    uint64_t row = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        uint64_t number = 0;
+        unsigned shift = 0;
+        do {
+            REQUIRE(at < end && shift < 63, "the list of a note is cut off");
+            number |= (uint64_t)(*at & 127) << shift;
+            shift += 7;
+        } while (*at++ & 128);
+        row += number / 4;
+        REQUIRE(number % 4 > 0 && (i == 0 || number / 4 > 0), "a note repeats a row");
+        REQUIRE(row < space->next_row, "a note is of a row that is not there");
+    }
+    REQUIRE(at == end, "the list of a note has another length");
+    return NULL;
+}
+
+static const char *take_note(struct decoded_file *file, uint64_t at)
+{
+    const uint8_t *payload = file->bytes + at + 128;
+    const uint8_t *part = payload + 8;
+    REQUIRE(u32_at(payload, 0) == 1, "a note has another version");
+    for (uint32_t i = 0; i < u32_at(payload, 4); i++) {
+        uint32_t id = u32_at(part, 0);
+        REQUIRE(id >= 1 && id <= file->space_count, "a note is of no known space");
+        struct decoded_space *space = &file->spaces[id - 1];
+        const uint8_t *list = part + 56;
+        for (int count = 0; count < 4; count++)
+            space->counts[count] += u64_at(part, 16 + 8 * count);
+        REQUIRE(u32_at(part, 12) == 0 && u64_at(part, 48) == 0, "a note has unnamed bytes");
+        const char *wrong = check_uses(space, list, list + u32_at(part, 8), u32_at(part, 4));
+        if (wrong != NULL)
+            return wrong;
+        part = list + u32_at(part, 8);
+    }
+    REQUIRE(part == payload + u64_at(file->bytes + at, 56), "a note has another length");
+    return NULL;
+}
+
 static const char *apply_group(struct decoded_file *file, uint64_t at)
 {
     const uint8_t *frame = file->bytes + at;
@@ -264,6 +331,8 @@ static const char *apply_group(struct decoded_file *file, uint64_t at)
     const char *wrong = check_preamble(frame, at);
     if (wrong != NULL || preamble[32] == SPACE)
         return wrong != NULL ? wrong : apply_space(file, frame);
+    if (preamble[32] == LIMITS)
+        return apply_limits(file, frame);
     REQUIRE(u32_at(preamble, 0) >= 1 && u32_at(preamble, 0) <= file->space_count,
             "a group is of no known space");
     struct decoded_space *space = &file->spaces[u32_at(preamble, 0) - 1];
@@ -299,7 +368,7 @@ static const char *check_header(const struct decoded_file *file, uint64_t at, ui
     uint64_t frame_bytes = u64_at(frame, 8);
     REQUIRE(memcmp(frame, "EDBF", 4) == 0, "a frame has another magic");
     REQUIRE(u64_at(frame, 120) == xxh3(frame, 120, file->chain_seed), "a header checksum is wrong");
-    REQUIRE(frame[4] >= 1 && frame[4] <= 4 && frame[5] == 0, "a frame is of no known type");
+    REQUIRE(frame[4] >= 1 && frame[4] <= 5 && frame[5] == 0, "a frame is of no known type");
     REQUIRE(u16_at(frame, 6) <= 63, "a frame has an unknown flag");
     REQUIRE(frame[4] == 1 || !(u16_at(frame, 6) & GAPS), "a frame that is no group has gaps");
     REQUIRE(frame[4] == 4 || !(u16_at(frame, 6) & MOVES), "a frame that is no pad is the mark");
@@ -342,6 +411,8 @@ static const char *take_frame(struct decoded_file *file, uint64_t at)
     case 3:
         file->catalog = at;
         return decode_catalog(file, at);
+    case 5:
+        return take_note(file, at);
     default:
         REQUIRE(u64_at(frame, 8) == 128 && u64_at(frame, 56) == 0, "a pad holds something");
         return NULL;

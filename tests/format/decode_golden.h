@@ -42,6 +42,11 @@ struct decoded_space {
     uint8_t key_form;
     struct decoded_row rows[DECODED_ROWS];
     uint64_t next_row;
+    uint64_t put_rows; /* and what they took and cost */
+    uint64_t put_bytes;
+    uint64_t put_cost;
+    uint64_t counts[4]; /* of its NOTEs: hits, misses, bytes, cost */
+    uint8_t limits[24];
 };
 
 struct decoded_file {
@@ -52,7 +57,9 @@ struct decoded_file {
     uint64_t edition;
     struct decoded_space spaces[DECODED_SPACES];
     uint32_t space_count;
-    size_t frames[5]; /* by type */
+    uint8_t limits[24];
+    size_t frames[6]; /* by type */
+    size_t kinds[5];  /* of sections */
     size_t sealed;
     size_t advances;
     uint64_t end;       /* where the next frame would stand */

@@ -6,7 +6,7 @@
 
 #include "format/decode_fields.h"
 
-enum { KEYS = 1, ROWS = 2, DEAD = 3 };
+enum { KEYS = 1, ROWS = 2, DEAD = 3, USES = 4 };
 
 uint64_t xxh3(const void *bytes, uint64_t count, uint64_t seed)
 {
@@ -53,15 +53,16 @@ static const char *check_blocks(const struct decoded_file *file, uint64_t at)
     return NULL;
 }
 
-const char *decode_section(const struct decoded_file *file, uint64_t at)
+const char *decode_section(struct decoded_file *file, uint64_t at)
 {
     const uint8_t *frame = file->bytes + at;
     const uint8_t *descriptor = frame + 128;
     uint64_t body_bytes = u64_at(descriptor, 40);
     uint64_t body_offset = u32_at(descriptor, 48);
     uint64_t blocks = (body_bytes + 4095) / 4096;
+    file->kinds[u16_at(descriptor, 0) % 5]++;
     REQUIRE(u64_at(frame, 56) == 64, "a section's payload is not its descriptor");
-    REQUIRE(u16_at(descriptor, 0) >= KEYS && u16_at(descriptor, 0) <= DEAD,
+    REQUIRE(u16_at(descriptor, 0) >= KEYS && u16_at(descriptor, 0) <= USES,
             "a section is of no known kind");
     REQUIRE(u16_at(descriptor, 2) == 1, "a section has another version");
     REQUIRE(u64_at(descriptor, 8) < u64_at(descriptor, 16), "a section is of no rows");
@@ -193,7 +194,34 @@ static const char *check_dead(const struct parts *dead, const struct decoded_spa
     return NULL;
 }
 
+/* A byte a row; what it says is nobody's promise. */
+static const char *check_marks(const struct parts *uses)
+{
+    REQUIRE(uses->first % 65536 == 0 && uses->last - uses->first <= 65536 &&
+                uses->body_bytes == uses->last - uses->first,
+            "marks are of other rows");
+    return NULL;
+}
+
 /* ---------------------------------------------------------------------------------- the catalog */
+
+/* What a catalog says of a space beside its rows. */
+static const char *check_counts(const struct decoded_file *file, const struct decoded_space *space,
+                                const uint8_t *at)
+{
+    bool first = file->edition == 0; /* later ones carry on what was counted before */
+    REQUIRE(u64_at(at, 32) == space->put_rows && u64_at(at, 40) == space->put_bytes &&
+                u64_at(at, 48) == space->put_cost,
+            "a catalog has another account");
+    for (int count = 0; count < 4; count++)
+        REQUIRE(first ? u64_at(at, 56 + 8 * count) == space->counts[count]
+                      : u64_at(at, 56 + 8 * count) >= space->counts[count],
+                "a catalog has another ledger");
+    REQUIRE(memcmp(at + 112, space->limits, 24) == 0, "a catalog has other limits");
+    REQUIRE(all_zero(at + 28, 4) && all_zero(at + 136, 24),
+            "unnamed bytes of a space in a catalog are not zero");
+    return NULL;
+}
 
 /* 0 is never. */
 static uint32_t earlier(uint32_t a, uint32_t b)
@@ -205,12 +233,12 @@ static const char *check_spaces(const struct decoded_file *file, const uint8_t *
 {
     REQUIRE(u32_at(payload, 4) == file->space_count, "a catalog has other spaces");
     for (uint32_t i = 0; i < file->space_count; i++) {
-        const uint8_t *at = payload + 128 + 920 * i;
+        const uint8_t *at = payload + 128 + 952 * i;
         const struct decoded_space *space = &file->spaces[i];
         struct decoded_space there = {.next_row = u64_at(at, 8)};
         uint64_t live = 0;
         uint32_t first_expiry_s = 0;
-        const char *wrong = decode_spec(at + 128, u32_at(at, 4), &there);
+        const char *wrong = decode_spec(at + 160, u32_at(at, 4), &there);
         if (wrong != NULL)
             return wrong;
         for (uint64_t row = 0; row < space->next_row; row++)
@@ -226,6 +254,9 @@ static const char *check_spaces(const struct decoded_file *file, const uint8_t *
                     there.metric == space->metric && there.role == space->role &&
                     there.key_form == space->key_form,
                 "a catalog describes another space");
+        wrong = check_counts(file, space, at);
+        if (wrong != NULL)
+            return wrong;
     }
     return NULL;
 }
@@ -253,6 +284,8 @@ static const char *check_entry(const struct decoded_file *file, const uint8_t *e
     REQUIRE(parts.last <= space->next_row, "a section covers rows that are not there");
     if (parts.kind == DEAD)
         return check_dead(&parts, space);
+    if (parts.kind == USES)
+        return check_marks(&parts);
     uint64_t *covered =
         parts.kind == KEYS ? &reach->keys[parts.space - 1] : &reach->rows[parts.space - 1];
     REQUIRE(*covered == parts.first, "sections leave a gap");
@@ -279,7 +312,8 @@ static const char *check_position(const struct decoded_file *file, uint64_t at)
                 u64_at(file->bytes + position, 24) == u64_at(payload, 32),
             "a catalog's position has another chain or sequence");
     REQUIRE(u32_at(payload, 0) == 1, "a catalog has another version");
-    REQUIRE(all_zero(payload + 12, 4) && all_zero(payload + 40, 88),
+    REQUIRE(memcmp(payload + 64, file->limits, 24) == 0, "a catalog has other limits of the file");
+    REQUIRE(all_zero(payload + 12, 4) && all_zero(payload + 40, 24) && all_zero(payload + 88, 40),
             "unnamed bytes of a catalog are not zero");
     return NULL;
 }
@@ -290,8 +324,8 @@ const char *decode_catalog(const struct decoded_file *file, uint64_t at)
     const uint8_t *payload = file->bytes + at + 128;
     uint64_t spaces = u32_at(payload, 4);
     uint64_t sections = u32_at(payload, 8);
-    const uint8_t *entries = payload + 128 + 920 * spaces;
-    REQUIRE(u64_at(file->bytes + at, 56) == 128 + 920 * spaces + 56 * sections,
+    const uint8_t *entries = payload + 128 + 952 * spaces;
+    REQUIRE(u64_at(file->bytes + at, 56) == 128 + 952 * spaces + 56 * sections,
             "a catalog has another length");
     const char *wrong = check_position(file, at);
     if (wrong == NULL)

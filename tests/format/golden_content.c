@@ -191,6 +191,29 @@ static edb_status put_both(edb *db, edb_space *const spaces[GOLDEN_SPACES], int 
     return status;
 }
 
+/* Limits, and uses that they are interested in. */
+static edb_status limit_and_use(edb *db, edb_space *const spaces[GOLDEN_SPACES])
+{
+    edb_limits limits = EDB_LIMITS_INIT;
+    limits.dead_percent = 60;
+    edb_status status = edb_limits_set(db, NULL, &limits);
+    limits = (edb_limits)EDB_LIMITS_INIT;
+    limits.max_rows = 1000;
+    if (status == EDB_OK)
+        status = edb_limits_set(db, spaces[0], &limits);
+    limits.ttl_s = 86400;
+    if (status == EDB_OK)
+        status = edb_limits_set(db, spaces[1], &limits);
+    for (int key = 0; key < GOLDEN_HITS + GOLDEN_MISSES && status == EDB_OK; key++) {
+        float vector[GOLDEN_DIMS_MAX];
+        const void *bytes;
+        size_t count = make_key(key < GOLDEN_HITS ? 30 + key % 2 : 1000 + key, &bytes);
+        status = edb_get(spaces[0], bytes, count, vector);
+        status = status == EDB_NOT_FOUND ? EDB_OK : status;
+    }
+    return status;
+}
+
 static edb_status first_session(edb *db)
 {
     edb_space *spaces[GOLDEN_SPACES];
@@ -207,7 +230,7 @@ static edb_status first_session(edb *db)
         status = put(spaces[0], 0, key, 2);
     for (int key = 3; key < 20 && status == EDB_OK; key += 10)
         status = delete_key(spaces[0], key);
-    return status;
+    return status == EDB_OK ? limit_and_use(db, spaces) : status;
 }
 
 static edb_status second_session(edb *db)

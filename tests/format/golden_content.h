@@ -15,6 +15,8 @@ enum {
     GOLDEN_DIMS_MAX = 4,
     GOLDEN_LONG_KEY = 65537, /* stored as its digest */
     GOLDEN_KEYS_MAX = 60,
+    GOLDEN_HITS = 7, /* of space 0 */
+    GOLDEN_MISSES = 3,
 };
 
 /* One live record. */

@@ -201,8 +201,11 @@ static void assert_decodes(const struct golden *golden, const uint8_t *bytes, si
     for (int number = 0; number < GOLDEN_SPACES; number++)
         assert_decoded_space(golden, &file.spaces[number], number);
     /* The file has something of everything; a compacted one stands as it was written, at once. */
-    for (int type = 1; type <= 4; type++)
-        assert_true(file.frames[type] > 0);
+    for (int type = 1; type <= 5; type++)
+        assert_true(file.frames[type] > 0 || (type == 5 && golden->compacted));
+    for (int kind = 1; kind <= 4; kind++)
+        assert_true(file.kinds[kind] > 0 || (kind >= 3 && golden->compacted));
+    assert_int_equal(file.limits[6], 60);
     assert_true(file.sealed > 0 && file.catalog > 0);
     assert_true(file.synced_to > 0 || golden->compacted);
     assert_int_equal(file.edition, golden->compacted);
@@ -275,6 +278,7 @@ static void assert_space(const struct golden *golden, edb *db, int number)
     assert_int_equal(edb_space_stats_get(space, &stats), EDB_OK);
     assert_int_equal(stats.rows, rows_of(golden, number));
     assert_int_equal(stats.live, golden_live(number));
+    assert_true(number > 0 || (stats.hits >= GOLDEN_HITS && stats.misses >= GOLDEN_MISSES));
     for (int key = 0; key < golden_keys(number); key++) {
         struct golden_record record;
         float vector[GOLDEN_DIMS_MAX];

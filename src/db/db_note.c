@@ -1,0 +1,124 @@
+/* Handing over what this handle has counted. Called at commits, at close and by edb_maintain.
+ *
+ *   1 db_tally_pending  hits and misses since the last time
+ *   2 evict_touched     rows that were used, where the space has a budget
+ *   3 db_append         a NOTE
+ *   4 db_apply_note     the walk meets it, here as in every other handle */
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/checked.h"
+#include "db/db_budget.h"
+
+enum {
+    COUNTS_MIN = 4096,  /* that are worth a NOTE */
+    INTERVAL_MS = 1000, /* or so long after the last */
+    LIST_BYTES_MAX = 256 << 10,
+    NOTE_BYTES_MAX = 4 << 20,
+};
+
+static uint64_t pending_counts(const edb *db)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        struct ledger pending = db_tally_pending(db->spaces[i]);
+        count += pending.hits + pending.misses;
+    }
+    return count;
+}
+
+bool db_has_counted(const edb *db)
+{
+    return db->writable && pending_counts(db) > 0;
+}
+
+/* What is not taken now stays for the next NOTE. */
+static bool add_rows(struct note_writer *writer, edb_space *space)
+{
+    uint64_t row = 0;
+    unsigned uses;
+    size_t end = writer->out->count + LIST_BYTES_MAX;
+    while (writer->out->count < end && evict_touched(&space->evict, row, &row, &uses)) {
+        if (!note_add_row(writer, row, uses))
+            return false;
+        row++;
+    }
+    return true;
+}
+
+static bool add_space(struct note_writer *writer, edb_space *space)
+{
+    struct ledger pending = db_tally_pending(space);
+    if (ledger_is_zero(&pending) || writer->out->count > NOTE_BYTES_MAX - 2 * LIST_BYTES_MAX)
+        return true;
+    if (!note_begin_space(writer, space->id, &pending) ||
+        (space->evicts && !add_rows(writer, space)))
+        return false;
+    note_end_space(writer);
+    ledger_add(&space->handed, &pending);
+    return true;
+}
+
+/* With the view lock, shared: rows are not added meanwhile. */
+static bool gather(edb *db, struct buffer *out)
+{
+    struct note_writer writer;
+    bool whole = note_begin(&writer, out);
+    for (uint32_t i = 0; i < db->space_count && whole; i++)
+        whole = add_space(&writer, db->spaces[i]);
+    return whole && writer.spaces > 0;
+}
+
+static edb_status append_note(edb *db, const struct buffer *payload)
+{
+    struct frame_piece piece = {FRAME_HEADER_BYTES, payload->bytes, payload->count};
+    struct frame_draft draft = {.type = FRAME_NOTE,
+                                .offset = store_append_offset(db->store),
+                                .frame_bytes =
+                                    round_up(FRAME_HEADER_BYTES + payload->count, FRAME_ALIGN),
+                                .payload_bytes = payload->count,
+                                .payload = payload->bytes,
+                                .pieces = &piece,
+                                .piece_count = 1};
+    return db_append(db, &draft, 1, false);
+}
+
+void db_hand_over(edb *db, bool now)
+{
+    struct buffer payload;
+    uint64_t ms = db->store->io->monotonic_ms();
+    uint64_t pending = pending_counts(db);
+    bool due = now || pending >= COUNTS_MIN || ms - db->handed_over_ms >= INTERVAL_MS;
+    if (pending == 0 || !due)
+        return;
+    db->handed_over_ms = ms;
+    buffer_open(&payload, NOTE_BYTES_MAX);
+    os_rwlock_read(&db->view_lock);
+    bool any = gather(db, &payload);
+    os_rwlock_unlock(&db->view_lock);
+    if (any && append_note(db, &payload) != EDB_OK)
+        log_event(EDB_LOG_WARNING, "%s: hits were not handed over: %s", db->path,
+                  edb_error_detail());
+    buffer_close(&payload);
+}
+
+static void apply_space(edb_space *space, struct note_reader *reader)
+{
+    uint64_t row;
+    unsigned uses;
+    ledger_add(&space->ledger, &reader->ledger);
+    while (space->evicts && note_next_row(reader, &row, &uses))
+        if (row < space->next_row)
+            evict_use(&space->evict, row, uses);
+}
+
+void db_apply_note(edb *db, const struct store_frame *frame)
+{
+    struct note_reader reader;
+    if (!store_payload_verifies(db->store, frame) ||
+        !note_open(&reader, frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes))
+        return;
+    while (note_next_space(&reader))
+        if (reader.space >= 1 && reader.space <= db->space_count)
+            apply_space(db->spaces[reader.space - 1], &reader);
+}

@@ -1,0 +1,129 @@
+/* What goes first when a budget is used up: marks of how rows were used, and the policies that
+ * judge by them. A row number says when its record came; so the queues of the policies need no
+ * memory but a hand that moves over the rows.
+ *
+ *   S3-FIFO  Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction",
+ *            SOSP 2023, section 4. The small queue is the rows from `small_hand` on, the main queue
+ *            those before it and those that came back from the ghosts; the main queue's order of
+ *            second chances is the order of rows. One pass over many rows does not drive out what
+ *            is used.
+ *   LRU      a row's mark says in which period it was used last; those of the oldest periods go,
+ *            in the order of their rows: exact to 1/64 of the rows.
+ *   FIFO     the oldest row.
+ *
+ * The owner tells what happens to rows (evict_insert, evict_remove, evict_use) and asks for
+ * victims. Needs the view lock: exclusive to change; evict_touch and evict_touched shared. */
+#ifndef EDB_EVICT_EVICT_H
+#define EDB_EVICT_EVICT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "format/catalog.h"
+
+#define EVICT_CHUNK_ROWS (1u << 16)
+#define EVICT_USES_MAX 3u
+
+/* Marks of EVICT_CHUNK_ROWS rows. */
+struct evict_chunk {
+    uint64_t number;
+    uint32_t live;                /* rows; without any the chunk goes, unless it is the newest */
+    bool changed;                 /* since evict_save */
+    struct catalog_section saved; /* the section that the newest catalog names; all zero: none */
+    _Atomic bool touched;
+    uint16_t *marks;       /* what everybody knows */
+    _Atomic uint8_t *uses; /* by this process, not yet handed over */
+};
+
+/* Keys that went from the small queue not long ago: who comes back belongs into the main queue. */
+struct evict_ghosts {
+    struct evict_ghost {
+        uint32_t tag;
+        uint32_t when;
+    } * slots;
+    size_t mask; /* of `slots`, whose number is a power of two; slots in groups of four */
+    uint32_t clock;
+};
+
+struct evict {
+    uint8_t policy; /* edb_eviction */
+    bool cost_aware;
+    uint64_t small_hand;
+    uint64_t main_hand;
+    uint64_t small_count; /* rows of the small queue */
+    bool small_counted;   /* false: not known yet */
+    uint64_t cost_mean;   /* of a record, 0 = not known */
+    uint32_t events;      /* LRU: in the period at hand */
+    uint32_t period_events;
+    uint16_t period;
+    uint16_t old_age;           /* LRU: periods after which a row goes */
+    uint64_t old_rows;          /* LRU: that may still go by it, before it is found anew */
+    uint32_t laps;              /* of the main hand since the last victim */
+    uint64_t live;              /* rows, when a victim was last asked for */
+    struct evict_chunk *chunks; /* in order of their numbers */
+    size_t chunk_count;
+    struct evict_ghosts ghosts;
+};
+
+/* A zeroed one has no marks. */
+void evict_close(struct evict *evict);
+
+/* Makes room for the marks of a row and its neighbours. EDB_NO_MEMORY. */
+edb_status evict_reserve(struct evict *evict, uint64_t row);
+
+/* So many rows of a chunk, the one of `row`, were there before. */
+void evict_count(struct evict *evict, uint64_t row, uint32_t rows);
+
+/* ------------------------------------------------------------------------------ what happens */
+
+/* A record has come; `prior` is the row that it replaces, or ROW_NONE. */
+void evict_insert(struct evict *evict, uint64_t row, uint64_t prior, uint64_t key_hash,
+                  uint32_t cost);
+
+/* A row is gone; `evicted`: because a policy said so. */
+void evict_remove(struct evict *evict, uint64_t row, uint64_t key_hash, bool evicted);
+
+/* A row was used so often, as some handle says. */
+void evict_use(struct evict *evict, uint64_t row, unsigned uses);
+
+/* A row is used now, by this process. Any thread. */
+void evict_touch(struct evict *evict, uint64_t row);
+
+/* The next row from `row` on that was touched, and how often: it counts as handed over then. False:
+ * there is none. */
+bool evict_touched(struct evict *evict, uint64_t row, uint64_t *row_out, unsigned *uses_out);
+
+/* ---------------------------------------------------------------------------------- what goes */
+
+/* What the policies ask about rows. */
+struct evict_rows {
+    /* The first live row from `row` on; ROW_NONE when there is none. */
+    edb_status (*next)(void *arg, uint64_t row, uint64_t *row_out);
+    void *arg;
+    uint64_t live;
+    uint64_t end; /* no row is as high */
+};
+
+/* The row to go next; its owner removes it, or says that it keeps it. EDB_NOT_FOUND: none was found
+ * in a bounded number of steps; ask again, or there is none. What `next` returns. */
+edb_status evict_next(struct evict *evict, const struct evict_rows *rows, uint64_t *row_out);
+
+/* A row that was named stays: it is not named again before others were. */
+void evict_keep(struct evict *evict, uint64_t row);
+
+/* ---------------------------------------------------------------------------- from file to file */
+
+/* A byte for each row of a chunk, to be kept in a section, and back. */
+void evict_save(struct evict *evict, size_t chunk, uint8_t bytes[EVICT_CHUNK_ROWS]);
+void evict_load(struct evict *evict, uint64_t first, const uint8_t *bytes, size_t count);
+
+/* Takes over what another knows of the same rows: marks, hands, ghosts. */
+void evict_inherit(struct evict *evict, struct evict *from);
+
+/* Notes which section a catalog names for a chunk. */
+void evict_note_saved(struct evict *evict, const struct catalog_section *section);
+
+#endif

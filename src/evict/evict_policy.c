@@ -1,0 +1,369 @@
+/* The policies: what a use changes, and which row goes. Called by db/, with the view lock held
+ * exclusively; evict_marks.c keeps the marks. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "embedcache.h"
+#include "evict/evict.h"
+#include "evict/evict_mark.h"
+#include "format/format.h"
+
+enum {
+    SMALL_SHARE = 10, /* the small queue has a tenth of the rows */
+    SMALL_USES = 2,   /* that take a row from the small queue to the main one */
+    PERIODS = 64,     /* LRU: uses of so many periods are as many as the rows */
+    PERIOD_EVENTS_MIN = 16,
+    AGES = 1024,           /* LRU: that are told apart */
+    SAMPLE_ROWS = 1 << 16, /* LRU: that are looked at to find what is old */
+    STEPS_MAX = 1 << 16,   /* of one search for a victim */
+};
+
+/* --------------------------------------------------------------------------------- what happens */
+
+static bool is_lru(const struct evict *evict)
+{
+    return evict->policy == EDB_EVICT_LRU;
+}
+
+static bool is_fifo(const struct evict *evict)
+{
+    return evict->policy == EDB_EVICT_FIFO;
+}
+
+static bool in_main(const struct evict *evict, uint64_t row, uint16_t mark)
+{
+    return row < evict->small_hand || (mark & MARK_MAIN);
+}
+
+/* One more put or use. */
+static void pass_time(struct evict *evict)
+{
+    evict->events++;
+    if (evict->events < evict->period_events || evict->events < PERIOD_EVENTS_MIN)
+        return;
+    evict->events = 0;
+    evict->period++;
+}
+
+/* What costs more than twice, or four times, the mean is given one or two more chances. */
+static uint16_t credit_of(const struct evict *evict, uint32_t cost)
+{
+    if (!evict->cost_aware || evict->cost_mean == 0)
+        return 0;
+    return (uint16_t)((cost > 2 * evict->cost_mean) + (cost > 4 * evict->cost_mean));
+}
+
+/* The first mark of a row in S3-FIFO. What replaces a record goes on with its mark, used once
+ * more. */
+static uint16_t begin_mark(struct evict *evict, uint64_t prior, uint64_t key_hash, uint32_t cost)
+{
+    uint16_t credit = credit_of(evict, cost);
+    uint16_t mark = (uint16_t)(credit << MARK_CREDIT_SHIFT | credit << MARK_LEFT_SHIFT);
+    if (prior != ROW_NONE) {
+        uint16_t before = evict_mark(evict, prior);
+        unsigned uses = (before & MARK_USES) + 1u;
+        mark |= (uint16_t)(uses < EVICT_USES_MAX ? uses : EVICT_USES_MAX);
+        if (in_main(evict, prior, before))
+            mark |= MARK_MAIN;
+    } else if (evict_take_ghost(&evict->ghosts, key_hash, evict->live))
+        mark |= MARK_MAIN;
+    return mark;
+}
+
+void evict_insert(struct evict *evict, uint64_t row, uint64_t prior, uint64_t key_hash,
+                  uint32_t cost)
+{
+    evict_count(evict, row, 1);
+    if (is_fifo(evict))
+        return;
+    if (is_lru(evict)) {
+        evict_set_mark(evict, row, evict->period);
+        pass_time(evict);
+        return;
+    }
+    uint16_t mark = begin_mark(evict, prior, key_hash, cost);
+    evict_set_mark(evict, row, mark);
+    evict->small_count += !(mark & MARK_MAIN);
+}
+
+/* Another handle named the row: its hand was there, and ours need not go there again. */
+static void follow_hand(struct evict *evict, uint64_t row)
+{
+    if (row >= evict->small_hand)
+        evict->small_hand = row + 1;
+    else
+        evict->main_hand = row + 1;
+}
+
+static void remove_from_queues(struct evict *evict, uint64_t row, uint64_t key_hash, bool evicted)
+{
+    uint16_t mark = evict_mark(evict, row);
+    bool named = mark & MARK_NAMED;
+    bool small = named ? !(mark & MARK_MAIN) : !in_main(evict, row, mark);
+    if (small && !named && evict->small_count > 0)
+        evict->small_count--;
+    if (evicted && small)
+        evict_add_ghost(&evict->ghosts, key_hash);
+    if (evicted && !named)
+        follow_hand(evict, row);
+}
+
+void evict_remove(struct evict *evict, uint64_t row, uint64_t key_hash, bool evicted)
+{
+    if (evict->policy == EDB_EVICT_S3_FIFO)
+        remove_from_queues(evict, row, key_hash, evicted);
+    evict_set_mark(evict, row, 0);
+    evict_uncount(evict, row);
+}
+
+void evict_use(struct evict *evict, uint64_t row, unsigned uses)
+{
+    if (is_fifo(evict))
+        return;
+    if (is_lru(evict)) {
+        evict_set_mark(evict, row, evict->period);
+        pass_time(evict);
+        return;
+    }
+    uint16_t mark = evict_mark(evict, row);
+    uses += mark & MARK_USES;
+    if (uses > EVICT_USES_MAX)
+        uses = EVICT_USES_MAX;
+    unsigned credit = mark >> MARK_CREDIT_SHIFT & 3u;
+    mark &= MARK_MAIN | 3u << MARK_CREDIT_SHIFT;
+    evict_set_mark(evict, row, (uint16_t)(mark | uses | credit << MARK_LEFT_SHIFT));
+}
+
+/* ------------------------------------------------------------------------------------ what goes */
+
+/* One look of the small hand: EDB_OK with a victim, EDB_NOT_FOUND when the row goes on. The queue
+ * ends with the last row. */
+static edb_status look_small(struct evict *evict, const struct evict_rows *rows, uint64_t *row_out)
+{
+    edb_status status = rows->next(rows->arg, evict->small_hand, row_out);
+    if (status != EDB_OK)
+        return status;
+    if (*row_out == ROW_NONE) {
+        evict->small_count = 0;
+        return EDB_NOT_FOUND;
+    }
+    uint64_t row = *row_out;
+    uint16_t mark = evict_mark(evict, row);
+    evict->small_hand = row + 1;
+    if (mark & MARK_MAIN)
+        return EDB_NOT_FOUND;
+    if (evict->small_count > 0)
+        evict->small_count--;
+    unsigned left = mark >> MARK_LEFT_SHIFT & 3u;
+    if ((mark & MARK_USES) + left < SMALL_USES) {
+        evict_set_mark(evict, row, mark | MARK_NAMED);
+        return EDB_OK;
+    }
+    evict_set_mark(evict, row, (uint16_t)(mark & ~MARK_USES));
+    return EDB_NOT_FOUND;
+}
+
+/* One look of the main hand. */
+static edb_status look_main(struct evict *evict, const struct evict_rows *rows, uint64_t *row_out)
+{
+    edb_status status = rows->next(rows->arg, evict->main_hand, row_out);
+    if (status != EDB_OK)
+        return status;
+    uint64_t row = *row_out;
+    if (row == ROW_NONE || row >= evict->small_hand) {
+        evict->main_hand = 0;
+        evict->laps++;
+        return EDB_NOT_FOUND;
+    }
+    evict->main_hand = row + 1;
+    uint16_t mark = evict_mark(evict, row);
+    if (mark & MARK_USES)
+        mark--;
+    else if (mark >> MARK_LEFT_SHIFT & 3)
+        mark = (uint16_t)(mark - (1u << MARK_LEFT_SHIFT));
+    else {
+        evict_set_mark(evict, row, mark | MARK_NAMED | MARK_MAIN);
+        return EDB_OK;
+    }
+    evict_set_mark(evict, row, mark);
+    return EDB_NOT_FOUND;
+}
+
+/* Rows that were there before anything was counted. */
+static edb_status count_small(struct evict *evict, const struct evict_rows *rows)
+{
+    uint64_t row = ROW_NONE;
+    edb_status status = EDB_OK;
+    bool all = evict->small_hand == 0;
+    evict->small_count = all ? rows->live : 0;
+    if (!all)
+        status = rows->next(rows->arg, evict->small_hand, &row);
+    while (status == EDB_OK && row != ROW_NONE) {
+        evict->small_count += !(evict_mark(evict, row) & MARK_MAIN);
+        status = rows->next(rows->arg, row + 1, &row);
+    }
+    evict->small_counted = status == EDB_OK;
+    return status;
+}
+
+/* A lap of the main hand that meets no row means that all are in the small queue. */
+static edb_status next_s3_fifo(struct evict *evict, const struct evict_rows *rows,
+                               uint64_t *row_out)
+{
+    bool small = evict->small_count > rows->live / SMALL_SHARE || evict->small_hand == 0 ||
+                 evict->laps > 2 * EVICT_USES_MAX + 2;
+    edb_status status = evict->small_counted ? EDB_OK : count_small(evict, rows);
+    if (status != EDB_OK)
+        return status;
+    status = small ? look_small(evict, rows, row_out) : look_main(evict, rows, row_out);
+    if (small && *row_out == ROW_NONE)
+        evict->laps = 0;
+    return status;
+}
+
+static edb_status next_fifo(struct evict *evict, const struct evict_rows *rows, uint64_t *row_out)
+{
+    edb_status status = rows->next(rows->arg, evict->small_hand, row_out);
+    if (status != EDB_OK)
+        return status;
+    bool any = *row_out != ROW_NONE;
+    evict->small_hand = any ? *row_out + 1 : 0;
+    return any ? EDB_OK : EDB_NOT_FOUND;
+}
+
+/* Ages are told apart up to AGES periods. */
+static unsigned age_of(const struct evict *evict, uint64_t row)
+{
+    uint16_t age = (uint16_t)(evict->period - evict_mark(evict, row));
+    return age < AGES ? age : AGES - 1;
+}
+
+/* From which age on rows go: about one in PERIODS of them, after which it is asked again. */
+static edb_status find_old_age(struct evict *evict, const struct evict_rows *rows)
+{
+    uint64_t *counts = memory_zeroed(AGES, sizeof *counts);
+    uint64_t stride = rows->end / SAMPLE_ROWS + 1;
+    uint64_t row = 0;
+    uint64_t looked = 0;
+    uint64_t found = 0;
+    unsigned age = AGES;
+    if (counts == NULL)
+        return memory_failed(AGES * sizeof *counts);
+    edb_status status = rows->next(rows->arg, 0, &row);
+    while (status == EDB_OK && row != ROW_NONE) {
+        counts[age_of(evict, row)]++;
+        looked++;
+        status = rows->next(rows->arg, row + stride, &row);
+    }
+    while (age > 0 && found <= looked / PERIODS)
+        found += counts[--age];
+    evict->old_age = (uint16_t)age;
+    evict->old_rows = rows->live / PERIODS + 1;
+    memory_free(counts);
+    return status;
+}
+
+static edb_status next_lru(struct evict *evict, const struct evict_rows *rows, uint64_t *row_out)
+{
+    edb_status status = EDB_OK;
+    if (evict->main_hand == 0 || evict->old_rows == 0)
+        status = find_old_age(evict, rows);
+    if (status == EDB_OK)
+        status = rows->next(rows->arg, evict->main_hand, row_out);
+    if (status != EDB_OK)
+        return status;
+    bool any = *row_out != ROW_NONE;
+    evict->main_hand = any ? *row_out + 1 : 0;
+    if (!any || age_of(evict, *row_out) < evict->old_age)
+        return EDB_NOT_FOUND;
+    evict->old_rows--;
+    return EDB_OK;
+}
+
+edb_status evict_next(struct evict *evict, const struct evict_rows *rows, uint64_t *row_out)
+{
+    *row_out = ROW_NONE;
+    evict->live = rows->live;
+    evict->period_events = (uint32_t)(rows->live / PERIODS);
+    if (evict->policy == EDB_EVICT_S3_FIFO)
+        evict_size_ghosts(&evict->ghosts, rows->live);
+    for (int step = 0; step < STEPS_MAX; step++) {
+        edb_status status = is_lru(evict)    ? next_lru(evict, rows, row_out)
+                            : is_fifo(evict) ? next_fifo(evict, rows, row_out)
+                                             : next_s3_fifo(evict, rows, row_out);
+        if (status == EDB_OK)
+            evict->laps = 0;
+        if (status != EDB_NOT_FOUND)
+            return status;
+    }
+    return EDB_NOT_FOUND;
+}
+
+/* Hands have moved on by themselves. */
+void evict_keep(struct evict *evict, uint64_t row)
+{
+    uint16_t mark = evict_mark(evict, row);
+    mark = (uint16_t)(mark & ~MARK_NAMED);
+    evict_set_mark(evict, row, is_lru(evict) ? evict->period : mark);
+}
+
+/* ---------------------------------------------------------------------------- from file to file */
+
+/* Of LRU the age counts, in sixteenths of a factor of two. */
+static uint8_t save_age(uint16_t age)
+{
+    uint8_t class = 0;
+    while (age > 15) {
+        age = (uint16_t)(age / 2);
+        class ++;
+    }
+    return (uint8_t)(class << 4 | age);
+}
+
+static uint16_t load_age(uint8_t byte)
+{
+    return (uint16_t)((byte & 15) << (byte >> 4));
+}
+
+void evict_save(struct evict *evict, size_t chunk, uint8_t bytes[EVICT_CHUNK_ROWS])
+{
+    const uint16_t *marks = evict->chunks[chunk].marks;
+    for (size_t i = 0; i < EVICT_CHUNK_ROWS; i++)
+        bytes[i] = is_lru(evict) ? save_age((uint16_t)(evict->period - marks[i]))
+                                 : (uint8_t)(marks[i] & ~MARK_NAMED);
+    evict->chunks[chunk].changed = false;
+}
+
+void evict_load(struct evict *evict, uint64_t first, const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        evict_set_mark(evict, first + i,
+                       is_lru(evict) ? (uint16_t)(evict->period - load_age(bytes[i])) : bytes[i]);
+}
+
+static void inherit_chunk(struct evict *evict, const struct evict_chunk *from)
+{
+    uint64_t first = from->number * EVICT_CHUNK_ROWS;
+    for (uint64_t i = 0; i < EVICT_CHUNK_ROWS; i++) {
+        unsigned uses = atomic_load_explicit(&from->uses[i], memory_order_relaxed);
+        evict_set_mark(evict, first + i, from->marks[i]);
+        for (; uses > 0; uses--)
+            evict_touch(evict, first + i);
+    }
+}
+
+void evict_inherit(struct evict *evict, struct evict *from)
+{
+    if (from->policy != evict->policy || from->chunk_count == 0)
+        return;
+    for (size_t i = 0; i < from->chunk_count; i++)
+        inherit_chunk(evict, &from->chunks[i]);
+    evict->small_hand = from->small_hand;
+    evict->main_hand = from->main_hand;
+    evict->small_counted = false;
+    evict->period = from->period;
+    evict->live = from->live;
+    memory_free(evict->ghosts.slots);
+    evict->ghosts = from->ghosts;
+    from->ghosts = (struct evict_ghosts){0};
+}
