@@ -37,6 +37,9 @@ static const struct option options[] = {
     FILE_ROW("value-file", "any bytes, for a space of dims 0 (\"-\": stdin)"),
     TEXT_ROW("text", "TEXT", "text to keep beside it"),
     TEXT_ROW("metadata", "JSON", "a JSON object to keep beside it"),
+    TIME_ROW("ttl", "it expires so long from now, such as 30d; 0 = never (as the limits say)"),
+    COUNT_ROW("cost", 0, "what computing it cost, such as tokens", 0, UINT32_MAX),
+    FLAG_ROW("pin", 0, "it is never evicted"),
     OPTION_SPACE,
     OPTIONS_SPACE_SPEC,
     OPTION_JSON,
@@ -123,6 +126,11 @@ static int store(struct cache *cache, const struct arguments *arguments,
     put_options.text = option_text(arguments, "text");
     put_options.metadata_json = option_text(arguments, "metadata");
     put_options.value_bytes = content->value_bytes;
+    put_options.ttl_s = (uint32_t)option_time(arguments, "ttl", 0);
+    if (option_given(arguments, "ttl") && put_options.ttl_s == 0)
+        put_options.ttl_s = EDB_TTL_NEVER;
+    put_options.cost = (uint32_t)option_count(arguments, "cost", 0);
+    put_options.pinned = (uint32_t)option_given(arguments, "pin");
     const void *stored = content->value != NULL ? (const void *)content->value : content->vector;
     edb_key whole = {key, strlen(key)};
     uint64_t row;

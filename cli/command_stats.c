@@ -18,6 +18,7 @@ static int stats(const struct arguments *arguments);
 static int show_metrics(const struct arguments *arguments);
 static void write_file(struct emitter *json, const char *path, const edb_stats *stats);
 static void print_file(const char *path, const edb_stats *stats);
+static void print_ledger(const edb_space_stats *stats);
 static void print_space(const edb_space_spec *spec, const edb_space_stats *stats);
 
 static const struct option options[] = {
@@ -89,6 +90,21 @@ static void print_file(const char *path, const edb_stats *stats)
         printf("%-22s %s\n", figure->label, stats_figure_text(stats, figure, text));
 }
 
+/* Hits, misses, and what the hits saved. */
+static void print_ledger(const edb_space_stats *stats)
+{
+    char hits[STYLE_COUNT_BYTES];
+    char misses[STYLE_COUNT_BYTES];
+    char saved[STYLE_COUNT_BYTES];
+    uint64_t asked = stats->hits + stats->misses;
+    printf("%22s %s hits, %s misses (%.1f %% hits), %s", "", style_count(stats->hits, hits),
+           style_count(stats->misses, misses), 100.0 * (double)stats->hits / (double)asked,
+           style_bytes(stats->hit_bytes, saved));
+    if (stats->hit_cost > 0)
+        printf(" and a cost of %s", style_count(stats->hit_cost, saved));
+    fputs(" not computed again\n", stdout);
+}
+
 static void print_space(const edb_space_spec *spec, const edb_space_stats *stats)
 {
     char text[STYLE_COUNT_BYTES];
@@ -97,4 +113,8 @@ static void print_space(const edb_space_spec *spec, const edb_space_stats *stats
     printf("%*s %s alive", strlen(spec->name) < 16 ? (int)(16 - strlen(spec->name)) : 0, "",
            style_count(stats->live, text));
     printf(" of %s rows\n", style_count(stats->rows, text));
+    if (stats->hits + stats->misses > 0)
+        print_ledger(stats);
+    if (stats->evictions > 0)
+        printf("%22s %s evicted\n", "", style_count(stats->evictions, text));
 }

@@ -156,5 +156,11 @@ static void write_space(struct emitter *json, const edb_space_spec *spec,
     emit_named_text(json, "key_form", figures_word(KEY_FORM_WORDS, spec->key_form, word));
     emit_named_count(json, "rows", stats->rows);
     emit_named_count(json, "live", stats->live);
+    emit_named_count(json, "live_bytes", stats->live_bytes);
+    emit_named_count(json, "hits", stats->hits);
+    emit_named_count(json, "misses", stats->misses);
+    emit_named_count(json, "hit_bytes", stats->hit_bytes);
+    emit_named_count(json, "hit_cost", stats->hit_cost);
+    emit_named_count(json, "evictions", stats->evictions);
     emit_end(json, '}');
 }

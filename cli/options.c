@@ -12,7 +12,7 @@
 #include "report_error.h"
 #include "spelling_suggest.h"
 
-enum { WORD_BYTES = 64 };
+enum { WORD_BYTES = 64, DIGITS_MAX = 24 };
 
 /* The words that are still to be read. */
 struct words {
@@ -36,6 +36,7 @@ static size_t find_option(const struct command *command, const char *name, size_
 static size_t index_of(const struct arguments *arguments, const char *name);
 static int parse_count(const char *text, uint64_t *count_out);
 static int parse_size(const char *text, uint64_t *bytes_out);
+static int parse_time(const char *text, uint64_t *seconds_out);
 
 int options_parse(const struct command *command, int count, char **words,
                   struct arguments *arguments_out)
@@ -91,6 +92,15 @@ uint64_t option_size(const struct arguments *arguments, const char *name, uint64
     if (value != NULL)
         parse_size(value, &bytes);
     return bytes;
+}
+
+uint64_t option_time(const struct arguments *arguments, const char *name, uint64_t fallback)
+{
+    const char *value = option_text(arguments, name);
+    uint64_t seconds = fallback;
+    if (value != NULL)
+        parse_time(value, &seconds);
+    return seconds;
 }
 
 double option_real(const struct arguments *arguments, const char *name, double fallback)
@@ -202,6 +212,13 @@ static int check_value(const struct command *command, const struct option *optio
             return report_error(CODE_USAGE,
                                 "--%s %s: give a number of bytes, or of KiB, MiB or GiB: 512K, "
                                 "50M, 2G",
+                                option->name, value);
+    } else if (option->kind == OPTION_TIME) {
+        uint64_t seconds;
+        if (!parse_time(value, &seconds))
+            return report_error(CODE_USAGE,
+                                "--%s %s: give a number of seconds, or of minutes, hours or days: "
+                                "90, 15m, 12h, 30d",
                                 option->name, value);
     } else if (option->kind == OPTION_REAL) {
         return check_number(option, value);
@@ -322,20 +339,35 @@ static int parse_count(const char *text, uint64_t *count_out)
 }
 
 /* A count of at least 1, and what it counts: bytes, or K, M or G of them. */
+/* Copies a number without the unit behind it, which is one of `units`; its place there, or -1. */
+static int split_unit(const char *text, const char *units, int (*fold)(int), char *digits,
+                      size_t bytes)
+{
+    size_t length = strlen(text);
+    const char *unit = length > 0 ? strchr(units, fold((unsigned char)text[length - 1])) : NULL;
+    length -= unit != NULL;
+    snprintf(digits, bytes, "%.*s", length < bytes ? (int)length : 0, text);
+    return unit == NULL ? -1 : (int)(unit - units);
+}
+
 static int parse_size(const char *text, uint64_t *bytes_out)
 {
-    enum { DIGITS_MAX = 24 };
-    static const char units[] = "KMG";
     char digits[DIGITS_MAX];
-    size_t length = strlen(text);
-    const char *unit = length > 0 ? strchr(units, toupper((unsigned char)text[length - 1])) : NULL;
-    unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
-    length -= unit != NULL;
-    if (length >= sizeof digits)
-        return 0;
-    snprintf(digits, sizeof digits, "%.*s", (int)length, text);
-    if (!parse_count(digits, bytes_out) || *bytes_out == 0 || *bytes_out > UINT64_MAX >> shift)
+    unsigned shift = 10 * (unsigned)(split_unit(text, "KMG", toupper, digits, sizeof digits) + 1);
+    if (!parse_count(digits, bytes_out) || *bytes_out > UINT64_MAX >> shift)
         return 0;
     *bytes_out <<= shift;
+    return 1;
+}
+
+/* What the library takes for "never" is not among them. */
+static int parse_time(const char *text, uint64_t *seconds_out)
+{
+    static const uint64_t factors[] = {1, 60, 60 * 60, 24 * 60 * 60};
+    char digits[DIGITS_MAX];
+    uint64_t factor = factors[split_unit(text, "mhd", tolower, digits, sizeof digits) + 1];
+    if (!parse_count(digits, seconds_out) || *seconds_out >= UINT32_MAX / factor)
+        return 0;
+    *seconds_out *= factor;
     return 1;
 }

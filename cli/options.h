@@ -15,6 +15,7 @@ enum option_kind {
     OPTION_FILE,  /* a path, or "-" where help says so */
     OPTION_COUNT, /* a whole number from `low` to `high` */
     OPTION_SIZE,  /* bytes: a whole number, with K, M or G behind it if one likes */
+    OPTION_TIME,  /* seconds: a whole number, with m, h or d behind it if one likes */
     OPTION_REAL,
     OPTION_CHOICE /* one of the words of `argument`, separated by '|' */
 };
@@ -44,6 +45,7 @@ struct option {
 #define FILE_ROW(name, help) ROW(name, 0, OPTION_FILE, "FILE", help)
 #define REAL_ROW(name, argument, help) ROW(name, 0, OPTION_REAL, argument, help)
 #define SIZE_ROW(name, help) ROW(name, 0, OPTION_SIZE, "SIZE", help)
+#define TIME_ROW(name, help) ROW(name, 0, OPTION_TIME, "TIME", help)
 #define CHOICE_ROW(name, words, help) ROW(name, 0, OPTION_CHOICE, words, help)
 #define COUNT_ROW(name, letter, help, low, high) \
     {name, letter, OPTION_COUNT, "N", help, low, high, 0, NULL}
@@ -108,6 +110,7 @@ const char *option_text(const struct arguments *arguments, const char *name);
 
 uint64_t option_count(const struct arguments *arguments, const char *name, uint64_t fallback);
 uint64_t option_size(const struct arguments *arguments, const char *name, uint64_t fallback);
+uint64_t option_time(const struct arguments *arguments, const char *name, uint64_t fallback);
 double option_real(const struct arguments *arguments, const char *name, double fallback);
 
 /* The position of the chosen word; `fallback` when not given. */

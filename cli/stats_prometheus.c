@@ -26,6 +26,12 @@ static void print_label(const char *name, const char *value);
 static uint64_t rows_of(const edb_space_spec *spec, const edb_space_stats *stats);
 static uint64_t live_of(const edb_space_spec *spec, const edb_space_stats *stats);
 static uint64_t dims_of(const edb_space_spec *spec, const edb_space_stats *stats);
+static uint64_t hits_of(const edb_space_spec *spec, const edb_space_stats *stats);
+static uint64_t misses_of(const edb_space_spec *spec, const edb_space_stats *stats);
+static uint64_t hit_bytes_of(const edb_space_spec *spec, const edb_space_stats *stats);
+static uint64_t hit_cost_of(const edb_space_spec *spec, const edb_space_stats *stats);
+static uint64_t evictions_of(const edb_space_spec *spec, const edb_space_stats *stats);
+static uint64_t live_bytes_of(const edb_space_spec *spec, const edb_space_stats *stats);
 
 static const struct space_metric space_metrics[] = {
     {"embedcache_space_rows_total", "counter", "Row numbers given in a space.", rows_of},
@@ -35,6 +41,18 @@ static const struct space_metric space_metrics[] = {
      live_of},
     {"embedcache_space_dims", "gauge", "Numbers in a vector of a space; 0: opaque values.",
      dims_of},
+    {"embedcache_space_hits_total", "counter",
+     "Reads of a key of a space that found it, as far as they were handed over.", hits_of},
+    {"embedcache_space_misses_total", "counter", "Reads of a key of a space that did not find it.",
+     misses_of},
+    {"embedcache_space_hit_bytes_total", "counter", "Bytes of the vectors that were found.",
+     hit_bytes_of},
+    {"embedcache_space_hit_cost_total", "counter",
+     "Cost of what was found and so not computed again.", hit_cost_of},
+    {"embedcache_space_evictions_total", "counter", "Records of a space that a limit drove out.",
+     evictions_of},
+    {"embedcache_space_live_bytes", "gauge", "About what the live records of a space take.",
+     live_bytes_of},
 };
 
 int stats_prometheus(struct cache *cache)
@@ -131,4 +149,40 @@ static uint64_t dims_of(const edb_space_spec *spec, const edb_space_stats *stats
 {
     (void)stats;
     return spec->dims;
+}
+
+static uint64_t hits_of(const edb_space_spec *spec, const edb_space_stats *stats)
+{
+    (void)spec;
+    return stats->hits;
+}
+
+static uint64_t misses_of(const edb_space_spec *spec, const edb_space_stats *stats)
+{
+    (void)spec;
+    return stats->misses;
+}
+
+static uint64_t hit_bytes_of(const edb_space_spec *spec, const edb_space_stats *stats)
+{
+    (void)spec;
+    return stats->hit_bytes;
+}
+
+static uint64_t hit_cost_of(const edb_space_spec *spec, const edb_space_stats *stats)
+{
+    (void)spec;
+    return stats->hit_cost;
+}
+
+static uint64_t evictions_of(const edb_space_spec *spec, const edb_space_stats *stats)
+{
+    (void)spec;
+    return stats->evictions;
+}
+
+static uint64_t live_bytes_of(const edb_space_spec *spec, const edb_space_stats *stats)
+{
+    (void)spec;
+    return stats->live_bytes;
 }
