@@ -54,11 +54,12 @@ struct edb {
 
     struct os_mutex turn_lock;
     struct os_mutex write_lock;
-    _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
-    uint64_t flush_rows;          /* a flush failed: the next one waits for so many rows */
-    struct store *locked;         /* whose file lock is held, with the write lock; NULL */
-    _Atomic bool compacting;      /* a thread of this handle is at edb_compact */
-    bool wrote;                   /* this handle has appended something */
+    _Atomic(const void *) writer;     /* mark of the thread that holds write_lock; NULL */
+    uint64_t flush_rows;              /* a flush failed: the next one waits for so many rows */
+    struct store *locked;             /* whose file lock is held, with the write lock; NULL */
+    _Atomic bool compacting;          /* a thread of this handle is at work on a compaction */
+    struct db_compaction *compaction; /* one that is done in steps; NULL. Of who set `compacting` */
+    bool wrote;                       /* this handle has appended something */
 
     struct os_rwlock view_lock;
     struct store *store; /* another one when the cache was written anew: see db_move.c. Read with
@@ -262,6 +263,7 @@ edb_status db_check_may_write(const edb *db);
 /* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. `durable`: a
  * sync is going to follow; most of what it has to write is written before the lock is taken. */
 edb_status db_write_begin(edb *db, bool durable);
+edb_status db_write_begin_within(edb *db, bool durable, uint32_t wait_ms);
 void db_write_end(edb *db);
 
 /* Appends frames and applies them to the view. Between db_write_begin and db_write_end. */
@@ -282,5 +284,8 @@ uint64_t db_tail_rows(const edb *db);
  * worth more than a short walk at the next open). Between db_write_begin and db_write_end. Derived
  * data that cannot be written is no failure: the log is told, the tail stays. */
 void db_flush(edb *db, bool closing);
+
+/* As on close, but no section is merged: in little time, for a file that will be written anew. */
+void db_flush_unmerged(edb *db);
 
 #endif

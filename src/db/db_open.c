@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "db/db.h"
+#include "db/db_compact.h"
 
 enum { BUSY_WAIT_MS = 5000, FILE_MODE = 0644 };
 
@@ -80,7 +81,7 @@ static void free_handle(edb *db)
 /* In the child of a fork: nobody may have been at work on the handle when the parent was copied. */
 static bool is_at_rest(edb *db)
 {
-    if (!os_mutex_lock_within(&db->turn_lock, 0))
+    if (atomic_load(&db->compacting) || !os_mutex_lock_within(&db->turn_lock, 0))
         return false;
     bool free = os_mutex_lock_within(&db->write_lock, 0);
     if (free) {
@@ -186,10 +187,13 @@ edb_status edb_close(edb *db)
         return EDB_OK;
     edb_status status = EDB_OK;
     bool forked = db->fork_generation != os_fork_generation();
+    bool whole = !forked || is_at_rest(db); /* else its memory is in the middle of something: it is
+                                               left alone */
+    if (whole)
+        db_compaction_abandon(db);
     if (!forked)
         status = finish_writing(db);
-    if (!forked || is_at_rest(db)) /* else its memory is in the middle of something: it is left
-                                      alone */
+    if (whole)
         free_handle(db);
     return status;
 }

@@ -57,12 +57,12 @@ static edb_status try_store(edb *db, struct store *store, uint32_t wait_ms, bool
 }
 
 /* With the turn. */
-static edb_status take_file(edb *db, bool durable, uint64_t begin)
+static edb_status take_file(edb *db, bool durable, uint64_t begin, uint32_t wait_ms)
 {
     for (;;) {
         struct store *store = share_store(db);
         uint64_t waited = store->io->monotonic_ms() - begin;
-        uint32_t left = waited < db->busy_wait_ms ? db->busy_wait_ms - (uint32_t)waited : 0;
+        uint32_t left = waited < wait_ms ? wait_ms - (uint32_t)waited : 0;
         bool taken = false;
         edb_status status = durable ? sync_ahead(db, store) : EDB_OK;
         if (status == EDB_OK)
@@ -79,14 +79,14 @@ static edb_status take_file(edb *db, bool durable, uint64_t begin)
 
 /* The thread's turn, then the file, then the view's end: waiting for the first two is bounded; the
  * third is held by others only while they build the view anew. */
-static edb_status take_locks(edb *db, bool durable)
+static edb_status take_locks(edb *db, bool durable, uint32_t wait_ms)
 {
     uint64_t begin = os_current()->monotonic_ms();
-    if (!os_mutex_lock_within(&db->turn_lock, db->busy_wait_ms))
+    if (!os_mutex_lock_within(&db->turn_lock, wait_ms))
         return fail(EDB_BUSY,
                     "%s: another thread of this process wrote for the whole wait of %u ms",
-                    db->path, db->busy_wait_ms);
-    edb_status status = take_file(db, durable, begin);
+                    db->path, wait_ms);
+    edb_status status = take_file(db, durable, begin, wait_ms);
     if (status != EDB_OK) {
         os_mutex_unlock(&db->turn_lock);
         return status;
@@ -97,9 +97,14 @@ static edb_status take_locks(edb *db, bool durable)
 
 edb_status db_write_begin(edb *db, bool durable)
 {
+    return db_write_begin_within(db, durable, db->busy_wait_ms);
+}
+
+edb_status db_write_begin_within(edb *db, bool durable, uint32_t wait_ms)
+{
     edb_status status = db_check_may_write(db);
     if (status == EDB_OK)
-        status = take_locks(db, durable);
+        status = take_locks(db, durable, wait_ms);
     if (status != EDB_OK)
         return status;
     status = db_refresh(db); /* (21) */

@@ -168,6 +168,11 @@ struct rows_live {
 };
 edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last,
                           struct rows_live *out);
+
+/* The same a piece at a time: adds the next `words` words of rows [*row, last) that have bits.
+ * *row is where to go on; `last` when there is no more. */
+edb_status rows_live_add(const struct rows *rows, uint64_t *row, uint64_t last, size_t words,
+                         struct rows_live *live);
 bool rows_live_has(const struct rows_live *live, uint64_t row);
 void rows_live_close(struct rows_live *live);
 
