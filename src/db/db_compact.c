@@ -21,7 +21,7 @@
 #include "db/db_copy.h"
 
 static const uint64_t piece_bytes = 4u << 20;    /* of what came later, at a time */
-static const uint64_t lag_bytes = 4u << 20;      /* that may be left when the lock is asked for */
+static const uint64_t lag_bytes = 1u << 20;      /* that may be left when the lock is asked for */
 static const uint64_t lag_bytes_max = 16u << 20; /* and when it has come */
 
 enum {
