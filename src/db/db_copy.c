@@ -73,9 +73,17 @@ edb_status db_copy_walk(struct db_copy *copy)
     return store_walk(copy->target, &whole_walk, note_frame, copy);
 }
 
+/* The file is to be as long as it needs to be: it reserves no more from time to time, as a session
+ * does that writes on. */
+static void reserve_little(struct db_copy *copy)
+{
+    copy->target->writer.reserve_step = 0;
+}
+
 edb_status db_copy_append(struct db_copy *copy, struct frame_draft *drafts, size_t count)
 {
     uint64_t expected = copy->target->end.sequence + count;
+    reserve_little(copy);
     edb_status status = store_append(copy->target, drafts, count, false);
     if (status == EDB_OK)
         status = db_copy_walk(copy);
@@ -467,6 +475,7 @@ static edb_status write_key_part(struct db_copy *copy)
 {
     struct key_part next = {.keys = &copy->keys};
     ask_for_keys(copy);
+    reserve_little(copy);
     edb_status status = db_with_view(copy->source, build_key_part, &next);
     if (status == EDB_OK && next.part.count > 0)
         status = store_section_draft_write(&copy->keys_draft, copy->target, next.part.at,
