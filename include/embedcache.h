@@ -627,7 +627,8 @@ typedef struct edb_compact_report {
  * report_out  caller buffer, or NULL; filled on success.
  *
  * Cost: reads the live records once and writes them once; beside the file, room for what is live;
- * about 100 MiB of memory for large files. The writer lock is held for the last few megabytes only.
+ * at most 64 MiB of memory for up to 10 million rows. The writer lock is held for the last few
+ * megabytes only.
  *
  * EDB_OK. EDB_BUSY: another compaction is at work on the file, or writers were faster than the
  * copy, or held the file for the whole wait. EDB_CANCELLED: `progress` asked for it. EDB_FULL:

@@ -74,12 +74,13 @@ struct edb {
 
     struct os_mutex turn_lock;
     struct os_mutex write_lock;
-    _Atomic(const void *) writer; /* mark of the thread that holds write_lock; NULL */
-    uint64_t flush_rows;          /* a flush failed: the next one waits for so many rows */
-    struct store *locked;         /* whose file lock is held, with the write lock; NULL */
-    _Atomic bool compacting;      /* a thread of this handle is at edb_compact */
-    bool wrote;                   /* this handle has appended something */
-    uint64_t handed_over_ms;      /* when counts and uses were handed over last */
+    _Atomic(const void *) writer;     /* mark of the thread that holds write_lock; NULL */
+    uint64_t flush_rows;              /* a flush failed: the next one waits for so many rows */
+    struct store *locked;             /* whose file lock is held, with the write lock; NULL */
+    _Atomic bool compacting;          /* a thread of this handle is at work on a compaction */
+    struct db_compaction *compaction; /* one that is done in steps; NULL. Of who set `compacting` */
+    bool wrote;                       /* this handle has appended something */
+    uint64_t handed_over_ms;          /* when counts and uses were handed over last */
 
     struct os_rwlock view_lock;
     struct store *store; /* another one when the cache was written anew: see db_move.c. Read with
@@ -90,8 +91,9 @@ struct edb {
     struct limits limits;
     struct store_limits walk_limits; /* of the walk, which stops where a snapshot was taken, and
                                         before a transaction that cannot be applied */
-    bool lost;                       /* the view must be built again */
-    uint64_t generation;             /* how often the view was built */
+    uint64_t compaction_from;   /* one failed: the next waits until the file has so many bytes */
+    bool lost;                  /* the view must be built again */
+    uint64_t generation;        /* how often the view was built */
     uint64_t sections_from;     /* catalogs before it name a damaged section: they are not used */
     struct db_damaged *damaged; /* and later ones that name one of these are not */
     size_t damaged_count;
@@ -221,6 +223,13 @@ edb_status db_locate_row(edb_space *space, uint64_t row, struct db_found *out);
 edb_status db_locate_any(edb_space *space, const struct db_key *key, struct db_found *out);
 edb_status db_locate_any_row(edb_space *space, uint64_t row, struct db_found *out);
 
+/* Whether the time of any record of the space may be over. */
+static inline bool db_may_expire(const edb_space *space)
+{
+    return space->first_expiry_s != 0 &&
+           space->first_expiry_s <= space->db->store->io->calendar_s();
+}
+
 /* Whether a record's time is over. */
 static inline bool db_has_expired(const struct store *store, const struct row_place *place)
 {
@@ -305,9 +314,7 @@ edb_status db_check_may_write(const edb *db);
 /* Takes the right to write: mutex, file lock, refresh, a look at the end of the data. `durable`: a
  * sync is going to follow; most of what it has to write is written before the lock is taken. */
 edb_status db_write_begin(edb *db, bool durable);
-
-/* The same, if nobody else has it. */
-edb_status db_write_begin_at_once(edb *db);
+edb_status db_write_begin_within(edb *db, bool durable, uint32_t wait_ms);
 void db_write_end(edb *db);
 
 /* Appends frames and applies them to the view. Between db_write_begin and db_write_end. */
@@ -328,5 +335,8 @@ uint64_t db_tail_rows(const edb *db);
  * worth more than a short walk at the next open). Between db_write_begin and db_write_end. Derived
  * data that cannot be written is no failure: the log is told, the tail stays. */
 void db_flush(edb *db, bool closing);
+
+/* As on close, but no section is merged: in little time, for a file that will be written anew. */
+void db_flush_unmerged(edb *db);
 
 #endif

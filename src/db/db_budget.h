@@ -66,4 +66,13 @@ uint64_t db_live_bytes(const edb_space *space);
  * db_write_end. */
 void db_look_after(edb *db);
 
+/* The same for compaction, behind db_write_end. */
+void db_go_on_compacting(edb *db);
+
+/* All that is due, at once; the lock on the file is waited for so long. As edb_maintain. */
+edb_status db_maintain(edb *db, uint32_t wait_ms);
+
+/* Before the handle is closed: all that is due. A failure is told to the log. */
+void db_maintain_last(edb *db);
+
 #endif

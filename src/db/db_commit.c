@@ -259,5 +259,7 @@ edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durab
         return status;
     status = commit_changes(db, changes, count, durable);
     db_write_end(db);
+    if (status == EDB_OK)
+        db_go_on_compacting(db);
     return status;
 }

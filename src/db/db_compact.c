@@ -1,99 +1,71 @@
-/* edb_compact: the cache written anew.
+/* edb_compact: the cache written anew, at once or in steps.
  *
- *   1 begin               the lock on compaction, a snapshot of the file, room for the new one
- *   2 db_copy_all         what is live in the snapshot (db_copy.c), while others read and write
- *   3 catch_up            what came later, again and again until little is left; synced
- *   4 take_over           under the writer lock: the rest, one sync, the mark at the old file's
- *                         end,
- *                         the rename <- THE COMMIT POINT
- *   5 edb_sync            this handle moves over; the name becomes durable
+ *   1 begin               the lock on compaction, a snapshot of the file
+ *   2 survey              which rows are live; room for the new file, which is made
+ *   3 db_copy_next        what is live in the snapshot (db_copy.c), while others read and write
+ *   4 follow              what came later, again and again until little is left; synced
+ *   5 take_over           under the writer lock: the rest, one sync, the mark at the old file's
+ *                         end, the rename <- THE COMMIT POINT
+ *   6 edb_sync            this handle moves over; the name becomes durable
  *
- * Before the rename a crash leaves the old file, and a temporary one that the next creation or
- * compaction removes; after it, either. The mark comes first, so that no reader stays behind: who
- * sees it looks at the path. Should the rename not come, it is an empty frame like others. */
+ * Each of 2 to 5 is done in pieces, a matter of milliseconds each; what comes between two pieces is
+ * the caller's. Before the rename a crash leaves the old file, and a temporary one that the next
+ * creation or compaction removes; after it, either. The mark comes first, so that no reader stays
+ * behind: who sees it looks at the path. Should the rename not come, it is an empty frame like
+ * others. */
+#include "db/db_compact.h"
+
 #include <string.h>
 
 #include "base/memory.h"
-#include "db/db.h"
 #include "db/db_copy.h"
 
-static const uint64_t lag_bytes = 4u << 20;      /* that may be left when the lock is asked for */
-static const uint64_t lag_bytes_max = 64u << 20; /* and when it has come */
+static const uint64_t piece_bytes = 4u << 20;    /* of what came later, at a time */
+static const uint64_t lag_bytes = 1u << 20;      /* that may be left when the lock is asked for */
+static const uint64_t lag_bytes_max = 16u << 20; /* and when it has come */
 
 enum {
-    CATCH_UP_ROUNDS = 64,
+    ROUNDS = 64,
     TAKE_OVER_TRIES = 8,
     PAUSE_MS = 100, /* of a throttled copy, at a time */
 };
 
-struct compaction {
+enum stage { STAGE_SURVEY, STAGE_ROOM, STAGE_COPY, STAGE_FOLLOW, STAGE_TAKE_OVER };
+
+struct db_compaction {
     edb *db;
     edb_compact_options options;
     struct store *before; /* the old file, with the lock on compaction */
     edb *source;
     struct store_successor successor;
     struct db_copy copy;
-    uint64_t begin_ms;
-    uint64_t bytes; /* written so far */
-    uint64_t rows;
+    enum stage stage;
+    uint64_t round_from; /* a round of following: from here */
+    uint64_t round_to;   /* to where the file ended when it began; 0: none has begun */
+    int rounds;
+    int tries;            /* to take over */
+    uint32_t wait_ms;     /* for the writer lock */
+    uint64_t paced_ms;    /* since when the pace is kept */
+    uint64_t paced_bytes; /* that were written before */
     uint64_t rows_total;
     edb_compact_report report;
 };
 
-/* ----------------------------------------------------------------------------------- the pace */
-
-static edb_status ask_progress(const struct compaction *c)
-{
-    const edb_compact_options *options = &c->options;
-    uint64_t total = c->rows_total > c->rows ? c->rows_total : c->rows;
-    if (options->progress == NULL || options->progress(options->arg, c->rows, total) == 0)
-        return EDB_OK;
-    return fail(EDB_CANCELLED, "%s: the compaction was cancelled; the file is as it was",
-                c->db->path);
-}
-
-/* After each piece: tells how far it is, and waits as long as the throttle wants. */
-static edb_status keep_pace(void *arg, uint64_t rows, uint64_t bytes)
-{
-    struct compaction *c = arg;
-    const struct os_io *io = c->before->io;
-    c->rows += rows;
-    c->bytes += bytes;
-    edb_status status = ask_progress(c);
-    while (status == EDB_OK && c->options.bytes_per_s > 0) {
-        double due_ms = (double)c->bytes * 1000 / (double)c->options.bytes_per_s;
-        if ((double)(io->monotonic_ms() - c->begin_ms) >= due_ms)
-            break;
-        io->sleep_ms(PAUSE_MS);
-        status = ask_progress(c);
-    }
-    return status;
-}
-
-/* Under the writer lock nobody is asked, and nothing is waited for. */
-static edb_status make_haste(void *arg, uint64_t rows, uint64_t bytes)
-{
-    (void)arg;
-    (void)rows;
-    (void)bytes;
-    return EDB_OK;
-}
-
 /* --------------------------------------------------------------------------------- beginning */
 
 /* What stands in memory only goes into sections: the snapshot then needs little memory. */
-static edb_status settle(edb *db)
+static edb_status settle(edb *db, uint32_t wait_ms)
 {
-    edb_status status = db_write_begin(db, false);
+    edb_status status = db_write_begin_within(db, false, wait_ms);
     if (status != EDB_OK)
         return status;
-    db_flush(db, true);
+    db_flush_unmerged(db);
     status = store_check_writable(db->store);
     db_write_end(db);
     return status;
 }
 
-static edb_status open_source(struct compaction *c)
+static edb_status open_source(struct db_compaction *c)
 {
     edb_open_options options = EDB_OPEN_OPTIONS_INIT;
     char *path;
@@ -112,22 +84,7 @@ static edb_status open_source(struct compaction *c)
     return c->before->io->size(c->before->file, &c->report.bytes_before);
 }
 
-static edb_status check_room(const struct compaction *c)
-{
-    uint64_t needed;
-    uint64_t there;
-    edb_status status = db_copy_estimate(c->source, &needed);
-    if (status == EDB_OK)
-        status = c->before->io->free_bytes(c->before->file, &there);
-    if (status != EDB_OK || needed <= there)
-        return status;
-    return fail(EDB_FULL,
-                "%s: the new file will have about %llu bytes, and the device has room for %llu: "
-                "free some space and try again",
-                c->db->path, (unsigned long long)needed, (unsigned long long)there);
-}
-
-static edb_status take_compaction(struct compaction *c)
+static edb_status take_compaction(struct db_compaction *c)
 {
     os_rwlock_read(&c->db->view_lock);
     struct store *store = store_share(c->db->store);
@@ -141,40 +98,107 @@ static edb_status take_compaction(struct compaction *c)
     return status;
 }
 
-static edb_status begin(struct compaction *c)
+static edb_status begin(struct db_compaction *c)
 {
-    edb_status status = settle(c->db);
+    edb_status status = settle(c->db, c->wait_ms);
     if (status == EDB_OK)
         status = take_compaction(c);
     if (status == EDB_OK)
         status = open_source(c);
-    if (status == EDB_OK)
-        status = check_room(c);
-    if (status == EDB_OK)
-        status = store_successor_create(c->before, &c->successor);
     if (status != EDB_OK)
         return status;
     for (uint32_t i = 0; i < c->source->space_count; i++)
         c->rows_total += c->source->spaces[i]->live;
-    c->begin_ms = c->before->io->monotonic_ms();
-    c->copy = (struct db_copy){
-        .source = c->source, .target = c->successor.store, .pace = keep_pace, .arg = c};
+    c->copy.source = c->source;
     return EDB_OK;
 }
 
-static void end(struct compaction *c)
+/* In the child of a fork nothing is its own but the memory: the temporary file and the lock are the
+ * parent's. */
+static void end(struct db_compaction *c)
 {
+    bool forked = c->db->fork_generation != os_fork_generation();
+    if (forked) {
+        memory_free(c->successor.temporary);
+        c->successor.temporary = NULL;
+    }
     db_copy_close(&c->copy);
     store_successor_close(&c->successor);
     (void)edb_close(c->source);
-    if (c->before != NULL)
+    if (c->before != NULL && !forked)
         c->before->io->unlock(c->before->file, OS_LOCK_COMPACTION);
     store_close(c->before);
+    memory_free(c);
 }
 
-/* --------------------------------------------------------------------------------- taking over */
+/* A new one. NULL and the reason in *status_out: it did not come to anything. */
+static struct db_compaction *open_compaction(edb *db, uint32_t wait_ms, edb_status *status_out)
+{
+    struct db_compaction *c = memory_zeroed(1, sizeof *c);
+    *status_out = c != NULL ? EDB_OK : memory_failed(sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->db = db;
+    c->wait_ms = wait_ms;
+    *status_out = begin(c);
+    if (*status_out == EDB_OK)
+        return c;
+    end(c);
+    return NULL;
+}
 
-static edb_status too_fast(const struct compaction *c)
+/* ------------------------------------------------------------------------------------ the copy */
+
+static edb_status survey(struct db_compaction *c)
+{
+    bool done;
+    edb_status status = db_copy_survey(&c->copy, &done);
+    if (status == EDB_OK && done)
+        c->stage = STAGE_ROOM;
+    return status;
+}
+
+static edb_status check_room(const struct db_compaction *c, uint64_t needed)
+{
+    uint64_t there;
+    edb_status status = c->before->io->free_bytes(c->before->file, &there);
+    if (status != EDB_OK || needed <= there)
+        return status;
+    return fail(EDB_FULL,
+                "%s: the new file will have about %llu bytes, and the device has room for %llu: "
+                "free some space and try again",
+                c->db->path, (unsigned long long)needed, (unsigned long long)there);
+}
+
+static edb_status make_room(struct db_compaction *c)
+{
+    bool done;
+    uint64_t needed;
+    edb_status status = db_copy_measure(&c->copy, &needed, &done);
+    if (status != EDB_OK || !done)
+        return status;
+    status = check_room(c, needed);
+    if (status == EDB_OK)
+        status = store_successor_create(c->before, &c->successor);
+    c->copy.target = c->successor.store;
+    c->stage = STAGE_COPY;
+    return status;
+}
+
+static edb_status copy_some(struct db_compaction *c)
+{
+    bool done;
+    edb_status status = db_copy_next(&c->copy, &done);
+    if (status == EDB_OK && done) {
+        c->report.rows = c->copy.rows;
+        c->stage = STAGE_FOLLOW;
+    }
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------- following */
+
+static edb_status too_fast(const struct db_compaction *c)
 {
     return fail(EDB_BUSY,
                 "%s: others write faster than the copy: try again when there is less to do",
@@ -182,19 +206,38 @@ static edb_status too_fast(const struct compaction *c)
 }
 
 /* Each round leaves less, unless writers are faster than the copy. */
-static edb_status catch_up(struct compaction *c)
+static edb_status end_round(struct db_compaction *c)
+{
+    struct store *source = c->source->store;
+    edb_status status = db_copy_sync(&c->copy);
+    if (status != EDB_OK)
+        return status;
+    c->round_to = 0;
+    if (source->end.offset - c->round_from <= lag_bytes || !store_has_news(source))
+        c->stage = STAGE_TAKE_OVER;
+    else if (++c->rounds == ROUNDS)
+        return too_fast(c);
+    return EDB_OK;
+}
+
+static edb_status follow(struct db_compaction *c)
 {
     const struct store *source = c->source->store;
-    for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
-        uint64_t from = source->end.offset;
-        edb_status status = db_copy_later(&c->copy);
-        if (status == EDB_OK)
-            status = db_copy_sync(&c->copy);
-        if (status != EDB_OK || source->end.offset - from <= lag_bytes)
-            return status;
+    edb_status status = EDB_OK;
+    if (c->round_to == 0) {
+        c->round_from = source->end.offset;
+        status = source->io->size(source->file, &c->round_to);
     }
-    return too_fast(c);
+    uint64_t from = source->end.offset;
+    if (status == EDB_OK)
+        status = db_copy_later(&c->copy, piece_bytes);
+    uint64_t to = source->end.offset;
+    if (status != EDB_OK || (to < c->round_to && to - from >= piece_bytes))
+        return status;
+    return end_round(c);
 }
+
+/* --------------------------------------------------------------------------------- taking over */
 
 /* The mark at the end of the old file. */
 static edb_status mark(edb *db)
@@ -208,13 +251,9 @@ static edb_status mark(edb *db)
 }
 
 /* With the writer lock. Nobody appends: what the copy has not got now is the last of it. */
-static edb_status finish(struct compaction *c)
+static edb_status finish(struct db_compaction *c)
 {
-    edb_status status = EDB_OK;
-    if (c->db->store != c->before)
-        status = fail(EDB_STALE, "%s was replaced while it was compacted", c->db->path);
-    if (status == EDB_OK)
-        status = db_copy_later(&c->copy);
+    edb_status status = db_copy_later(&c->copy, UINT64_MAX);
     if (status == EDB_OK && c->source->store->end.offset != c->before->end.offset)
         status = fail(EDB_CORRUPT, "%s: the copy ends at %llu, the file at %llu", c->db->path,
                       (unsigned long long)c->source->store->end.offset,
@@ -231,55 +270,220 @@ static edb_status finish(struct compaction *c)
 
 /* Whoever wrote while the lock was waited for may have written much: then the lock is given back,
  * for it is not to be held that long (19). */
-static edb_status take_over(struct compaction *c)
+static edb_status take_over(struct db_compaction *c, bool *done_out)
 {
-    for (int i = 0; i < TAKE_OVER_TRIES; i++) {
-        edb_status status = catch_up(c);
-        if (status == EDB_OK)
-            status = db_write_begin(c->db, false);
-        if (status != EDB_OK)
-            return status;
-        bool is_near = c->db->store->end.offset <= c->source->store->end.offset + lag_bytes_max;
-        c->copy.pace = make_haste;
-        if (is_near)
-            status = finish(c);
-        c->copy.pace = keep_pace;
-        db_write_end(c->db);
-        if (is_near)
-            return status;
-    }
-    return too_fast(c);
+    edb_status status = db_write_begin_within(c->db, false, c->wait_ms);
+    if (status != EDB_OK)
+        return status;
+    bool same = c->db->store == c->before;
+    bool near = same && c->before->end.offset <= c->source->store->end.offset + lag_bytes_max;
+    if (!same)
+        status = fail(EDB_STALE, "%s was replaced while it was compacted", c->db->path);
+    else if (near)
+        status = finish(c);
+    db_write_end(c->db);
+    c->stage = STAGE_FOLLOW;
+    *done_out = near && status == EDB_OK;
+    if (status == EDB_OK && !near && ++c->tries == TAKE_OVER_TRIES)
+        status = too_fast(c);
+    return status;
 }
 
-static edb_status compact(struct compaction *c)
+/* One piece, whatever is next. */
+static edb_status advance(struct db_compaction *c, bool *done_out)
 {
-    edb_status status = begin(c);
-    if (status == EDB_OK)
-        status = db_copy_all(&c->copy);
-    c->report.rows = c->rows;
-    if (status == EDB_OK)
-        status = take_over(c);
+    *done_out = false;
+    switch (c->stage) {
+    case STAGE_SURVEY:
+        return survey(c);
+    case STAGE_ROOM:
+        return make_room(c);
+    case STAGE_COPY:
+        return copy_some(c);
+    case STAGE_FOLLOW:
+        return follow(c);
+    case STAGE_TAKE_OVER:
+        break;
+    }
+    return take_over(c, done_out);
+}
+
+/* ------------------------------------------------------------------------------------- in steps */
+
+/* One thread of the handle at a time. */
+static edb_status enter(edb *db)
+{
+    edb_status status = db_check_may_write(db);
+    if (status == EDB_OK && atomic_exchange(&db->compacting, true))
+        status = fail(EDB_BUSY, "%s is being compacted already", db->path);
+    return status;
+}
+
+static void leave(edb *db)
+{
+    atomic_store(&db->compacting, false);
+}
+
+static bool is_of_this_file(struct db_compaction *c)
+{
+    os_rwlock_read(&c->db->view_lock);
+    bool same = c->db->store == c->before;
+    os_rwlock_unlock(&c->db->view_lock);
+    return same;
+}
+
+edb_status db_compaction_begin(edb *db)
+{
+    edb_status status = enter(db);
+    if (status != EDB_OK)
+        return status;
+    if (db->compaction != NULL)
+        status = fail(EDB_BUSY, "%s is being compacted already", db->path);
+    else
+        db->compaction = open_compaction(db, 0, &status);
+    leave(db);
+    return status;
+}
+
+/* Pieces until the time has come. Who holds the writer lock is not waited for: what he writes
+ * meanwhile follows in the next step. */
+static edb_status take_step(struct db_compaction *c, uint64_t until_ms, bool *done_out)
+{
+    const struct os_io *io = c->before->io;
+    do {
+        bool taking_over = c->stage == STAGE_TAKE_OVER;
+        edb_status status = advance(c, done_out);
+        if (taking_over && status == EDB_BUSY && c->tries < TAKE_OVER_TRIES) {
+            c->stage = STAGE_FOLLOW;
+            return EDB_OK;
+        }
+        if (status != EDB_OK)
+            return status;
+    } while (!*done_out && io->monotonic_ms() < until_ms);
+    return EDB_OK;
+}
+
+edb_status db_compaction_step(edb *db, uint64_t until_ms, bool *done_out)
+{
+    *done_out = false;
+    edb_status status = enter(db);
+    if (status != EDB_OK)
+        return status;
+    struct db_compaction *c = db->compaction;
+    if (c == NULL)
+        status = fail(EDB_INVALID, "%s: no compaction is under way", db->path);
+    else if (!is_of_this_file(c))
+        status = fail(EDB_STALE, "%s was replaced while it was compacted", db->path);
+    else
+        status = take_step(c, until_ms, done_out);
+    if (c != NULL && (status != EDB_OK || *done_out)) {
+        db->compaction = NULL;
+        end(c);
+    }
+    leave(db);
+    return status;
+}
+
+bool db_compaction_is_open(edb *db)
+{
+    if (atomic_exchange(&db->compacting, true))
+        return true;
+    bool is_open = db->compaction != NULL;
+    leave(db);
+    return is_open;
+}
+
+void db_compaction_abandon(edb *db)
+{
+    if (atomic_exchange(&db->compacting, true))
+        return;
+    if (db->compaction != NULL)
+        end(db->compaction);
+    db->compaction = NULL;
+    leave(db);
+}
+
+/* -------------------------------------------------------------------------------------- at once */
+
+static edb_status ask_progress(const struct db_compaction *c)
+{
+    const edb_compact_options *options = &c->options;
+    uint64_t rows = c->copy.rows;
+    uint64_t total = c->rows_total > rows ? c->rows_total : rows;
+    if (options->progress == NULL || options->progress(options->arg, rows, total) == 0)
+        return EDB_OK;
+    return fail(EDB_CANCELLED, "%s: the compaction was cancelled; the file is as it was",
+                c->db->path);
+}
+
+/* After each piece: tells how far it is, and waits as long as the throttle wants. */
+static edb_status keep_pace(const struct db_compaction *c)
+{
+    const struct os_io *io = c->before->io;
+    edb_status status = ask_progress(c);
+    while (status == EDB_OK && c->options.bytes_per_s > 0) {
+        double bytes = (double)(c->copy.bytes - c->paced_bytes);
+        double due_ms = bytes * 1000 / (double)c->options.bytes_per_s;
+        if ((double)(io->monotonic_ms() - c->paced_ms) >= due_ms)
+            break;
+        io->sleep_ms(PAUSE_MS);
+        status = ask_progress(c);
+    }
+    return status;
+}
+
+/* The one that was begun in steps, if it is still of the file that the handle has; else a new
+ * one. */
+static struct db_compaction *resume(edb *db, edb_status *status_out)
+{
+    struct db_compaction *c = db->compaction;
+    db->compaction = NULL;
+    *status_out = EDB_OK;
+    if (c != NULL && is_of_this_file(c)) {
+        c->wait_ms = db->busy_wait_ms;
+        return c;
+    }
+    if (c != NULL)
+        end(c);
+    return open_compaction(db, db->busy_wait_ms, status_out);
+}
+
+static edb_status compact(edb *db, const edb_compact_options *options, edb_compact_report *report)
+{
+    bool done = false;
+    edb_status status;
+    struct db_compaction *c = resume(db, &status);
+    if (c == NULL)
+        return status;
+    c->options = *options;
+    c->paced_ms = c->before->io->monotonic_ms();
+    c->paced_bytes = c->copy.bytes;
+    while (status == EDB_OK && !done) {
+        status = advance(c, &done);
+        if (status == EDB_OK && !done)
+            status = keep_pace(c);
+    }
+    *report = c->report;
     end(c);
-    return status == EDB_OK ? edb_sync(c->db) : status;
+    return status == EDB_OK ? edb_sync(db) : status;
 }
 
 edb_status edb_compact(edb *db, const edb_compact_options *options, edb_compact_report *report_out)
 {
+    edb_compact_options checked;
+    edb_compact_report report = {0};
     if (db == NULL)
         return fail(EDB_INVALID, "edb_compact: db is NULL");
-    struct compaction c = {.db = db};
-    edb_status status = db_struct_read(&db_struct_compact_options, options, &c.options);
+    edb_status status = db_struct_read(&db_struct_compact_options, options, &checked);
     if (status == EDB_OK && report_out != NULL)
-        status = db_struct_write(&db_struct_compact_report, &c.report, report_out);
+        status = db_struct_write(&db_struct_compact_report, &report, report_out);
     if (status == EDB_OK)
-        status = db_check_may_write(db);
+        status = enter(db);
     if (status != EDB_OK)
         return status;
-    if (atomic_exchange(&db->compacting, true))
-        return fail(EDB_BUSY, "%s is being compacted already", db->path);
-    status = compact(&c);
-    atomic_store(&db->compacting, false);
+    status = compact(db, &checked, &report);
+    leave(db);
     if (status == EDB_OK && report_out != NULL)
-        status = db_struct_write(&db_struct_compact_report, &c.report, report_out);
+        status = db_struct_write(&db_struct_compact_report, &report, report_out);
     return status;
 }

@@ -1,13 +1,14 @@
-/* Writing a cache anew. Called by db_compact.
+/* Writing a cache anew, a piece at a time. Called by db_compact.
  *
- *   1 db_moment_next    the next live row
- *   2 take_row          its record, verified: a change that leads into the source
+ *   1 db_copy_survey    which rows are live
+ *   2 fill_batch        the next of them, each record verified: changes that lead into the source
  *   3 write_batch       some megabytes of changes become a GROUP of the target
  *   4 note_frame        the walk reads it back; where its records stand goes into ROWS
- *   5 write_keys        KEYS, out of the source's, for hashes and row numbers are the same
+ *   5 copy_keys         KEYS, out of the source's, for hashes and row numbers are the same
  *
- * Blocks of vectors are whole pages where that is possible, so that a space whose vectors stand in
- * many GROUPs can be mapped as one matrix. */
+ * What was committed later is copied by db_copy_later.c. Blocks of vectors are whole pages where
+ * that is possible, so that a space whose vectors stand in many GROUPs can be mapped as one
+ * matrix. */
 #include "db/db_copy.h"
 
 #include <string.h>
@@ -18,19 +19,39 @@
 #include "db/db_group.h"
 #include "db/db_publish.h"
 
-static const uint64_t batch_bytes = 16u << 20;
-static const size_t section_entries = 1u << 19; /* of a ROWS section: 16 MiB, twice for a while */
-static const uint64_t keys_entries = 1u << 22;  /* of a KEYS section: 54 MiB */
+static const size_t section_entries = 1u << 18; /* of a ROWS section: 8 MiB, twice for a while */
+static const uint64_t keys_entries = 1u << 27;  /* of a KEYS section: 1.7 GiB */
+static const size_t keys_part_bytes = 1u << 20;
+static const size_t survey_words = 1u << 15; /* of 64 rows, at a time */
+static const uint64_t sync_bytes = 8u << 20; /* that wait for a sync at most */
 
 enum {
-    BATCH_ROWS = 1 << 16, /* a multiple of the rows that fill whole pages, whatever the dims */
-    GAP_ROWS = 1 << 24,   /* that are worth a section's end */
-    SAMPLE_ROWS = 1024,
+    GAP_ROWS = 1 << 24, /* that are worth a section's end */
+    SAMPLE_ROWS = 1024, /* of all spaces */
+    SAMPLE_ROWS_MIN = 16,
+    SAMPLES_AT_ONCE = 64,
+    SET_BYTES = 16, /* of the words and groups of ROWS */
 };
 
 static const struct store_limits whole_walk = {.deep_from = UINT64_MAX};
 
+static edb_space *space_of(const struct db_copy *copy)
+{
+    return copy->source->spaces[copy->space];
+}
+
 /* ------------------------------------------------------------------------------------ appending */
+
+/* Adds up what the catalog will say of the rows of the space at hand. */
+static void add_to_account(struct db_copy *copy, const struct record *record)
+{
+    copy->account.rows++;
+    copy->account.bytes += db_record_bytes(record);
+    copy->account.cost += record->cost;
+    if (record->expiry_s != 0 &&
+        (copy->first_expiry_s == 0 || record->expiry_s < copy->first_expiry_s))
+        copy->first_expiry_s = record->expiry_s;
+}
 
 /* What the target's walk meets is what was written: places are noted where they have turned out to
  * be. */
@@ -54,25 +75,42 @@ static edb_status note_frame(void *arg, const struct store_frame *frame)
         struct row_place place = db_place_of(frame, &group, i, &record);
         status = rows_writer_add(&copy->places, record.row, &place);
         copy->places_last = record.row + 1;
-        copy->account.rows++;
-        copy->account.bytes += db_record_bytes(&record);
-        copy->account.cost += record.cost;
-        if (record.expiry_s != 0 &&
-            (copy->first_expiry_s == 0 || record.expiry_s < copy->first_expiry_s))
-            copy->first_expiry_s = record.expiry_s;
+        add_to_account(copy, &record);
     }
     return status;
 }
 
-static edb_status append(struct db_copy *copy, struct frame_draft *drafts, size_t count)
+edb_status db_copy_walk(struct db_copy *copy)
+{
+    return store_walk(copy->target, &whole_walk, note_frame, copy);
+}
+
+/* The file is to be as long as it needs to be: it reserves no more from time to time, as a session
+ * does that writes on. */
+static void reserve_little(struct db_copy *copy)
+{
+    copy->target->writer.reserve_step = 0;
+}
+
+edb_status db_copy_append(struct db_copy *copy, struct frame_draft *drafts, size_t count)
 {
     uint64_t expected = copy->target->end.sequence + count;
+    reserve_little(copy);
     edb_status status = store_append(copy->target, drafts, count, false);
     if (status == EDB_OK)
-        status = store_walk(copy->target, &whole_walk, note_frame, copy);
+        status = db_copy_walk(copy);
     if (status == EDB_OK && copy->target->end.sequence != expected)
         return fail(EDB_IO, "%s: what was appended does not read back", copy->target->path);
+    for (size_t i = 0; i < count; i++)
+        copy->bytes += drafts[i].frame_bytes;
     return status;
+}
+
+static void describe_section(const struct db_copy *copy, struct section_descriptor *descriptor)
+{
+    descriptor->space = space_of(copy)->id;
+    descriptor->from = FIRST_FRAME_OFFSET;
+    descriptor->to = copy->target->end.offset;
 }
 
 static edb_status append_section(struct db_copy *copy, struct store_section_draft *draft)
@@ -88,24 +126,97 @@ static edb_status append_section(struct db_copy *copy, struct store_section_draf
         copy->sections = capacity;
     }
     struct catalog_section *entry = &catalog->sections[catalog->section_count];
-    draft->descriptor.space = copy->moment.space->id;
-    draft->descriptor.from = FIRST_FRAME_OFFSET;
-    draft->descriptor.to = copy->target->end.offset;
+    describe_section(copy, &draft->descriptor);
     edb_status status = store_section_draft_lay_out(
         draft, store_append_offset(copy->target), copy->target->genesis.chain_seed, &frame, entry);
     if (status != EDB_OK)
         return status;
     entry->sequence = copy->target->end.sequence;
-    status = append(copy, &frame, 1);
+    status = db_copy_append(copy, &frame, 1);
     catalog->section_count += status == EDB_OK;
-    return status == EDB_OK ? copy->pace(copy->arg, 0, frame.frame_bytes) : status;
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------- the survey */
+
+/* A file is read where it is touched, a page at a time: what a survey of the space will touch is
+ * asked for. */
+static void ask_for_words(struct db_copy *copy, const edb_space *space)
+{
+    struct store *store = copy->source->store;
+    for (size_t i = 0; i < space->rows.sections.count; i++) {
+        const struct store_section *section = space->rows.sections.items[i];
+        uint64_t entries = (uint64_t)section->descriptor.groups + section->descriptor.words;
+        store->io->will_need(store->file, section->entry.offset,
+                             section->descriptor.body_offset + entries * SET_BYTES);
+    }
+}
+
+struct surveying {
+    struct db_copy *copy;
+    uint64_t row;
+};
+
+static edb_status survey_some(void *arg)
+{
+    struct surveying *surveying = arg;
+    struct db_copy *copy = surveying->copy;
+    const edb_space *space = copy->source->spaces[copy->surveyed];
+    struct rows_live *live = &copy->live[copy->surveyed];
+    size_t before = live->count;
+    if (copy->row == 0)
+        ask_for_words(copy, space);
+    surveying->row = copy->row;
+    edb_status status =
+        rows_live_add(&space->rows, &surveying->row, space->next_row, survey_words, live);
+    if (status == EDB_OK && db_may_expire(space))
+        status = rows_drop_expired(&space->rows, copy->now_s, before, live);
+    if (status != EDB_OK)
+        live->count = before;
+    return status;
+}
+
+edb_status db_copy_survey(struct db_copy *copy, bool *done_out)
+{
+    struct surveying surveying = {.copy = copy};
+    *done_out = copy->surveyed == copy->source->space_count;
+    if (copy->live == NULL) {
+        copy->now_s = copy->source->store->io->calendar_s();
+        copy->live = memory_zeroed(copy->source->space_count + 1, sizeof *copy->live);
+        if (copy->live == NULL)
+            return memory_failed(sizeof *copy->live);
+    }
+    if (*done_out)
+        return EDB_OK;
+    edb_status status = db_with_view(copy->source, survey_some, &surveying);
+    copy->row = surveying.row;
+    if (status == EDB_OK && copy->row == copy->source->spaces[copy->surveyed]->next_row) {
+        copy->surveyed++;
+        copy->row = 0;
+    }
+    return status;
+}
+
+/* The first live row from `row` on, of the space at hand; its next_row when there is none. Rows are
+ * asked for in order. */
+static uint64_t next_live(struct db_copy *copy, uint64_t row)
+{
+    const struct rows_live *live = &copy->live[copy->space];
+    for (; copy->word < live->count; copy->word++) {
+        const struct rows_word *word = &live->words[copy->word];
+        if (word->first + ROWS_WORD_ROWS <= row)
+            continue;
+        uint64_t before = row > word->first ? (1ull << (row - word->first)) - 1 : 0;
+        if (word->bits & ~before)
+            return word->first + (uint64_t)__builtin_ctzll(word->bits & ~before);
+    }
+    return space_of(copy)->next_row;
 }
 
 /* ---------------------------------------------------------------------------------- the records */
 
-/* A record as a change that leads to it. */
-static struct db_change change_of(const edb_space *space, const uint8_t *frame,
-                                  const struct group *group, const struct record *record)
+struct db_change db_copy_change(const edb_space *space, const uint8_t *frame,
+                                const struct group *group, const struct record *record)
 {
     const uint8_t *key = record_key(frame, group, record);
     struct db_change change = {
@@ -122,6 +233,7 @@ static struct db_change change_of(const edb_space *space, const uint8_t *frame,
         .metadata = key + record_heap_bytes(record) - record->metadata_bytes,
         .metadata_bytes = record->metadata_bytes,
         .pinned = (record->flags & RECORD_PINNED) != 0,
+        .evicted = (record->flags & RECORD_EVICTED) != 0,
         .expiry_s = record->expiry_s,
         .put_s = record->put_s,
         .cost = record->cost,
@@ -142,26 +254,25 @@ static edb_status write_batch(struct db_copy *copy)
     for (size_t i = 0; i < run.count && status == EDB_OK; i++)
         run.drafts[i].flags |= FRAME_GAPS;
     if (status == EDB_OK)
-        status = append(copy, run.drafts, run.count);
+        status = db_copy_append(copy, run.drafts, run.count);
     db_run_close(&run);
-    uint64_t rows = copy->changes[0].operation == RECORD_PUT ? copy->count : 0;
-    uint64_t bytes = copy->bytes;
+    if (status == EDB_OK && copy->changes[0].operation == RECORD_PUT)
+        copy->rows += copy->count;
     copy->count = 0;
-    copy->bytes = 0;
-    return status == EDB_OK ? copy->pace(copy->arg, rows, bytes) : status;
+    return status;
 }
 
 /* Whether the vectors of the batch fill whole pages. */
 static bool fills_pages(const struct db_copy *copy)
 {
-    uint64_t stride = 4u * copy->moment.space->spec.dims;
+    uint64_t stride = 4u * space_of(copy)->spec.dims;
     return stride == 0 || copy->count * stride % PAGE_BYTES == 0;
 }
 
 static bool is_full(const struct db_copy *copy)
 {
-    return copy->count == BATCH_ROWS || copy->bytes >= 2 * batch_bytes ||
-           (copy->bytes >= batch_bytes && fills_pages(copy));
+    return copy->count == DB_COPY_BATCH_ROWS || copy->batch_bytes >= 2 * DB_COPY_BATCH_BYTES ||
+           (copy->batch_bytes >= DB_COPY_BATCH_BYTES && fills_pages(copy));
 }
 
 static edb_status take_row(struct db_copy *copy, uint64_t row)
@@ -170,24 +281,44 @@ static edb_status take_row(struct db_copy *copy, uint64_t row)
     struct group group;
     struct record record;
     const uint8_t *vector;
-    edb_space *space = copy->moment.space;
-    edb_status status = db_moment_locate(&copy->moment, row, &found);
-    if (status == EDB_OK)
-        status = db_vector(space, &found, &vector);
+    edb_space *space = space_of(copy);
+    edb_status status = db_locate_any_row(space, row, &found);
+    if (status != EDB_OK)
+        return status;
+    store_read_ahead(copy->source->store, found.place.frame, &copy->asked_to);
+    status = db_vector(space, &found, &vector);
     if (status == EDB_OK)
         status = db_read_record(space, &found, &group, &record);
     if (status != EDB_OK)
         return status;
     record.prior_row = ROW_NONE;
-    copy->changes[copy->count++] = change_of(space, found.frame, &group, &record);
-    copy->bytes += RECORD_BYTES + record_heap_bytes(&record) + record.vector_bytes;
+    copy->changes[copy->count++] = db_copy_change(space, found.frame, &group, &record);
+    copy->batch_bytes += RECORD_BYTES + record_heap_bytes(&record) + record.vector_bytes;
     return EDB_OK;
 }
 
-/* A batch, from *arg on; with the view held still. */
+/* The entries of the rows from `row` on are asked for. */
+static void ask_for_places(struct db_copy *copy, uint64_t row)
+{
+    const struct store_section_list *sections = &space_of(copy)->rows.sections;
+    while (copy->section < sections->count &&
+           sections->items[copy->section]->descriptor.last <= row) {
+        copy->section++;
+        copy->places_asked_to = 0;
+    }
+    if (copy->section == sections->count)
+        return;
+    const struct store_section *section = sections->items[copy->section];
+    const struct section_descriptor *rows = &section->descriptor;
+    double done =
+        row > rows->first ? (double)(row - rows->first) / (double)(rows->last - rows->first) : 0;
+    uint64_t at = section->entry.offset + (uint64_t)(done * (double)section->entry.frame_bytes);
+    store_read_ahead(copy->source->store, at, &copy->places_asked_to);
+}
+
+/* A batch, from copy->row on; with the view held still. */
 struct filling {
     struct db_copy *copy;
-    uint64_t from;
     uint64_t next;
 };
 
@@ -196,13 +327,14 @@ static edb_status fill_batch(void *arg)
     struct filling *filling = arg;
     struct db_copy *copy = filling->copy;
     copy->count = 0;
-    copy->bytes = 0;
-    filling->next = filling->from;
+    copy->batch_bytes = 0;
+    copy->word = copy->first_word;
+    filling->next = copy->row;
     while (!is_full(copy)) {
-        uint64_t row = db_moment_next(&copy->moment, filling->next);
+        uint64_t row = next_live(copy, filling->next);
         bool far = copy->count > 0 && row - filling->next >= GAP_ROWS;
         filling->next = row;
-        if (row == copy->moment.end || far)
+        if (row == space_of(copy)->next_row || far)
             break;
         edb_status status = take_row(copy, row);
         if (status != EDB_OK)
@@ -212,7 +344,7 @@ static edb_status fill_batch(void *arg)
     return EDB_OK;
 }
 
-/* --------------------------------------------------------------------------------- the sections */
+/* -------------------------------------------------------------------------------------- a space */
 
 static edb_status write_places(struct db_copy *copy, uint64_t last)
 {
@@ -222,6 +354,7 @@ static edb_status write_places(struct db_copy *copy, uint64_t last)
         status = append_section(copy, &draft);
     store_section_draft_close(&draft);
     copy->places.first = last;
+    copy->places_last = last;
     return status;
 }
 
@@ -234,77 +367,6 @@ static uint64_t section_end(const struct db_copy *copy, uint64_t next)
     return copy->places.entries.count >= section_entries ? copy->places_last : 0;
 }
 
-static edb_status write_rows(struct db_copy *copy)
-{
-    struct filling filling = {.copy = copy};
-    edb_status status = EDB_OK;
-    while (status == EDB_OK) {
-        filling.from = db_moment_next(&copy->moment, filling.from);
-        if (filling.from == copy->moment.end)
-            break;
-        uint64_t last = section_end(copy, filling.from);
-        if (last > 0)
-            status = write_places(copy, last);
-        if (status == EDB_OK)
-            status = db_with_view(copy->source, fill_batch, &filling);
-        if (status == EDB_OK)
-            status = write_batch(copy);
-        filling.from = filling.next;
-    }
-    return status;
-}
-
-/* The rows at the end that are gone have numbers that are not given again. */
-static edb_status write_advance(struct db_copy *copy)
-{
-    uint64_t next = copy->moment.end;
-    if (next == 0 || db_moment_next(&copy->moment, next - 1) != next)
-        return EDB_OK;
-    copy->changes[copy->count++] = (struct db_change){.space = copy->moment.space,
-                                                      .operation = RECORD_ADVANCE,
-                                                      .found = true,
-                                                      .row = next,
-                                                      .prior_row = ROW_NONE};
-    return write_batch(copy);
-}
-
-static bool keep_live(void *live, uint64_t row)
-{
-    return rows_live_has(live, row);
-}
-
-static edb_status write_key_range(struct db_copy *copy, uint64_t first, uint64_t last)
-{
-    struct store_section_draft draft = {.descriptor = {.first = first, .last = last}};
-    const struct keys *keys = &copy->moment.space->keys;
-    edb_status status = keys_build(keys, 0, &draft, keep_live, &copy->moment.live);
-    if (status == EDB_OK)
-        status = append_section(copy, &draft);
-    store_section_draft_close(&draft);
-    return status;
-}
-
-/* As few sections as memory and row numbers of 32 bits allow. */
-static edb_status write_keys(struct db_copy *copy)
-{
-    const struct rows_live *live = &copy->moment.live;
-    uint64_t first = 0;
-    uint64_t entries = 0;
-    edb_status status = EDB_OK;
-    for (size_t i = 0; i < live->count && status == EDB_OK; i++) {
-        const struct rows_word *word = &live->words[i];
-        if (entries >= keys_entries || word->first - first > UINT32_MAX - ROWS_WORD_ROWS) {
-            status = write_key_range(copy, first, word->first);
-            first = word->first;
-            entries = 0;
-        }
-        entries += (uint64_t)__builtin_popcountll(word->bits);
-    }
-    return status == EDB_OK ? write_key_range(copy, first, copy->moment.end) : status;
-}
-
-/* -------------------------------------------------------------------------------------- a space */
-
 static edb_status copy_limits(struct db_copy *copy, uint32_t space, const struct limits *limits)
 {
     struct db_run run;
@@ -312,46 +374,218 @@ static edb_status copy_limits(struct db_copy *copy, uint32_t space, const struct
         return EDB_OK;
     edb_status status = db_run_set_limits(copy->target, space, limits, &run);
     if (status == EDB_OK)
-        status = append(copy, run.drafts, run.count);
+        status = db_copy_append(copy, run.drafts, run.count);
     db_run_close(&run);
     return status;
 }
 
-static edb_status define_space(struct db_copy *copy, const edb_space *space)
+static edb_status define_space(struct db_copy *copy)
 {
     struct db_run run;
+    const edb_space *space = space_of(copy);
     edb_status status = db_run_define_space(copy->target, space->id, &space->spec, &run);
     if (status == EDB_OK)
-        status = append(copy, run.drafts, run.count);
+        status = db_copy_append(copy, run.drafts, run.count);
     db_run_close(&run);
+    copy->first_expiry_s = 0;
+    copy->account = (struct account){0};
+    copy->part++;
     return status == EDB_OK ? copy_limits(copy, space->id, &space->limits) : status;
 }
 
-static edb_status copy_space(struct db_copy *copy, edb_space *space)
+/* A batch of records, or the section of those before it. */
+static edb_status copy_records(struct db_copy *copy)
 {
-    edb_status status = db_moment_open(space, &copy->moment);
-    copy->places_last = 0;
-    copy->first_expiry_s = 0;
-    copy->account = (struct account){0};
+    struct filling filling = {.copy = copy};
+    uint64_t next = next_live(copy, copy->row);
+    if (next == space_of(copy)->next_row) {
+        copy->part++;
+        return EDB_OK;
+    }
+    uint64_t last = section_end(copy, next);
+    if (last > 0)
+        return write_places(copy, last);
+    copy->row = next;
+    copy->first_word = copy->word;
+    ask_for_places(copy, next);
+    edb_status status = db_with_view(copy->source, fill_batch, &filling);
     if (status == EDB_OK)
-        status = define_space(copy, space);
-    if (status == EDB_OK)
-        status = write_rows(copy);
-    if (status == EDB_OK)
+        status = write_batch(copy);
+    copy->row = filling.next;
+    return status;
+}
+
+/* The rows at the end that are gone have numbers that are not given again. */
+static edb_status write_advance(struct db_copy *copy)
+{
+    edb_space *space = space_of(copy);
+    const struct rows_live *live = &copy->live[copy->space];
+    uint64_t next = space->next_row;
+    const struct rows_word *last = live->count > 0 ? &live->words[live->count - 1] : NULL;
+    if (last != NULL && last->first + 64 - (uint64_t)__builtin_clzll(last->bits) == next)
+        return EDB_OK;
+    copy->changes[0] = (struct db_change){.space = space,
+                                          .operation = RECORD_ADVANCE,
+                                          .found = true,
+                                          .row = next,
+                                          .prior_row = ROW_NONE};
+    copy->count = 1;
+    return write_batch(copy);
+}
+
+static edb_status finish_rows(struct db_copy *copy)
+{
+    edb_status status = EDB_OK;
+    uint64_t next = space_of(copy)->next_row;
+    if (next > 0)
         status = write_advance(copy);
-    if (status == EDB_OK && copy->moment.end > 0)
-        status = write_places(copy, copy->moment.end);
-    if (status == EDB_OK && copy->moment.end > 0)
-        status = write_keys(copy);
-    copy->catalog.spaces[space->id - 1] = db_catalog_space(space);
-    copy->catalog.spaces[space->id - 1].live = rows_live_count(&copy->moment.live);
-    copy->catalog.spaces[space->id - 1].first_expiry_s = copy->first_expiry_s;
-    copy->catalog.spaces[space->id - 1].account = copy->account;
+    if (status == EDB_OK && next > 0)
+        status = write_places(copy, next);
+    copy->part++;
+    copy->row = 0;
+    copy->word = 0;
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------- the keys */
+
+static bool keep_live(void *live, uint64_t row)
+{
+    return rows_live_has(live, row);
+}
+
+/* From copy->row on: as few sections as their length and row numbers of 32 bits allow. */
+static edb_status begin_keys(struct db_copy *copy)
+{
+    const edb_space *space = space_of(copy);
+    struct rows_live *live = &copy->live[copy->space];
+    struct keys_builder *keys = &copy->keys;
+    uint64_t entries = 0;
+    size_t i = copy->word;
+    for (; i < live->count && entries < keys_entries &&
+           live->words[i].first - copy->row <= UINT32_MAX - ROWS_WORD_ROWS;
+         i++)
+        entries += (uint64_t)__builtin_popcountll(live->words[i].bits);
+    *keys = (struct keys_builder){.keys = &space->keys,
+                                  .first = copy->row,
+                                  .last = i < live->count ? live->words[i].first : space->next_row,
+                                  .keep = keep_live,
+                                  .arg = live};
+    copy->word = i;
+    edb_status status = keys_builder_open(keys, entries, keys_part_bytes);
+    if (status != EDB_OK)
+        return status;
+    struct section_descriptor *descriptor = &copy->keys_draft.descriptor;
+    describe_section(copy, descriptor);
+    keys_builder_describe(keys, descriptor);
+    return store_section_draft_begin(&copy->keys_draft, store_append_offset(copy->target));
+}
+
+struct key_part {
+    struct keys_builder *keys;
+    struct keys_part part;
+};
+
+static edb_status build_key_part(void *arg)
+{
+    struct key_part *next = arg;
+    return keys_builder_next(next->keys, &next->part);
+}
+
+/* All sections are in the order of the tags: so much of the new one, so much of each. */
+static void ask_for_keys(struct db_copy *copy)
+{
+    struct store *store = copy->source->store;
+    const struct keys_builder *keys = &copy->keys;
+    for (size_t i = 0; i < keys->keys->sections.count; i++) {
+        const struct catalog_section *old = &keys->keys->sections.items[i]->entry;
+        uint64_t bytes = old->frame_bytes / keys->parts + PAGE_BYTES;
+        uint64_t at = old->frame_bytes / keys->parts * keys->built;
+        store->io->will_need(store->file, old->offset + at, bytes);
+    }
+}
+
+static edb_status write_key_part(struct db_copy *copy)
+{
+    struct key_part next = {.keys = &copy->keys};
+    ask_for_keys(copy);
+    reserve_little(copy);
+    edb_status status = db_with_view(copy->source, build_key_part, &next);
+    if (status == EDB_OK && next.part.count > 0)
+        status = store_section_draft_write(&copy->keys_draft, copy->target, next.part.at,
+                                           next.part.bytes, next.part.count);
+    return status;
+}
+
+static edb_status end_keys(struct db_copy *copy)
+{
+    copy->row = copy->keys.last;
+    edb_status status = append_section(copy, &copy->keys_draft);
+    keys_builder_close(&copy->keys);
+    store_section_draft_close(&copy->keys_draft);
+    return status;
+}
+
+static edb_status copy_keys(struct db_copy *copy)
+{
+    edb_status status = EDB_OK;
+    if (copy->row == space_of(copy)->next_row) {
+        copy->part++;
+        return EDB_OK;
+    }
+    if (copy->keys.keys == NULL)
+        status = begin_keys(copy);
+    if (status == EDB_OK)
+        status = write_key_part(copy);
+    return status == EDB_OK && keys_builder_is_done(&copy->keys) ? end_keys(copy) : status;
+}
+
+/* ------------------------------------------------------------------------------- piece by piece */
+
+static edb_status begin(struct db_copy *copy)
+{
+    uint32_t spaces = copy->source->space_count;
+    struct store_position first = store_first_position(copy->target);
+    store_rewind(copy->target, &first);
+    atomic_store(&copy->target->synced_to, FIRST_FRAME_OFFSET);
+    copy->changes = memory_zeroed(DB_COPY_BATCH_ROWS, sizeof *copy->changes);
+    copy->catalog.spaces = memory_zeroed(spaces + 1, sizeof *copy->catalog.spaces);
+    copy->catalog.limits = copy->source->limits;
+    if (copy->changes == NULL || copy->catalog.spaces == NULL)
+        return memory_failed(DB_COPY_BATCH_ROWS * sizeof *copy->changes);
+    return copy_limits(copy, 0, &copy->source->limits);
+}
+
+static void end_space(struct db_copy *copy)
+{
+    const edb_space *space = space_of(copy);
+    struct catalog_space *entry = &copy->catalog.spaces[copy->catalog.space_count++];
+    *entry = db_catalog_space(space);
+    entry->live = rows_live_count(&copy->live[copy->space]);
+    entry->first_expiry_s = copy->first_expiry_s;
+    entry->account = copy->account;
     rows_writer_close(&copy->places);
-    db_moment_close(&copy->moment);
-    return status == EDB_NOT_FOUND
-               ? fail(EDB_CORRUPT, "a row of space '%s' is lost", space->spec.name)
-               : status;
+    rows_live_close(&copy->live[copy->space]);
+    copy->space++;
+    copy->part = DB_COPY_DEFINITION;
+    copy->places_last = 0;
+    copy->section = 0;
+    copy->asked_to = 0;
+    copy->places_asked_to = 0;
+    copy->row = 0;
+    copy->word = 0;
+}
+
+static edb_status copy_part(struct db_copy *copy)
+{
+    static edb_status (*const parts[DB_COPY_PARTS])(struct db_copy *) = {define_space, copy_records,
+                                                                         finish_rows, copy_keys};
+    edb_status status = parts[copy->part](copy);
+    if (status == EDB_NOT_FOUND)
+        status = fail(EDB_CORRUPT, "a row of space '%s' is lost", space_of(copy)->spec.name);
+    if (status == EDB_OK && copy->part == DB_COPY_PARTS)
+        end_space(copy);
+    return status;
 }
 
 static edb_status write_catalog(struct db_copy *copy)
@@ -364,202 +598,121 @@ static edb_status write_catalog(struct db_copy *copy)
     catalog->sequence = end->sequence;
     edb_status status = db_catalog_lay_out(catalog, store_append_offset(copy->target), &draft);
     if (status == EDB_OK)
-        status = append(copy, &draft.frame, 1);
+        status = db_copy_append(copy, &draft.frame, 1);
     memory_free(draft.payload);
     return status;
 }
 
-static edb_status begin(struct db_copy *copy)
+/* The device begins with what was written, and is never far behind: nobody's sync, and not the last
+ * one under the lock, finds much to do (19). */
+static edb_status sync_behind(struct db_copy *copy)
 {
-    uint32_t spaces = copy->source->space_count;
-    struct store_position first = store_first_position(copy->target);
-    store_rewind(copy->target, &first);
-    atomic_store(&copy->target->synced_to, FIRST_FRAME_OFFSET);
-    copy->changes = memory_zeroed(BATCH_ROWS, sizeof *copy->changes);
-    copy->catalog.spaces = memory_zeroed(spaces + 1, sizeof *copy->catalog.spaces);
-    copy->catalog.space_count = spaces;
-    copy->catalog.limits = copy->source->limits;
-    return copy->changes != NULL && copy->catalog.spaces != NULL
-               ? EDB_OK
-               : memory_failed(BATCH_ROWS * sizeof *copy->changes);
+    struct store *target = copy->target;
+    uint64_t end = target->end.offset;
+    if (end > copy->announced)
+        target->io->will_sync(target->file, copy->announced, end - copy->announced);
+    copy->announced = end;
+    if (end < copy->synced + sync_bytes)
+        return EDB_OK;
+    copy->synced = end;
+    return store_sync_file(target);
 }
 
-edb_status db_copy_all(struct db_copy *copy)
+edb_status db_copy_next(struct db_copy *copy, bool *done_out)
 {
-    edb_status status = begin(copy);
+    edb_status status = copy->changes == NULL ? begin(copy) : EDB_OK;
+    *done_out = copy->space == copy->source->space_count;
     if (status == EDB_OK)
-        status = copy_limits(copy, 0, &copy->source->limits);
-    for (uint32_t i = 0; i < copy->source->space_count && status == EDB_OK; i++)
-        status = copy_space(copy, copy->source->spaces[i]);
-    return status == EDB_OK ? write_catalog(copy) : status;
+        status = *done_out ? write_catalog(copy) : copy_part(copy);
+    return status == EDB_OK ? sync_behind(copy) : status;
 }
 
 void db_copy_close(struct db_copy *copy)
 {
+    for (uint32_t i = 0; copy->live != NULL && i < copy->source->space_count; i++)
+        rows_live_close(&copy->live[i]);
+    memory_free(copy->live);
     rows_writer_close(&copy->places);
-    db_moment_close(&copy->moment);
+    keys_builder_close(&copy->keys);
+    store_section_draft_close(&copy->keys_draft);
     catalog_close(&copy->catalog);
     memory_free(copy->changes);
     memset(copy, 0, sizeof *copy);
 }
 
-/* ------------------------------------------------------------------------------ what came later */
-
-static edb_status check_source(const struct db_copy *copy, const struct store_frame *frame,
-                               const struct group *group, uint32_t index,
-                               const struct record *record)
-{
-    uint64_t seed = copy->source->store->genesis.chain_seed;
-    bool whole = record_verify(frame->bytes, group, index, record, seed) &&
-                 (record->operation != RECORD_PUT ||
-                  record_vector_checksum(frame->bytes + record->vector_offset, record->vector_bytes,
-                                         record->row, seed) == record->vector_checksum);
-    return whole ? EDB_OK
-                 : fail(EDB_CORRUPT, "record %u of the group at %llu is damaged", index,
-                        (unsigned long long)frame->header.offset);
-}
-
-/* The records of a GROUP as changes. */
-static edb_status take_group(struct db_copy *copy, const struct store_frame *frame,
-                             const edb_space *space, const struct group *group)
-{
-    size_t needed = group->count > BATCH_ROWS ? group->count : BATCH_ROWS;
-    struct db_change *grown = memory_resize(copy->changes, needed, sizeof *grown);
-    if (grown == NULL)
-        return memory_failed(needed * sizeof *grown);
-    copy->changes = grown;
-    for (uint32_t i = 0; i < group->count; i++) {
-        struct record record;
-        edb_status status = record_decode(frame->bytes, group, i, &record);
-        if (status == EDB_OK && (record.operation < RECORD_PUT || record.operation > RECORD_LIMITS))
-            continue; /* nothing in it was checked; a reader passes it over, too */
-        if (status == EDB_OK)
-            status = check_source(copy, frame, group, i, &record);
-        if (status != EDB_OK)
-            return status;
-        copy->changes[copy->count++] = change_of(space, frame->bytes, group, &record);
-    }
-    return EDB_OK;
-}
-
-/* Counts and uses go along, but not to any price. */
-static edb_status copy_note(struct db_copy *copy, const struct store_frame *frame)
-{
-    const uint8_t *payload = frame->bytes + FRAME_HEADER_BYTES;
-    struct frame_piece piece = {FRAME_HEADER_BYTES, payload, frame->header.payload_bytes};
-    struct frame_draft draft = {.type = FRAME_NOTE,
-                                .offset = store_append_offset(copy->target),
-                                .frame_bytes = frame->header.frame_bytes,
-                                .payload_bytes = frame->header.payload_bytes,
-                                .payload = payload,
-                                .pieces = &piece,
-                                .piece_count = 1};
-    if (!store_payload_verifies(copy->source->store, frame))
-        return EDB_OK;
-    return append(copy, &draft, 1);
-}
-
-/* A GROUP of the source becomes one of the target, with its part in the same transaction. */
-static edb_status copy_frame(void *arg, const struct store_frame *frame)
-{
-    struct db_copy *copy = arg;
-    struct group group;
-    struct db_run run = {0};
-    const uint16_t kept = FRAME_BEGIN | FRAME_COMMIT;
-    if (frame->header.type == FRAME_NOTE)
-        return copy_note(copy, frame);
-    if (frame->header.type != FRAME_GROUP)
-        return EDB_OK;
-    edb_status status = group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
-                                     frame->header.frame_bytes, &group);
-    edb_space space = {.id = group.space};
-    copy->count = 0;
-    if (status == EDB_OK)
-        status = take_group(copy, frame, &space, &group);
-    if (status == EDB_OK)
-        status = db_run_lay_out(copy->target, 0, copy->changes, copy->count, &run);
-    if (status == EDB_OK && run.count != 1)
-        status = fail(EDB_CORRUPT, "the group at %llu cannot be copied as one",
-                      (unsigned long long)frame->header.offset);
-    if (status == EDB_OK) {
-        run.drafts[0].flags =
-            (uint16_t)((run.drafts[0].flags & ~kept) | (frame->header.flags & kept));
-        status = append(copy, run.drafts, 1);
-    }
-    db_run_close(&run);
-    copy->count = 0;
-    return status == EDB_OK ? copy->pace(copy->arg, group.count, frame->header.frame_bytes)
-                            : status;
-}
-
-edb_status db_copy_later(struct db_copy *copy)
-{
-    return store_walk(copy->source->store, &whole_walk, copy_frame, copy);
-}
-
-edb_status db_copy_sync(struct db_copy *copy)
-{
-    bool appended;
-    struct store *target = copy->target;
-    edb_status status = store_seal(target, &appended);
-    if (status == EDB_OK && appended)
-        status = store_walk(target, &whole_walk, note_frame, copy);
-    if (status == EDB_OK)
-        status = store_sync(target);
-    if (status == EDB_OK && store_slot_due(target))
-        status = store_slot_write(target);
-    return status;
-}
-
 /* ------------------------------------------------------------------------------------- how much */
 
-/* Bytes that the live rows of a space will take: some of them, all over the space, stand for
- * all. */
-static edb_status estimate_space(edb_space *space, uint64_t *bytes)
+/* The first live row of a word, and what its copy will take. */
+static edb_status measure_row(edb_space *space, const struct rows_word *word, uint64_t *bytes)
 {
-    struct db_moment moment;
-    uint64_t sampled = 0;
-    uint64_t count = 0;
-    edb_status status = db_moment_open(space, &moment);
-    size_t step = moment.live.count / SAMPLE_ROWS + 1;
-    for (size_t i = 0; i < moment.live.count && status == EDB_OK; i += step) {
-        struct db_found found;
-        struct group group;
-        struct record record;
-        const struct rows_word *word = &moment.live.words[i];
-        uint64_t row = word->first + (uint64_t)__builtin_ctzll(word->bits);
-        status = db_moment_locate(&moment, row, &found);
-        if (status == EDB_OK)
-            status = db_read_record(space, &found, &group, &record);
-        if (status == EDB_OK)
-            sampled += db_record_bytes(&record);
-        count++;
-    }
-    db_moment_close(&moment);
-    if (count > 0)
-        *bytes += (uint64_t)((double)sampled / (double)count * (double)space->live);
+    struct db_found found;
+    struct group group;
+    struct record record;
+    edb_status status =
+        db_locate_any_row(space, word->first + (uint64_t)__builtin_ctzll(word->bits), &found);
+    if (status == EDB_OK)
+        status = db_read_record(space, &found, &group, &record);
+    if (status == EDB_OK)
+        *bytes += db_record_bytes(&record);
     return status;
 }
 
-struct estimate {
-    edb *source;
+/* How far apart, in words, samples of the space at hand are: some of its rows, all over it, stand
+ * for all. */
+static size_t sample_step(const struct db_copy *copy)
+{
+    size_t wanted = SAMPLE_ROWS / copy->source->space_count;
+    wanted = wanted > SAMPLE_ROWS_MIN ? wanted : SAMPLE_ROWS_MIN;
+    return copy->live[copy->space].count / wanted + 1;
+}
+
+struct sampling {
+    struct db_copy *copy;
     uint64_t bytes;
+    uint64_t count;
 };
 
-static edb_status estimate_all(struct estimate *estimate)
+static edb_status sample_some(void *arg)
 {
-    edb *source = estimate->source;
+    struct sampling *sampling = arg;
+    struct db_copy *copy = sampling->copy;
+    const struct rows_live *live = &copy->live[copy->space];
+    size_t step = sample_step(copy);
     edb_status status = EDB_OK;
-    estimate->bytes = FIRST_FRAME_OFFSET + PAGE_BYTES;
-    for (uint32_t i = 0; i < source->space_count && status == EDB_OK; i++)
-        status = estimate_space(source->spaces[i], &estimate->bytes);
+    sampling->bytes = sampling->count = 0;
+    for (size_t i = copy->word;
+         i < live->count && sampling->count < SAMPLES_AT_ONCE && status == EDB_OK; i += step) {
+        status = measure_row(space_of(copy), &live->words[i], &sampling->bytes);
+        sampling->count++;
+    }
     return status;
 }
 
-edb_status db_copy_estimate(edb *source, uint64_t *bytes_out)
+/* A space is done: what was found of some of its rows, of all. */
+static void end_samples(struct db_copy *copy)
 {
-    struct estimate estimate = {.source = source};
-    edb_status status = estimate_all(&estimate);
-    *bytes_out = estimate.bytes;
+    if (copy->samples > 0)
+        copy->needed += (uint64_t)((double)copy->sampled_bytes / (double)copy->samples *
+                                   (double)space_of(copy)->live);
+    copy->sampled_bytes = copy->samples = 0;
+    copy->word = 0;
+    copy->space++;
+}
+
+edb_status db_copy_measure(struct db_copy *copy, uint64_t *bytes_out, bool *done_out)
+{
+    struct sampling sampling = {.copy = copy};
+    *done_out = copy->space == copy->source->space_count;
+    *bytes_out = FIRST_FRAME_OFFSET + PAGE_BYTES + copy->needed;
+    if (*done_out) {
+        copy->space = 0;
+        return EDB_OK;
+    }
+    edb_status status = db_with_view(copy->source, sample_some, &sampling);
+    copy->samples += sampling.count;
+    copy->sampled_bytes += sampling.bytes;
+    copy->word += sampling.count * sample_step(copy);
+    if (copy->word >= copy->live[copy->space].count)
+        end_samples(copy);
     return status;
 }

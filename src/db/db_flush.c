@@ -23,6 +23,8 @@ static const uint64_t merged_rows_max[] = {[SECTION_KEYS] = 1u << 22, [SECTION_R
 
 enum { MERGE_RATIO = 8 };
 
+enum flush_kind { FLUSH_WRITING, FLUSH_CLOSING, FLUSH_UNMERGED };
+
 static uint64_t given_rows(const edb *db)
 {
     uint64_t rows = 0;
@@ -48,6 +50,17 @@ static bool any_deaths(const edb *db)
     return false;
 }
 
+/* Marks that no section has: the cache was written anew since they came. */
+static bool any_marks_unsaved(const edb *db)
+{
+    for (uint32_t i = 0; i < db->space_count; i++)
+        for (size_t j = 0; j < db->spaces[i]->evict.chunk_count; j++)
+            if (db->spaces[i]->evict.chunks[j].changed &&
+                db->spaces[i]->evict.chunks[j].saved.frame_bytes == 0)
+                return true;
+    return false;
+}
+
 /* Also when the newest catalog names something damaged: then what was rebuilt is written anew. */
 static bool worth_flushing(const edb *db, bool closing)
 {
@@ -59,6 +72,8 @@ static bool worth_flushing(const edb *db, bool closing)
     if (tail < db->flush_rows)
         return false;
     if (something && store->newest_catalog.catalog != store->catalog.catalog)
+        return true;
+    if (closing && any_marks_unsaved(db))
         return true;
     if (closing ? something && walk >= closing_bytes : any_deaths(db) && walk >= deaths_bytes)
         return true;
@@ -127,10 +142,11 @@ static bool take_small(struct merging *merging)
 }
 
 static size_t merged_from(const struct store_section_list *sections, uint64_t tail_rows,
-                          uint16_t kind, bool closing)
+                          uint16_t kind, enum flush_kind flush)
 {
     struct merging merging = {sections->items, sections->count, tail_rows, merged_rows_max[kind]};
-    while (closing ? take_small(&merging) : take_class(&merging))
+    while (flush == FLUSH_CLOSING ? take_small(&merging)
+                                  : flush == FLUSH_WRITING && take_class(&merging))
         continue;
     return merging.from;
 }
@@ -141,20 +157,22 @@ static bool keep_live(void *live, uint64_t row)
     return rows_live_has(live, row);
 }
 
-static edb_status gather_rows(edb_space *space, struct db_publication *publication, bool closing)
+static edb_status gather_rows(edb_space *space, struct db_publication *publication,
+                              enum flush_kind flush)
 {
     struct store_section_draft *draft;
     const struct rows *rows = &space->rows;
-    size_t from = merged_from(&rows->sections, rows->tail.count, SECTION_ROWS, closing);
+    size_t from = merged_from(&rows->sections, rows->tail.count, SECTION_ROWS, flush);
     edb_status status = db_publication_add(publication, space, &draft);
     return status == EDB_OK ? rows_build(rows, from, space->next_row, draft) : status;
 }
 
-static edb_status gather_keys(edb_space *space, struct db_publication *publication, bool closing)
+static edb_status gather_keys(edb_space *space, struct db_publication *publication,
+                              enum flush_kind flush)
 {
     struct store_section_draft *draft;
     const struct keys *keys = &space->keys;
-    size_t from = merged_from(&keys->sections, space->rows.tail.count, SECTION_KEYS, closing);
+    size_t from = merged_from(&keys->sections, space->rows.tail.count, SECTION_KEYS, flush);
     edb_status status = db_publication_add(publication, space, &draft);
     if (status != EDB_OK)
         return status;
@@ -207,13 +225,14 @@ static edb_status gather_uses(edb_space *space, struct db_publication *publicati
     return status;
 }
 
-static edb_status gather_space(edb_space *space, struct db_publication *publication, bool closing)
+static edb_status gather_space(edb_space *space, struct db_publication *publication,
+                               enum flush_kind flush)
 {
     edb_status status = EDB_OK;
     if (space->rows.tail.count > 0) {
-        status = gather_rows(space, publication, closing);
+        status = gather_rows(space, publication, flush);
         if (status == EDB_OK)
-            status = gather_keys(space, publication, closing);
+            status = gather_keys(space, publication, flush);
     }
     if (status == EDB_OK)
         status = gather_dead(space, publication);
@@ -222,7 +241,7 @@ static edb_status gather_space(edb_space *space, struct db_publication *publicat
 
 struct flush {
     edb *db;
-    bool closing;
+    enum flush_kind kind;
     uint64_t tail; /* rows that stood in memory only */
     struct db_publication publication;
 };
@@ -236,20 +255,20 @@ static edb_status gather(void *arg)
     db_publication_close(&flush->publication);
     db_publication_open(&flush->publication, db);
     flush->tail = db_tail_rows(db);
-    if (!worth_flushing(db, flush->closing))
+    if (!worth_flushing(db, flush->kind != FLUSH_WRITING))
         return EDB_OK;
     if (db_any_section_lost(db)) /* the new catalog would name it */
         return fail(EDB_CORRUPT, "a section of the index is damaged");
     for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++)
-        status = gather_space(db->spaces[i], &flush->publication, flush->closing);
+        status = gather_space(db->spaces[i], &flush->publication, flush->kind);
     if (status == EDB_OK && flush->publication.count > 0)
         status = db_publication_lay_out(&flush->publication);
     return status;
 }
 
-void db_flush(edb *db, bool closing)
+static void flush_as(edb *db, enum flush_kind kind)
 {
-    struct flush flush = {.db = db, .closing = closing};
+    struct flush flush = {.db = db, .kind = kind};
     struct db_publication *publication = &flush.publication;
     db_publication_open(publication, db);
     edb_status status = db_with_view(db, gather, &flush);
@@ -262,4 +281,14 @@ void db_flush(edb *db, bool closing)
         log_event(EDB_LOG_WARNING, "%s: the index was not written: %s", db->store->path,
                   edb_error_detail());
     db_publication_close(publication);
+}
+
+void db_flush(edb *db, bool closing)
+{
+    flush_as(db, closing ? FLUSH_CLOSING : FLUSH_WRITING);
+}
+
+void db_flush_unmerged(edb *db)
+{
+    flush_as(db, FLUSH_UNMERGED);
 }

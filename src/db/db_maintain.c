@@ -1,13 +1,61 @@
-/* edb_maintain, and what a commit does beside itself.
+/* edb_maintain, and what a commit does beside itself, for maintenance_ms at most.
  *
- *   1 db_hand_over  hits and uses, for everybody to know
- *   2 db_evict      what is over a budget */
+ *   1 db_hand_over          hits and uses, for everybody to know
+ *   2 db_evict              what is over a budget
+ *   3 db_compaction_step    when much of the file is dead, and the limits ask for it: behind the
+ *                           locks, for it needs them at its end only */
 #include "db/db_budget.h"
+#include "db/db_compact.h"
 
-static void tell(const edb *db, edb_status status)
+static const uint64_t compaction_bytes_min = 1u << 20; /* a smaller file is left alone */
+
+enum {
+    DEAD_SHARE = 10,  /* a file that has reached its size is compacted when a tenth is dead */
+    URGENT_SHARE = 8, /* past its size by one eighth it is compacted at once */
+    RETRY_SHARE = 8,  /* after a failure it grows by an eighth before the next try */
+};
+
+/* -------------------------------------------------------------------------------- what is due */
+
+static uint64_t dead_bytes(const edb *db)
 {
-    if (status != EDB_OK)
-        log_event(EDB_LOG_WARNING, "%s: the budget is not kept: %s", db->path, edb_error_detail());
+    uint64_t live = 0;
+    uint64_t used = db->store->end.offset;
+    for (uint32_t i = 0; i < db->space_count; i++)
+        live += db_live_bytes(db->spaces[i]);
+    return used > live ? used - live : 0;
+}
+
+/* With the view held still. */
+static bool is_compaction_due(const edb *db)
+{
+    uint64_t used = db->store->end.offset;
+    const struct limits *limits = &db->limits;
+    if (used < compaction_bytes_min || used < db->compaction_from)
+        return false;
+    if (limits->dead_percent > 0 && dead_bytes(db) / limits->dead_percent >= used / 100)
+        return true;
+    return limits->max_bytes > 0 && used > limits->max_bytes && dead_bytes(db) >= used / DEAD_SHARE;
+}
+
+/* Whether the limits of the file can ask for a compaction at all: looked at by every commit. */
+static bool may_be_due(edb *db, bool *due_out, bool *urgent_out)
+{
+    os_rwlock_read(&db->view_lock);
+    uint64_t max_bytes = db->limits.max_bytes;
+    bool asked = max_bytes > 0 || db->limits.dead_percent > 0;
+    *due_out = asked && is_compaction_due(db);
+    *urgent_out = max_bytes > 0 && db->store->end.offset > max_bytes + max_bytes / URGENT_SHARE;
+    os_rwlock_unlock(&db->view_lock);
+    return asked;
+}
+
+/* ---------------------------------------------------------------------------- after a commit */
+
+static void tell(const edb *db, const char *what, edb_status status)
+{
+    if (status != EDB_OK && status != EDB_BUSY)
+        log_event(EDB_LOG_WARNING, "%s: %s: %s", db->path, what, edb_error_detail());
 }
 
 void db_look_after(edb *db)
@@ -15,18 +63,80 @@ void db_look_after(edb *db)
     if (db->maintenance_ms == EDB_MAINTENANCE_OFF)
         return;
     db_hand_over(db, false);
-    tell(db, db_evict(db, db->store->io->monotonic_ms() + db->maintenance_ms));
+    edb_status status = db_evict(db, db->store->io->monotonic_ms() + db->maintenance_ms);
+    tell(db, "the budget is not kept", status);
 }
 
-edb_status edb_maintain(edb *db)
+/* What failed is not tried at every commit. */
+static void note_failure(edb *db, edb_status status)
 {
-    if (db == NULL)
-        return fail(EDB_INVALID, "edb_maintain: db is NULL");
-    edb_status status = db_write_begin_at_once(db);
+    os_rwlock_write(&db->view_lock);
+    uint64_t used = db->store->end.offset;
+    db->compaction_from = status == EDB_OK ? 0 : used + used / RETRY_SHARE;
+    os_rwlock_unlock(&db->view_lock);
+    tell(db, "it is not compacted", status);
+}
+
+void db_go_on_compacting(edb *db)
+{
+    bool due;
+    bool urgent;
+    bool done = false;
+    if (db->maintenance_ms == EDB_MAINTENANCE_OFF || !may_be_due(db, &due, &urgent))
+        return;
+    bool is_open = db_compaction_is_open(db);
+    edb_status status = EDB_OK;
+    if (!is_open && !due)
+        return;
+    if (!is_open)
+        status = db_compaction_begin(db);
+    uint64_t now = os_current()->monotonic_ms();
+    if (status == EDB_OK)
+        status = db_compaction_step(db, urgent ? UINT64_MAX : now + db->maintenance_ms, &done);
+    if (status != EDB_OK && status != EDB_BUSY)
+        note_failure(db, status);
+}
+
+/* -------------------------------------------------------------------------------------- at once */
+
+static edb_status evict_at_once(edb *db, uint32_t wait_ms)
+{
+    edb_status status = db_write_begin_within(db, false, wait_ms);
     if (status != EDB_OK)
         return status;
     db_hand_over(db, true);
     status = db_evict(db, UINT64_MAX);
     db_write_end(db);
     return status;
+}
+
+edb_status db_maintain(edb *db, uint32_t wait_ms)
+{
+    bool due;
+    bool urgent;
+    edb_status status = evict_at_once(db, wait_ms);
+    if (status == EDB_OK && may_be_due(db, &due, &urgent) && due)
+        status = edb_compact(db, NULL, NULL);
+    return status;
+}
+
+void db_maintain_last(edb *db)
+{
+    bool due;
+    bool urgent;
+    os_rwlock_read(&db->view_lock);
+    bool over = !db->lost && db_over_budget(db);
+    os_rwlock_unlock(&db->view_lock);
+    if (!over && !(may_be_due(db, &due, &urgent) && due))
+        return;
+    if (db->store->writer.poisoned || atomic_load(&db->store->damaged))
+        return;
+    tell(db, "what was due at its close is not done", db_maintain(db, db->busy_wait_ms));
+}
+
+edb_status edb_maintain(edb *db)
+{
+    if (db == NULL)
+        return fail(EDB_INVALID, "edb_maintain: db is NULL");
+    return db_maintain(db, 0);
 }

@@ -5,41 +5,6 @@
 
 #include "base/memory.h"
 
-/* Which rows of a word have not expired. */
-static edb_status keep_unexpired(const struct db_moment *moment, uint64_t now,
-                                 struct rows_word *word)
-{
-    for (uint64_t bits = word->bits; bits != 0; bits &= bits - 1) {
-        struct row_place place;
-        uint64_t row = word->first + (uint64_t)__builtin_ctzll(bits);
-        edb_status status = rows_place(&moment->rows, row, &place);
-        if (status != EDB_OK)
-            return status == EDB_NOT_FOUND ? EDB_CORRUPT : status;
-        if (place.expiry_s != 0 && place.expiry_s <= now)
-            word->bits &= ~(bits & -bits);
-    }
-    return EDB_OK;
-}
-
-/* Rows whose time is over are no longer there. */
-static edb_status drop_expired(struct db_moment *moment)
-{
-    struct rows_live *live = &moment->live;
-    uint64_t now = moment->store->io->calendar_s();
-    uint32_t first = moment->space->first_expiry_s;
-    edb_status status = EDB_OK;
-    size_t kept = 0;
-    if (first == 0 || first > now)
-        return EDB_OK;
-    for (size_t i = 0; i < live->count && status == EDB_OK; i++) {
-        status = keep_unexpired(moment, now, &live->words[i]);
-        live->words[kept] = live->words[i];
-        kept += live->words[i].bits != 0;
-    }
-    live->count = kept;
-    return status;
-}
-
 /* A step, with the view held still. */
 static edb_status note_moment(void *arg)
 {
@@ -51,8 +16,8 @@ static edb_status note_moment(void *arg)
     edb_status status = rows_live_open(&space->rows, 0, moment->end, &moment->live);
     if (status == EDB_OK)
         status = rows_keep(&space->rows, &moment->rows);
-    if (status == EDB_OK)
-        status = drop_expired(moment);
+    if (status == EDB_OK && db_may_expire(space))
+        status = rows_drop_expired(&space->rows, moment->store->io->calendar_s(), 0, &moment->live);
     if (status != EDB_OK)
         db_moment_close(moment);
     moment->space = space;

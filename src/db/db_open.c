@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "db/db_budget.h"
+#include "db/db_compact.h"
 
 enum { BUSY_WAIT_MS = 5000, FILE_MODE = 0644, MAINTENANCE_MS = 50 };
 
@@ -84,7 +85,7 @@ static void free_handle(edb *db)
 /* In the child of a fork: nobody may have been at work on the handle when the parent was copied. */
 static bool is_at_rest(edb *db)
 {
-    if (!os_mutex_lock_within(&db->turn_lock, 0))
+    if (atomic_load(&db->compacting) || !os_mutex_lock_within(&db->turn_lock, 0))
         return false;
     bool free = os_mutex_lock_within(&db->write_lock, 0);
     if (free) {
@@ -168,7 +169,7 @@ static edb_status tell_unsynced(const edb *db)
  * waiting, no sync and no error. */
 static edb_status hand_over_last(edb *db)
 {
-    if (!db_has_counted(db) || db_write_begin_at_once(db) != EDB_OK)
+    if (!db_has_counted(db) || db_write_begin_within(db, false, 0) != EDB_OK)
         return EDB_OK;
     db_hand_over(db, true);
     db_write_end(db);
@@ -203,10 +204,15 @@ edb_status edb_close(edb *db)
         return EDB_OK;
     edb_status status = EDB_OK;
     bool forked = db->fork_generation != os_fork_generation();
+    bool whole = !forked || is_at_rest(db); /* else its memory is in the middle of something: it is
+                                               left alone */
+    if (!forked && db->wrote)
+        db_maintain_last(db);
+    if (whole)
+        db_compaction_abandon(db);
     if (!forked)
         status = finish_writing(db);
-    if (!forked || is_at_rest(db)) /* else its memory is in the middle of something: it is left
-                                      alone */
+    if (whole)
         free_handle(db);
     return status;
 }

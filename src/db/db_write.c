@@ -95,7 +95,7 @@ static edb_status take_locks(edb *db, bool durable, uint32_t wait_ms)
     return EDB_OK;
 }
 
-static edb_status begin_within(edb *db, bool durable, uint32_t wait_ms)
+edb_status db_write_begin_within(edb *db, bool durable, uint32_t wait_ms)
 {
     edb_status status = db_check_may_write(db);
     if (status == EDB_OK)
@@ -112,12 +112,7 @@ static edb_status begin_within(edb *db, bool durable, uint32_t wait_ms)
 
 edb_status db_write_begin(edb *db, bool durable)
 {
-    return begin_within(db, durable, db->busy_wait_ms);
-}
-
-edb_status db_write_begin_at_once(edb *db)
-{
-    return begin_within(db, false, 0);
+    return db_write_begin_within(db, durable, db->busy_wait_ms);
 }
 
 void db_write_end(edb *db)

@@ -129,9 +129,20 @@ void evict_touch(struct evict *evict, uint64_t row)
         atomic_store_explicit(&chunk->touched, true, memory_order_relaxed);
 }
 
+/* Whether none of the eight rows from `i` on was touched: mostly that is so. */
+static bool eight_untouched(const struct evict_chunk *chunk, size_t i)
+{
+    const void *at = (const void *)&chunk->uses[i];
+    return __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED) == 0;
+}
+
 static bool touched_in_chunk(struct evict_chunk *chunk, uint64_t *row, unsigned *uses_out)
 {
     for (size_t i = *row % EVICT_CHUNK_ROWS; i < EVICT_CHUNK_ROWS; i++) {
+        if (i % 8 == 0 && eight_untouched(chunk, i)) {
+            i += 7;
+            continue;
+        }
         uint8_t count = atomic_load_explicit(&chunk->uses[i], memory_order_relaxed);
         if (count == 0)
             continue;

@@ -72,6 +72,57 @@ typedef bool keys_keep(void *arg, uint64_t row);
 edb_status keys_build(const struct keys *keys, size_t from, struct store_section_draft *draft,
                       keys_keep *keep, void *arg);
 
+/* The same a part at a time, for what is not to stand in memory whole. The caller fills in what is
+ * built, of which nothing but its sections may change until the builder is closed; the rest is
+ * zero at first. */
+struct keys_entry {
+    uint32_t tag;
+    uint32_t row; /* from `first` */
+};
+struct keys_builder {
+    const struct keys *keys;
+    size_t from;
+    uint64_t first;
+    uint64_t last;
+    keys_keep *keep;
+    void *arg;
+
+    uint64_t entries; /* that there will be */
+    uint64_t taken;   /* that there are */
+    uint64_t body_bytes;
+    uint32_t buckets;
+    uint64_t parts;
+    uint64_t built;
+    size_t part_bytes;             /* of all parts but the last */
+    uint8_t *kept;                 /* the first part */
+    uint8_t *part;                 /* the one at hand */
+    struct keys_entry *carried[2]; /* into the part at hand, and out of it */
+    size_t carried_in;
+    size_t carried_out;
+};
+
+/* A part of the body that is done. count 0: none is. */
+struct keys_part {
+    uint64_t at;
+    const uint8_t *bytes; /* good until the next call */
+    size_t count;
+};
+
+/* `entries`: how many rows will be kept; `part_bytes`: a multiple of the blocks of a section, or
+ * SIZE_MAX. EDB_NO_MEMORY. */
+edb_status keys_builder_open(struct keys_builder *builder, uint64_t entries, size_t part_bytes);
+
+/* Takes the next step, the last of which gives the first part. EDB_CORRUPT: a section is damaged,
+ * or the entries are others than was said; nothing has changed then, and the step may be taken
+ * again. EDB_FULL as above. */
+edb_status keys_builder_next(struct keys_builder *builder, struct keys_part *part_out);
+bool keys_builder_is_done(const struct keys_builder *builder);
+
+/* Fills kind, rows and length. */
+void keys_builder_describe(const struct keys_builder *builder,
+                           struct section_descriptor *descriptor);
+void keys_builder_close(struct keys_builder *builder);
+
 /* Whether the body of a section is one that this version can read, by its descriptor. */
 bool keys_section_valid(const struct store_section *section);
 

@@ -17,6 +17,8 @@ enum {
     KEYS_AT_SPILLED = 57,
 };
 
+#define KEYS_SECTION_BYTES_MAX (1ull << 31)
+
 static inline uint32_t keys_tag_of(uint64_t hash)
 {
     return (uint32_t)(hash >> 32);

@@ -169,6 +169,16 @@ struct rows_live {
 };
 edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last,
                           struct rows_live *out);
+
+/* The same a piece at a time: adds the next `words` words of rows [*row, last) that have bits.
+ * *row is where to go on; `last` when there is no more. */
+edb_status rows_live_add(const struct rows *rows, uint64_t *row, uint64_t last, size_t words,
+                         struct rows_live *live);
+
+/* Takes out, from word number `from` on, the rows whose time is over at `now_s`, and the words that
+ * are empty then. EDB_CORRUPT: a section is damaged. */
+edb_status rows_drop_expired(const struct rows *rows, uint64_t now_s, size_t from,
+                             struct rows_live *live);
 uint64_t rows_live_count(const struct rows_live *live);
 bool rows_live_has(const struct rows_live *live, uint64_t row);
 void rows_live_close(struct rows_live *live);

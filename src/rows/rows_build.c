@@ -129,21 +129,58 @@ static edb_status note_word(struct rows_live *live, const struct rows_word *word
     return EDB_OK;
 }
 
-edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last,
-                          struct rows_live *out)
+edb_status rows_live_add(const struct rows *rows, uint64_t *row, uint64_t last, size_t words,
+                         struct rows_live *live)
 {
     struct rows_copy copy = {0};
     edb_status status = EDB_OK;
-    memset(out, 0, sizeof *out);
-    for (uint64_t row = first; row < last && status == EDB_OK;) {
+    for (size_t limit = words; *row < last && limit > 0 && status == EDB_OK; limit--) {
         struct rows_word word;
-        status = rows_next_live_copied(rows, row, last, &copy, &word);
+        status = rows_next_live_copied(rows, *row, last, &copy, &word);
         if (status == EDB_OK && word.bits != 0)
-            status = note_word(out, &word);
-        row = word.bits != 0 ? word.first + ROWS_WORD_ROWS : last;
+            status = note_word(live, &word);
+        uint64_t next = word.first + ROWS_WORD_ROWS;
+        *row = word.bits != 0 && next < last ? next : last;
     }
+    return status;
+}
+
+edb_status rows_live_open(const struct rows *rows, uint64_t first, uint64_t last,
+                          struct rows_live *out)
+{
+    memset(out, 0, sizeof *out);
+    edb_status status = rows_live_add(rows, &first, last, SIZE_MAX, out);
     if (status != EDB_OK)
         rows_live_close(out);
+    return status;
+}
+
+/* Which rows of a word have not expired. */
+static edb_status keep_unexpired(const struct rows *rows, uint64_t now_s, struct rows_word *word)
+{
+    for (uint64_t bits = word->bits; bits != 0; bits &= bits - 1) {
+        struct row_place place;
+        uint64_t row = word->first + (uint64_t)__builtin_ctzll(bits);
+        edb_status status = rows_place(rows, row, &place);
+        if (status != EDB_OK)
+            return status == EDB_NOT_FOUND ? EDB_CORRUPT : status;
+        if (place.expiry_s != 0 && place.expiry_s <= now_s)
+            word->bits &= ~(bits & -bits);
+    }
+    return EDB_OK;
+}
+
+edb_status rows_drop_expired(const struct rows *rows, uint64_t now_s, size_t from,
+                             struct rows_live *live)
+{
+    edb_status status = EDB_OK;
+    size_t kept = from;
+    for (size_t i = from; i < live->count && status == EDB_OK; i++) {
+        status = keep_unexpired(rows, now_s, &live->words[i]);
+        live->words[kept] = live->words[i];
+        kept += live->words[i].bits != 0;
+    }
+    live->count = status == EDB_OK ? kept : live->count;
     return status;
 }
 

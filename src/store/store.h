@@ -282,8 +282,8 @@ edb_status store_look_behind(struct store *store, uint64_t *proof_out);
 /* One frame to append. Its pieces are written one behind another from the header on, with zeros
  * between. */
 struct frame_piece {
-    uint64_t offset; /* from the frame's start */
-    const void *bytes;
+    uint64_t offset;   /* from the frame's start */
+    const void *bytes; /* NULL: store_write_ahead has written them there */
     size_t count;
 };
 struct frame_draft {
@@ -305,6 +305,11 @@ uint64_t store_append_offset(const struct store *store);
  * store_sync must follow. Does not move `end`: walk. */
 edb_status store_append(struct store *store, struct frame_draft *drafts, size_t count,
                         bool durable);
+
+/* Writes a part of the frame that is appended next, and reserves the space up to it: for what does
+ * not stand in memory whole. Nothing but that frame may be appended after it. EDB_FULL; EDB_IO
+ * poisons the handle. */
+edb_status store_write_ahead(struct store *store, uint64_t offset, const void *bytes, size_t count);
 
 /* Ends the page: after it the file may be synced. Appends a PAD (then walk) unless the last frame
  * did it. */

@@ -171,9 +171,12 @@ static edb_status write_pieces(struct store *store, const struct frame_draft *dr
         const struct frame_piece *piece = &draft->pieces[i];
         assert(piece->offset >= at && piece->offset - at <= ZEROS_BYTES);
         status = add_span(store, &gather, zeros, (size_t)(piece->offset - at));
-        if (status == EDB_OK)
-            status = add_span(store, &gather, piece->bytes, piece->count);
         at = piece->offset + piece->count;
+        if (status == EDB_OK && piece->bytes == NULL) {
+            status = flush_gather(store, &gather);
+            gather.offset = draft->offset + at;
+        } else if (status == EDB_OK)
+            status = add_span(store, &gather, piece->bytes, piece->count);
     }
     assert(at <= draft->frame_bytes);
     return status == EDB_OK ? flush_gather(store, &gather) : status;
@@ -260,6 +263,22 @@ edb_status store_append(struct store *store, struct frame_draft *drafts, size_t 
     struct store_position position = store->end;
     for (size_t i = 0; i < count && status == EDB_OK; i++)
         status = append_frame(store, &drafts[i], durable, &position);
+    if (status == EDB_IO)
+        store->writer.poisoned = true;
+    return status;
+}
+
+/* The header comes last, as ever: until then these are bytes behind the end of the data. */
+edb_status store_write_ahead(struct store *store, uint64_t offset, const void *bytes, size_t count)
+{
+    assert(offset >= store->end.offset + FRAME_HEADER_BYTES);
+    edb_status status = store_check_writable(store);
+    if (status == EDB_OK)
+        status = reserve_space(store, offset + count, false);
+    if (status == EDB_OK)
+        status = write_bytes(store, offset, bytes, count);
+    if (status == EDB_OK)
+        store->io->will_sync(store->file, offset, count);
     if (status == EDB_IO)
         store->writer.poisoned = true;
     return status;

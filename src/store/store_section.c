@@ -2,6 +2,7 @@
  * write. Knows blocks, not what is in them. */
 #include "store/store_section.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -153,20 +154,49 @@ const uint8_t *store_section_copy_at(struct store_section_copy *copy, struct sto
     return copy->block + offset % SECTION_BLOCK_BYTES;
 }
 
+edb_status store_section_draft_begin(struct store_section_draft *draft, uint64_t offset)
+{
+    draft->frame_bytes = section_layout(&draft->descriptor, offset);
+    size_t blocks = (size_t)section_blocks(draft->descriptor.body_bytes);
+    draft->table = memory_aligned(blocks * 8);
+    return draft->table != NULL ? EDB_OK : memory_failed(blocks * 8);
+}
+
+/* The checksums of the blocks of a part of the body. */
+static void fill_table(struct store_section_draft *draft, uint64_t at, const uint8_t *bytes,
+                       uint64_t count, uint64_t chain_seed)
+{
+    const struct section_descriptor *descriptor = &draft->descriptor;
+    for (uint64_t done = 0; done < count; done += SECTION_BLOCK_BYTES) {
+        uint64_t index = (at + done) / SECTION_BLOCK_BYTES;
+        store_u64(draft->table + 8 * index,
+                  section_block_checksum(descriptor, index, bytes + done,
+                                         block_bytes(descriptor, index), chain_seed));
+    }
+}
+
+edb_status store_section_draft_write(struct store_section_draft *draft, struct store *store,
+                                     uint64_t at, const uint8_t *bytes, size_t count)
+{
+    uint64_t body = store_append_offset(store) + draft->descriptor.body_offset;
+    assert(at % SECTION_BLOCK_BYTES == 0 && range_within(at, count, draft->descriptor.body_bytes));
+    fill_table(draft, at, bytes, count, store->genesis.chain_seed);
+    return store_write_ahead(store, body + at, bytes, count);
+}
+
 edb_status store_section_draft_lay_out(struct store_section_draft *draft, uint64_t offset,
                                        uint64_t chain_seed, struct frame_draft *frame_out,
                                        struct catalog_section *entry_out)
 {
     struct section_descriptor *descriptor = &draft->descriptor;
-    uint64_t frame_bytes = section_layout(descriptor, offset);
+    if (draft->table == NULL) {
+        edb_status status = store_section_draft_begin(draft, offset);
+        if (status != EDB_OK)
+            return status;
+        fill_table(draft, 0, draft->body, descriptor->body_bytes, chain_seed);
+    }
+    uint64_t frame_bytes = draft->frame_bytes;
     uint64_t blocks = section_blocks(descriptor->body_bytes);
-    draft->table = memory_aligned((size_t)blocks * 8);
-    if (draft->table == NULL)
-        return memory_failed((size_t)blocks * 8);
-    for (uint64_t i = 0; i < blocks; i++)
-        store_u64(draft->table + 8 * i,
-                  section_block_checksum(descriptor, i, draft->body + i * SECTION_BLOCK_BYTES,
-                                         block_bytes(descriptor, i), chain_seed));
     section_encode(descriptor, draft->payload);
     draft->pieces[0] =
         (struct frame_piece){FRAME_HEADER_BYTES, draft->payload, sizeof draft->payload};

@@ -79,8 +79,10 @@ const uint8_t *store_section_copy_at(struct store_section_copy *copy, struct sto
 /* A section to be written: its body in memory, and room for what the frame needs around it. */
 struct store_section_draft {
     struct section_descriptor descriptor;
-    uint8_t *body; /* freed with memory_free by store_section_draft_close */
-    uint8_t *table;
+    uint8_t *body;  /* freed with memory_free by store_section_draft_close; NULL: it is written in
+                       parts, see below */
+    uint8_t *table; /* checksums of the blocks; NULL: the section is not laid out yet */
+    uint64_t frame_bytes;
     uint8_t payload[SECTION_DESCRIPTOR_BYTES];
     struct frame_piece pieces[3];
 };
@@ -90,6 +92,14 @@ struct store_section_draft {
 edb_status store_section_draft_lay_out(struct store_section_draft *draft, uint64_t offset,
                                        uint64_t chain_seed, struct frame_draft *frame_out,
                                        struct catalog_section *entry_out);
+
+/* A body that never stands in memory whole. Begun with a descriptor that says how long it will be,
+ * for a frame at `offset`, which is where the file ends; then written in parts of whole blocks, but
+ * for the end of the last, in any order, each once; then laid out as above. EDB_NO_MEMORY; a part:
+ * what store_write_ahead says. */
+edb_status store_section_draft_begin(struct store_section_draft *draft, uint64_t offset);
+edb_status store_section_draft_write(struct store_section_draft *draft, struct store *store,
+                                     uint64_t at, const uint8_t *bytes, size_t count);
 void store_section_draft_close(struct store_section_draft *draft);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "db/db_compact.h"
 #include "embedcache.h"
 #include "os/os_sim.h"
 
@@ -21,13 +22,15 @@ struct workload {
     size_t h;      /* whose turn it is */
     int meanwhile; /* commits that are still to come while the file is compacted */
     bool wrote[2]; /* since it was opened: closing makes that durable */
+    bool unnamed;  /* the file was written anew, and power loss may bring the one before back */
 };
 
 const char *workload_name(enum workload_kind kind)
 {
     static const char *const names[] = {
-        "durable puts", "lazy puts",    "mixed", "reopen",     "two writers",
-        "sync fails",   "sync reverts", "dying", "compaction", "compaction by one of two"};
+        "durable puts",       "lazy puts",    "mixed", "reopen",     "two writers",
+        "sync fails",         "sync reverts", "dying", "compaction", "compaction by one of two",
+        "compaction in steps"};
     return names[kind];
 }
 
@@ -63,7 +66,9 @@ static void note(struct workload *w, bool durable)
     if (history->count == HISTORY_OPERATIONS_MAX)
         die("too many operations", EDB_INVALID);
     w->now.durable = durable;
-    w->now.generation = generation_on_device();
+    w->unnamed &= !durable;
+    if (!w->unnamed)
+        w->now.generation = generation_on_device();
     history->states[history->count] = w->now;
     os_sim_mark(history->count);
     history->count++;
@@ -205,6 +210,23 @@ static void compact(struct workload *w)
     note(w, true);
 }
 
+/* The next piece, or the beginning. When it is done the content is what it was, in a file that may
+ * not have its name for ever yet. */
+static void compact_a_step(struct workload *w)
+{
+    bool done = false;
+    edb *db = w->handles[0];
+    bool begins = !db_compaction_is_open(db);
+    edb_status status = begins ? db_compaction_begin(db) : db_compaction_step(db, 0, &done);
+    if (status != EDB_OK)
+        die("a step of a compaction", status);
+    done = done && !begins;
+    w->wrote[0] |= done;
+    w->unnamed |= done;
+    if (begins || done)
+        note(w, false);
+}
+
 /* The process is gone, its handle is not closed. Its lock went with it: it was taken only inside
  * the calls. */
 static void drop_handle(struct workload *w)
@@ -268,11 +290,13 @@ static void step(struct workload *w)
 {
     uint32_t dice = below(w, 20);
     bool compacts = w->kind == WORKLOAD_COMPACT || w->kind == WORKLOAD_COMPACT_TWO;
-    if (w->kind == WORKLOAD_TWO || w->kind == WORKLOAD_COMPACT_TWO)
+    if (w->kind == WORKLOAD_TWO || w->kind >= WORKLOAD_COMPACT_TWO)
         w->h = below(w, 2);
+    for (uint32_t left = w->kind == WORKLOAD_STEPS ? below(w, 8) : 0; left > 0; left--)
+        compact_a_step(w);
     if (dice < 3 && compacts)
         compact(w);
-    else if (dice < 5 && compacts)
+    else if ((dice < 5 && compacts) || (dice < 2 && w->kind == WORKLOAD_STEPS))
         close_and_open(w);
     else if (dice < 3 && (w->kind == WORKLOAD_REOPEN || w->kind == WORKLOAD_KEEP))
         close_and_open(w); /* which writes a slot that no sync follows */
@@ -294,7 +318,7 @@ void workload_run(enum workload_kind kind, uint64_t seed, size_t operations,
     memset(history_out, 0, sizeof *history_out);
     history_out->count = 1; /* before everything: nothing */
     open_handle(&w, 0, false);
-    if (kind == WORKLOAD_TWO || kind == WORKLOAD_COMPACT_TWO)
+    if (kind == WORKLOAD_TWO || kind >= WORKLOAD_COMPACT_TWO)
         open_handle(&w, 1, false);
     while (history_out->count < operations)
         step(&w);

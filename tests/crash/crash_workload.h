@@ -18,6 +18,7 @@ enum workload_kind {
     WORKLOAD_DYING,       /* handles are dropped without closing, as if the process were killed */
     WORKLOAD_COMPACT,     /* as reopen, and the file is written anew in between */
     WORKLOAD_COMPACT_TWO, /* by one of two handles that take turns */
+    WORKLOAD_STEPS,       /* in steps, with the commits of two handles between them */
     WORKLOAD_KINDS
 };
 

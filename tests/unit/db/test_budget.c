@@ -65,7 +65,8 @@ static int end(void **state)
 static void put_with(edb_space *into, uint32_t key, const edb_put_options *options)
 {
     const float vector[DIMS] = {(float)key, 1, 2, 3};
-    assert_int_equal(edb_put(into, &key, sizeof key, vector, options), EDB_OK);
+    if (edb_put(into, &key, sizeof key, vector, options) != EDB_OK)
+        fail_msg("key %u: %s", key, edb_error_detail());
 }
 
 static void put(uint32_t key)
@@ -238,11 +239,77 @@ static void test_marks_outlive_sections_and_compaction(void **state)
     for (uint32_t key = 25000; key < 29000; key++)
         put(key);
     assert_int_equal(edb_compact(db, NULL, NULL), EDB_OK);
+    open_anew();
     for (uint32_t key = 29000; key < 58000; key++)
         put(key);
     for (uint32_t key = 0; key < 100; key++)
         assert_true(has(key));
     assert_false(has(200));
+}
+
+static uint64_t used_bytes(void)
+{
+    edb_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(edb_stats_get(db, &stats), EDB_OK);
+    return stats.used_bytes;
+}
+
+/* The file is as large as it may be, holds what that leaves room for, and is written anew now and
+ * then. */
+static void test_the_file_keeps_its_size(void **state)
+{
+    (void)state;
+    const uint64_t max_bytes = 3 << 20;
+    uint64_t most = 0;
+    limit(NULL, 0, max_bytes, EDB_EVICT_S3_FIFO);
+    for (uint32_t key = 0; key < 60000; key++) {
+        put(key);
+        assert_true(has(key));
+        most = used_bytes() > most ? used_bytes() : most;
+    }
+    printf("at most %llu bytes of %llu, %llu live\n", (unsigned long long)most,
+           (unsigned long long)max_bytes, (unsigned long long)stats_of(space).live);
+    assert_true(most <= max_bytes + max_bytes / 8);
+    assert_true(stats_of(space).live_bytes > max_bytes / 2);
+    assert_int_equal(edb_verify(db, NULL, NULL, NULL), EDB_OK);
+}
+
+/* Nothing is evicted; what is dead goes. */
+static void test_dead_rows_give_their_space_back(void **state)
+{
+    (void)state;
+    edb_limits limits = EDB_LIMITS_INIT;
+    limits.dead_percent = 40;
+    assert_int_equal(edb_limits_set(db, NULL, &limits), EDB_OK);
+    for (int round = 0; round < 40; round++)
+        for (uint32_t key = 0; key < 1000; key++)
+            put(key);
+    assert_int_equal(stats_of(space).live, 1000);
+    assert_true(used_bytes() < 2 << 20);
+    for (uint32_t key = 0; key < 1000; key++)
+        assert_true(hit(space, key));
+}
+
+/* A device without room for the copy: the file grows on, and nothing is lost. */
+static void test_no_room_to_compact(void **state)
+{
+    (void)state;
+    edb_limits limits = EDB_LIMITS_INIT;
+    for (uint32_t key = 0; key < 9000; key++)
+        put(key);
+    limits.dead_percent = 40;
+    assert_int_equal(edb_limits_set(db, NULL, &limits), EDB_OK);
+    os_sim_set_capacity(used_bytes() + (1200 << 10));
+    for (uint32_t key = 0; key < 1000; key++)
+        put(key);
+    os_sim_set_capacity(UINT64_MAX);
+    assert_int_equal(stats_of(space).live, 9000);
+    for (int round = 0; round < 12; round++)
+        for (uint32_t key = 0; key < 1000; key++)
+            put(key);
+    assert_int_equal(stats_of(space).live, 9000);
+    assert_true(used_bytes() < 6 << 20);
+    assert_int_equal(edb_verify(db, NULL, NULL, NULL), EDB_OK);
 }
 
 static void test_limits_are_kept(void **state)
@@ -392,6 +459,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_file_has_limits, begin, end),
         cmocka_unit_test_setup_teardown(test_hits_of_others_count, begin, end),
         cmocka_unit_test_setup_teardown(test_marks_outlive_sections_and_compaction, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_file_keeps_its_size, begin, end),
+        cmocka_unit_test_setup_teardown(test_dead_rows_give_their_space_back, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_room_to_compact, begin, end),
         cmocka_unit_test_setup_teardown(test_limits_are_kept, begin, end),
         cmocka_unit_test_setup_teardown(test_limits_that_cannot_be, begin, end),
         cmocka_unit_test_setup_teardown(test_default_expiry, begin, end),

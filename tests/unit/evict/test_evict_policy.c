@@ -25,7 +25,7 @@ struct cache {
     struct evict evict;
     uint64_t row_of[KEYS]; /* + 1; 0: not there */
     uint32_t key_of[ROWS];
-    bool live[ROWS];
+    uint64_t live[ROWS / 64 + 1]; /* a bit a row */
     uint64_t next;
     uint64_t count;
     uint64_t room;
@@ -37,10 +37,26 @@ struct cache {
 static edb_status next_live(void *arg, uint64_t row, uint64_t *row_out)
 {
     const struct cache *cache = arg;
-    while (row < cache->next && !cache->live[row])
-        row++;
-    *row_out = row < cache->next ? row : ROW_NONE;
+    *row_out = ROW_NONE;
+    for (uint64_t word = row / 64; word <= cache->next / 64 && row < cache->next; word++) {
+        uint64_t bits = cache->live[word] & (word == row / 64 ? ~0ull << (row % 64) : ~0ull);
+        if (bits == 0)
+            continue;
+        *row_out = 64 * word + (uint64_t)__builtin_ctzll(bits);
+        break;
+    }
     return EDB_OK;
+}
+
+static bool is_live(const struct cache *cache, uint64_t row)
+{
+    return cache->live[row / 64] >> (row % 64) & 1;
+}
+
+static void set_live(struct cache *cache, uint64_t row, bool live)
+{
+    uint64_t bit = 1ull << (row % 64);
+    cache->live[row / 64] = live ? cache->live[row / 64] | bit : cache->live[row / 64] & ~bit;
 }
 
 static uint64_t hash_of(uint32_t key)
@@ -68,7 +84,7 @@ static void hand_over(struct cache *cache)
     uint64_t row = 0;
     unsigned uses;
     while (evict_touched(&cache->evict, row, &row, &uses)) {
-        if (cache->live[row])
+        if (is_live(cache, row))
             evict_use(&cache->evict, row, uses);
         row++;
     }
@@ -76,7 +92,7 @@ static void hand_over(struct cache *cache)
 
 static void drop(struct cache *cache, uint64_t row)
 {
-    cache->live[row] = false;
+    set_live(cache, row, false);
     cache->count--;
     cache->row_of[cache->key_of[row]] = 0;
     evict_remove(&cache->evict, row, hash_of(cache->key_of[row]), true);
@@ -94,12 +110,12 @@ static void make_room(struct cache *cache)
         size_t named = 0;
         while (named < wanted && named < 16 &&
                evict_next(&cache->evict, &rows, &victims[named]) == EDB_OK) {
-            cache->live[victims[named]] = false; /* not named twice */
+            set_live(cache, victims[named], false); /* not named twice */
             named++;
         }
         assert_true(named > 0);
         for (size_t i = 0; i < named; i++) {
-            cache->live[victims[i]] = true;
+            set_live(cache, victims[i], true);
             drop(cache, victims[i]);
         }
     }
@@ -118,7 +134,7 @@ static void access_key(struct cache *cache, uint32_t key, uint32_t cost)
         evict_insert(&cache->evict, row, ROW_NONE, hash_of(key), cost);
         cache->row_of[key] = row + 1;
         cache->key_of[row] = key;
-        cache->live[row] = true;
+        set_live(cache, row, true);
         cache->count++;
         make_room(cache);
     }
@@ -255,7 +271,7 @@ static void test_marks_are_kept(void **state)
             uint16_t is = again.chunks[0].marks[row];
             uint16_t was = cache->evict.chunks[0].marks[row];
             int off = policy == EDB_EVICT_LRU ? (uint16_t)(again.period - was) / 8 : 0;
-            assert_true(!cache->live[row] || abs((int)is - (int)was) <= off);
+            assert_true(!is_live(cache, row) || abs((int)is - (int)was) <= off);
         }
         evict_close(&again);
         close_cache(cache);
