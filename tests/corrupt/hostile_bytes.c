@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "base/bytes.h"
@@ -21,6 +20,7 @@
 #include "format/section.h"
 #include "format/spec.h"
 #include "os/os_sim.h"
+#include "support/bound_memory.h"
 #include "support/memory_file.h"
 #include "support/sample_cache.h"
 #include "support/under_sanitizer.h"
@@ -38,7 +38,7 @@ enum {
     RECORDS_MAX = 1 << 22, /* more than rows could be named in a file of this size */
 };
 
-static const size_t memory_max = 256u << 20;
+static const size_t memory_max = 256u << 20; /* beyond what the process has */
 
 static struct sample_cache sample;
 static struct frame_map map;
@@ -462,21 +462,6 @@ static uint64_t milliseconds(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Address space from now on: what the test has, and so much more. */
-static void bound_memory(void)
-{
-    struct rlimit limit;
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (UNDER_SANITIZER || file == NULL)
-        return;
-    if (fscanf(file, "%lu", &pages) == 1 && getrlimit(RLIMIT_AS, &limit) == 0) {
-        limit.rlim_cur = pages * 4096 + memory_max;
-        setrlimit(RLIMIT_AS, &limit);
-    }
-    fclose(file);
-}
-
 static void run_cases(const char *test, size_t usual)
 {
     const char *given = getenv("EDB_CASES");
@@ -637,7 +622,7 @@ static int begin(void **state)
     os_use(&memory_file);
     os_sim_begin(1);
     os_sim_load("hostile.edb", sample.bytes, sample.count);
-    bound_memory();
+    bound_memory(memory_max);
     return 0;
 }
 
