@@ -53,7 +53,10 @@ install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
 deb: ## build the Debian packages in build/deb, and check and use them
 	@tools/deb
 
-proof: deb ## what takes too long for every `make test`: the Debian packages, built and used
+proof: deb ## what takes too long for every `make test`: packages, each bit of 1 MiB, 10 million keys
+	@$(MAKE) --no-print-directory all TARGET=tests_proof
+	$(BUILD)/tests/flip_bits_megabyte
+	$(BUILD)/tests/adversarial_keys 700000
 
 clean: ## remove all build directories
 	@rm -rf build build-asan build-tsan build-bench
