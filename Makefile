@@ -59,7 +59,7 @@ fuzz: ## let libFuzzer run for FUZZ_S (60) seconds on each target of tests/fuzz
 proof: deb fuzz ## what takes too long for every `make test`: packages, fuzzing, each bit of 1 MiB, 10 million keys
 	@$(MAKE) --no-print-directory all TARGET=tests_proof
 	$(BUILD)/tests/flip_bits_megabyte
-	$(BUILD)/tests/adversarial_keys 700000
+	$(BUILD)/tests/adversarial_keys 800000
 
 clean: ## remove all build directories
 	@rm -rf build build-asan build-tsan build-fuzz build-bench
