@@ -10,10 +10,9 @@ that once broke something has a name of its own.
 """
 import glob
 import os
-import shutil
 import sys
 
-CASES_MAX, BYTES_MAX = 40, 120000
+CASES_MAX, BYTES_MAX = 100, 120000
 
 
 def read_control(path):
@@ -41,15 +40,22 @@ def choose(reached, seeds):
     return chosen
 
 
+def read_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def main():
     control, seeds, folder = sys.argv[1:4]
-    chosen = choose(read_control(control), seeds)
+    # Some of them are the ones that are replaced.
+    cases = [read_bytes(name) for name in choose(read_control(control), seeds)]
     os.makedirs(folder, exist_ok=True)
     for old in glob.glob(os.path.join(folder, "reach_*")):
         os.remove(old)
-    for number, name in enumerate(chosen, 1):
-        shutil.copy(name, os.path.join(folder, "reach_%02d" % number))
-    print("%s: %d cases, %d bytes" % (folder, len(chosen), sum(map(os.path.getsize, chosen))))
+    for number, case in enumerate(cases, 1):
+        with open(os.path.join(folder, "reach_%02d" % number), "wb") as file:
+            file.write(case)
+    print("%s: %d cases, %d bytes" % (folder, len(cases), sum(map(len, cases))))
 
 
 if __name__ == "__main__":

@@ -134,6 +134,18 @@ static void iterate(struct use *use)
     edb_iterator_close(iterator);
 }
 
+/* What is found is a record. */
+static void eat_hit(struct use *use, const edb_hit *hit)
+{
+    edb_view view;
+    edb_status status = edb_view_row(use->space, hit->row, &view);
+    target_hold(!use->told || status != EDB_NOT_FOUND, "a hit is row %llu, which is not there",
+                (unsigned long long)hit->row);
+    if (note(use, status, "view of a hit"))
+        eat_view(use, &view);
+    edb_view_release(&view);
+}
+
 static void search(struct use *use)
 {
     edb_result *results;
@@ -148,6 +160,8 @@ static void search(struct use *use)
     for (size_t i = 1; i < results->count; i++)
         target_hold(results->hits[i].row != results->hits[i - 1].row, "row %llu comes twice",
                     (unsigned long long)results->hits[i].row);
+    for (size_t i = 0; i < results->count; i++)
+        eat_hit(use, &results->hits[i]);
     edb_free(results);
 }
 
