@@ -14,7 +14,7 @@ TARGET     ?= all
 generator = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja 2>/dev/null),-G Ninja))
 launcher  = $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 
-.PHONY: all demo test asan tsan check format bench-kv install deb proof clean help
+.PHONY: all demo test asan tsan check format bench-kv install deb fuzz proof clean help
 
 all: ## build the library, the command and the tests in build/
 	@command -v cmake >/dev/null || { echo "cmake is missing: run tools/setup."; exit 1; }
@@ -53,10 +53,16 @@ install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
 deb: ## build the Debian packages in build/deb, and check and use them
 	@tools/deb
 
-proof: deb ## what takes too long for every `make test`: the Debian packages, built and used
+fuzz: ## let libFuzzer run for FUZZ_S (60) seconds on each target of tests/fuzz
+	@tools/fuzz
+
+proof: deb fuzz ## what takes too long for every `make test`: packages, fuzzing, each bit of 1 MiB, 10 million keys
+	@$(MAKE) --no-print-directory all TARGET=tests_proof
+	$(BUILD)/tests/flip_bits_megabyte
+	$(BUILD)/tests/adversarial_keys 800000
 
 clean: ## remove all build directories
-	@rm -rf build build-asan build-tsan build-bench
+	@rm -rf build build-asan build-tsan build-fuzz build-bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

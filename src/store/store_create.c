@@ -121,6 +121,11 @@ static edb_status begin_successor(const struct store *store, struct store_succes
 {
     struct genesis genesis = store->genesis;
     struct creation creation;
+    if (genesis.edition == UINT64_MAX) /* handles follow to a higher edition only */
+        return fail(EDB_CORRUPT,
+                    "%s claims to be edition %llu, the last one there can be: export its records "
+                    "and import them into a new file",
+                    store->path, (unsigned long long)genesis.edition);
     genesis.edition++;
     edb_status status = store->io->random(&genesis.chain_seed, sizeof genesis.chain_seed);
     if (status == EDB_OK)

@@ -1,7 +1,10 @@
 /* Every bit of a file flipped, every length cut, every sector lost: a reader gives the right
  * record, none, or an error, and never a wrong one; it neither crashes nor hangs nor looks past the
  * end. Damage in a slot, an index section, a catalog or unused bytes changes no answer at all (28,
- * 29, 31). Two processes share the work; with a sanitizer, or EDB_STRIDE=<n>, samples are taken. */
+ * 29, 31). A case may take two seconds and 256 MB. Two processes share the work; with a sanitizer,
+ * or EDB_STRIDE=<n>, samples are taken.
+ *
+ * The file has 68 KiB; built a second time as flip_bits_megabyte it has 1 MiB (`make proof`). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +18,7 @@
 #include "corrupt/ask_everything.h"
 #include "corrupt/frame_map.h"
 #include "os/os_sim.h"
+#include "support/bound_memory.h"
 #include "support/memory_file.h"
 #include "support/under_sanitizer.h"
 #include "support/watch_case.h"
@@ -22,7 +26,9 @@
 /* Last: it makes a macro of the name fail. */
 #include <cmocka.h>
 
-enum { WORKERS = 2, SECTOR = 512, FAILURES_SHOWN = 10, CASE_SECONDS = 60 };
+enum { WORKERS = 2, SECTOR = 512, FAILURES_SHOWN = 10, CASE_SECONDS = 60, CASE_MS_MAX = 2000 };
+
+static const size_t memory_max = 256u << 20; /* beyond what the process has */
 
 static struct sample_cache sample;
 static struct frame_map map;
@@ -104,8 +110,13 @@ static void run_worker(do_share *share, const char *name, int worker, int report
     static const uint8_t other_boot[16] = {1};
     struct tally tally = {0};
     watch_case_begin(name, CASE_SECONDS);
+    watch_case_limit(CASE_MS_MAX);
     if (!memory_file_begin(sample.bytes, sample.count))
         _exit(1);
+    /* What is taken once is no case's. */
+    os_sim_begin(2);
+    os_sim_load("damaged.edb", sample.bytes, sample.count);
+    bound_memory(memory_max);
     /* One of them reads in the boot that wrote the file, the other after it. */
     memory_file_set_boot_id(worker == 0 ? sample.boot_id : other_boot);
     os_use(&memory_file);
@@ -292,6 +303,7 @@ static void test_sample_is_whole(void **state)
     printf("sample: %zu bytes, %zu states, %zu groups, %zu sections, %zu catalogs, %zu pads\n",
            sample.count, sample.state_count, types[FRAME_GROUP], types[FRAME_SECTION],
            types[FRAME_CATALOG], types[FRAME_PAD]);
+    assert_true(sample.count >= (SAMPLE_DIMS > 12 ? 1u << 20 : 64u << 10));
     assert_true(types[FRAME_GROUP] > 20 && types[FRAME_SECTION] > 8);
     assert_true(types[FRAME_CATALOG] >= 2 && types[FRAME_PAD] >= 1);
     assert_int_equal(map.frames[map.count - 1].type, FRAME_PAD);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "base/bytes.h"
@@ -21,6 +20,7 @@
 #include "format/section.h"
 #include "format/spec.h"
 #include "os/os_sim.h"
+#include "support/bound_memory.h"
 #include "support/memory_file.h"
 #include "support/sample_cache.h"
 #include "support/under_sanitizer.h"
@@ -38,7 +38,7 @@ enum {
     RECORDS_MAX = 1 << 22, /* more than rows could be named in a file of this size */
 };
 
-static const size_t memory_max = 256u << 20;
+static const size_t memory_max = 256u << 20; /* beyond what the process has */
 
 static struct sample_cache sample;
 static struct frame_map map;
@@ -303,13 +303,25 @@ static void change_slot(struct random_source *random, struct hostile_file *file)
     }
 }
 
+/* How often the cache was written anew, which compaction and who follows it go by; and the mark by
+ * which they look for a later one. */
+static void change_edition(struct random_source *random, struct hostile_file *file)
+{
+    struct genesis genesis = map.genesis;
+    struct frame_header *header = &file->frames[random_below(random, map.count)];
+    genesis.edition = any_value(random, genesis.edition);
+    genesis_encode(&genesis, file->bytes + GENESIS_OFFSET);
+    if (header->type == FRAME_PAD)
+        header->flags ^= FRAME_MOVES;
+}
+
 typedef void mutation(struct random_source *random, struct hostile_file *file);
 
 static void make_hostile(struct random_source *random, uint8_t *bytes)
 {
     static mutation *const mutations[] = {
-        change_group,   change_group,   change_section, change_section, change_gaps,
-        change_catalog, change_catalog, change_range,   change_header,  change_slot};
+        change_group,   change_group, change_section, change_section, change_gaps,   change_catalog,
+        change_catalog, change_range, change_header,  change_slot,    change_edition};
     static struct hostile_file file;
     hostile_file_begin(&file, &map, sample.bytes, bytes, sample.count);
     for (uint64_t left = 1 + random_below(random, 3); left > 0; left--)
@@ -446,7 +458,10 @@ static void write_file(struct tally *tally, const uint8_t *bytes)
                     edb_put(space, name, strlen(name), vector_room, NULL);
             }
         }
-        note(tally, edb_compact(db, NULL, NULL), "compact");
+        edb_stats stats = {.struct_size = sizeof stats};
+        if (note(tally, edb_compact(db, NULL, NULL), "compact") &&
+            !note(tally, edb_stats_get(db, &stats), "stats of a compacted file"))
+            failure(tally, "the handle did not follow its own compaction", EDB_OK);
         edb_close(db);
     }
     os_use(&memory_file);
@@ -460,21 +475,6 @@ static uint64_t milliseconds(void)
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Address space from now on: what the test has, and so much more. */
-static void bound_memory(void)
-{
-    struct rlimit limit;
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (UNDER_SANITIZER || file == NULL)
-        return;
-    if (fscanf(file, "%lu", &pages) == 1 && getrlimit(RLIMIT_AS, &limit) == 0) {
-        limit.rlim_cur = pages * 4096 + memory_max;
-        setrlimit(RLIMIT_AS, &limit);
-    }
-    fclose(file);
 }
 
 static void run_cases(const char *test, size_t usual)
@@ -507,6 +507,38 @@ static void test_hostile_files(void **state)
 {
     (void)state;
     run_cases("hostile_bytes", CASES);
+}
+
+/* Compacts the file as of an edition. True when the file that then has the name is another one. */
+static bool compact_edition(uint64_t edition, edb_status *status_out)
+{
+    struct genesis genesis = map.genesis;
+    uint64_t count;
+    edb *db;
+    genesis.edition = edition;
+    memcpy(memory_file_bytes(), sample.bytes, sample.count);
+    genesis_encode(&genesis, memory_file_bytes() + GENESIS_OFFSET);
+    os_sim_begin(3);
+    os_sim_record(false);
+    os_sim_load("hostile.edb", memory_file_bytes(), sample.count);
+    os_use(&os_sim);
+    assert_int_equal(edb_open("hostile.edb", NULL, &db), EDB_OK);
+    *status_out = edb_compact(db, NULL, NULL);
+    assert_int_equal(edb_close(db), EDB_OK);
+    os_use(&memory_file);
+    return !genesis_is_of(os_sim_file("hostile.edb", &count) + GENESIS_OFFSET, &genesis);
+}
+
+/* A file that was written anew as often as can be counted is not written anew once more: nobody
+ * would follow. */
+static void test_last_edition(void **state)
+{
+    (void)state;
+    edb_status status;
+    assert_true(compact_edition(UINT64_MAX - 1, &status));
+    assert_int_equal(status, EDB_OK);
+    assert_false(compact_edition(UINT64_MAX, &status));
+    assert_int_equal(status, EDB_CORRUPT);
 }
 
 /* Every section that any catalog of the sample names; returns how many. */
@@ -637,7 +669,7 @@ static int begin(void **state)
     os_use(&memory_file);
     os_sim_begin(1);
     os_sim_load("hostile.edb", sample.bytes, sample.count);
-    bound_memory();
+    bound_memory(memory_max);
     return 0;
 }
 
@@ -657,6 +689,7 @@ int main(void)
         cmocka_unit_test(test_repair_is_exact),
         cmocka_unit_test(test_catalogs_of_any_sections),
         cmocka_unit_test(test_hostile_files),
+        cmocka_unit_test(test_last_edition),
         cmocka_unit_test_setup(test_hostile_compacted_files, begin_compacted),
     };
     return cmocka_run_group_tests(tests, begin, end);

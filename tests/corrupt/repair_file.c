@@ -62,6 +62,8 @@ static void repair_group(const struct hostile_file *file, size_t index)
     uint16_t entry_bytes = load_u16(frame + FRAME_HEADER_BYTES + 8);
     uint64_t heap = FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES + (uint64_t)count * entry_bytes;
     uint64_t at = FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES;
+    if (entry_bytes < RECORD_BYTES)
+        return;
     for (uint32_t i = 0; i < count && at + RECORD_BYTES <= header->frame_bytes; i++) {
         repair_record(frame, header->frame_bytes, frame + at, heap, file->map->genesis.chain_seed);
         at += entry_bytes;

@@ -16,6 +16,12 @@
 
 #include "embedcache.h"
 
+/* The file has 68 KiB. With EDB_SAMPLE_DIMS=3712 it has a megabyte, and blocks that begin on a
+ * page. */
+#ifndef EDB_SAMPLE_DIMS
+#define EDB_SAMPLE_DIMS 12
+#endif
+
 enum {
     SAMPLE_DOCS = 0,  /* vectors, cosine, texts and metadata */
     SAMPLE_BLOBS = 1, /* byte values under SHA-256 keys */
@@ -24,8 +30,8 @@ enum {
     SAMPLE_KEYS = 34,    /* of each space at most; named "d000", "b001" … */
     SAMPLE_VERSIONS = 4, /* of each key at most, from 1 */
     SAMPLE_STATES = 64,
-    SAMPLE_DIMS = 12, /* of SAMPLE_DOCS */
-    SAMPLE_VECTOR_BYTES = 48,
+    SAMPLE_DIMS = EDB_SAMPLE_DIMS, /* of SAMPLE_DOCS */
+    SAMPLE_VECTOR_BYTES = 4 * SAMPLE_DIMS,
     SAMPLE_HITS = 3,
 };
 

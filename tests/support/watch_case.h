@@ -6,6 +6,10 @@
  * process with status 99. Under a sanitizer crashes are left to its own report. */
 void watch_case_begin(const char *test, unsigned seconds);
 
+/* Of the process's own time, in which a busy machine does not count, a case may take so much from
+ * now on; the process ends as above. 0 = any. */
+void watch_case_limit(unsigned own_ms);
+
 /* The case that begins now; `kind` is a literal. */
 void watch_case(const char *kind, unsigned long long a, unsigned long long b);
 
