@@ -7,6 +7,8 @@
  *
  * Invariants 1 to 12 of docs/format.md. Prints how many distinct images were looked at: "N crash
  * states". */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,29 +100,36 @@ static void work(uint64_t first, uint64_t seeds, uint64_t worker, int out)
     _exit(written == (ssize_t)sizeof totals ? 0 : 1);
 }
 
-static int start_worker(uint64_t first, uint64_t seeds, uint64_t worker, pid_t *pid_out)
+/* A part of the program at work on its share of the seeds. */
+struct worker {
+    pid_t pid;
+    int totals; /* the end of the pipe that its totals come through; -1 when they have come */
+};
+
+static void start_worker(uint64_t first, uint64_t seeds, uint64_t number, struct worker *worker)
 {
     int ends[2];
     if (pipe(ends) != 0)
         exit(1);
     fflush(NULL);
-    *pid_out = fork();
-    if (*pid_out == 0) {
+    worker->pid = fork();
+    if (worker->pid == 0) {
         close(ends[0]);
-        work(first, seeds, worker, ends[1]);
+        work(first, seeds, number, ends[1]);
     }
     close(ends[1]);
-    return ends[0];
+    worker->totals = ends[0];
 }
 
 /* False when the worker died. */
-static int collect(int from, pid_t pid, struct totals *sum)
+static int collect(struct worker *worker, struct totals *sum)
 {
     struct totals one;
     int status = 0;
-    ssize_t got = read(from, &one, sizeof one);
-    close(from);
-    waitpid(pid, &status, 0);
+    ssize_t got = read(worker->totals, &one, sizeof one);
+    close(worker->totals);
+    worker->totals = -1;
+    waitpid(worker->pid, &status, 0);
     if (got != (ssize_t)sizeof one || status != 0)
         return 0;
     const uint64_t *add = (const uint64_t *)&one;
@@ -128,6 +137,31 @@ static int collect(int from, pid_t pid, struct totals *sum)
     for (size_t i = 0; i < sizeof one / sizeof *add; i++)
         to[i] += add[i];
     return 1;
+}
+
+/* Adds up what the workers tell; where the first bad state is enough, the others are not waited
+ * for. False when one died. */
+static int collect_all(struct worker workers[WORKERS], struct totals *sum)
+{
+    int alive = 1;
+    for (int left = WORKERS; left > 0;) {
+        struct pollfd waiting[WORKERS];
+        for (int i = 0; i < WORKERS; i++)
+            waiting[i] = (struct pollfd){workers[i].totals, POLLIN, 0};
+        if (poll(waiting, WORKERS, -1) < 0)
+            return 0;
+        for (int i = 0; i < WORKERS; i++)
+            if (waiting[i].revents != 0) {
+                alive &= collect(&workers[i], sum);
+                left--;
+            }
+        if (stop_at_first && (sum->bad > 0 || !alive))
+            break;
+    }
+    for (int i = 0; i < WORKERS; i++)
+        if (workers[i].totals >= 0)
+            kill(workers[i].pid, SIGKILL);
+    return alive;
 }
 
 /* A figure of the report; one that must not be 0 shows that the explorer still does what it
@@ -205,14 +239,11 @@ int main(int argc, char **argv)
                               : 1000;
     stop_at_first = argc > 3;
     struct totals sum = {0};
-    pid_t pids[WORKERS];
-    int pipes[WORKERS];
-    int alive = 1;
+    struct worker workers[WORKERS];
     printf("first seed %llu (EDB_SEED)\n", (unsigned long long)first);
     for (uint64_t i = 0; i < WORKERS; i++)
-        pipes[i] = start_worker(first, seeds, i, &pids[i]);
-    for (uint64_t i = 0; i < WORKERS; i++)
-        alive &= collect(pipes[i], pids[i], &sum);
+        start_worker(first, seeds, i, &workers[i]);
+    int alive = collect_all(workers, &sum);
     int complete = print_totals(&sum, seeds);
     if (!alive)
         fprintf(stderr, "a worker died\n");

@@ -1,55 +1,97 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Test of the test: the commit protocol is broken on purpose, in one way after another, and the crash explorer must
-# notice each. A mutant is a patch in tests/crash/mutants, applied to a copy of the file; one that no longer applies
-# fails. Only what a patch touches is compiled again; the rest is linked from the build.
+# Test of the tests: the library is broken on purpose, in one way after another, and a test must notice each. A mutant
+# is a patch in tests/crash/mutants, applied to a copy of the file; one that no longer applies fails. Only what a patch
+# touches is compiled again; the rest is linked from the build.
+#
+# The crash explorer has to catch a mutant unless the patch's head names others in a line
+#   Caught-by: random_operations, lock_busy
+# whose first that fails has caught it. Which one did is printed.
+#
+#   mutants_caught.sh [NAME...]     only these; EDB_MUTANT_SEEDS gives the explorer more seeds
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-build=${EDB_BUILD:-build}
-seeds=${EDB_MUTANT_SEEDS:-64}
+build=$(cd "${EDB_BUILD:-build}" && pwd) || exit 1
+seeds=${EDB_MUTANT_SEEDS:-66}
 compiler=${CC:-cc}
+least=40
 command -v patch >/dev/null || { echo "skipped: the program 'patch' is not installed (tools/setup installs it)"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export TMPDIR=$work
 
-tests=$(find "$build/tests/CMakeFiles/crash_protocol.dir" "$build/tests/CMakeFiles/edb_system_doubles.dir" -name '*.o')
-libraries=$(pkg-config --libs libsodium jansson)
+library_objects=$(find "$build/CMakeFiles/edb_objects.dir" -name '*.o')
+support=$(find "$build/tests/CMakeFiles/edb_system_doubles.dir" "$build/tests/CMakeFiles/edb_support_sources.dir" -name '*.o')
+libraries=$(pkg-config --libs libsodium jansson cmocka)
 
-# Compiles the mutant $1 and runs the explorer on it. 0: caught.
-try_mutant()
+# Compiles what the patch of mutant $1 touches, in the directory $2; leaves the library's objects in $objects.
+make_mutant()
 {
-    local name=$1 copy=$work/$1 objects
+    local patch=tests/crash/mutants/$1.patch copy=$2 file
+    objects=$library_objects
     mkdir -p "$copy"
     cp -r src "$copy/src"
-    if ! patch -s -d "$copy" -p1 <"tests/crash/mutants/$name.patch"; then
-        echo "$name: the patch no longer applies"
+    if ! patch -s -d "$copy" -p1 <"$patch"; then
+        echo "$1: the patch no longer applies"
         return 1
     fi
-    objects=$(find "$build/CMakeFiles/edb_objects.dir" -name '*.o')
-    for file in $(sed -n 's|^+++ b/||p' "tests/crash/mutants/$name.patch"); do
+    for file in $(sed -n 's|^+++ b/||p' "$patch"); do
         $compiler -std=c11 -D_GNU_SOURCE -O1 -w -I"$copy/src" -Iinclude -c "$copy/$file" -o "$copy/$(basename "$file").o" || return 1
         objects="$(grep -v "/$file\.o$" <<<"$objects") $copy/$(basename "$file").o"
     done
-    # shellcheck disable=SC2086  (lists of files)
-    $compiler $objects $tests -o "$copy/explorer" $libraries -lpthread -lm || return 1
-    if timeout 120 "$copy/explorer" "$seeds" 1000 stop >"$copy/told" 2>&1; then
-        echo "$name: NOT CAUGHT: $(tail -n 1 "$copy/told")"
-        return 1
-    fi
-    echo "$name: caught"
-    rm -rf "$copy"
+}
+
+# Links the program $1 of the tests, and the workers that tests of its folder start, with the mutant in $2.
+link_test()
+{
+    local name own
+    for name in "$1" $3; do
+        own=$(find "$build/tests/CMakeFiles/$name.dir" -name '*.o') && [ -n "$own" ] || { echo "there is no test $name"; return 1; }
+        # shellcheck disable=SC2086  (lists of files)
+        $compiler $own $objects $support -o "$2/$name" $libraries -lpthread -lm || return 1
+    done
+}
+
+# Whether the test $1 fails with the mutant in $2.
+notices()
+{
+    local workers='' words=()
+    [ -d "$build/tests/CMakeFiles/$1.dir/multiproc" ] && workers=writers_readers_worker
+    [ "$1" = crash_protocol ] && words=("$seeds" 1000 stop)
+    link_test "$1" "$2" "$workers" || return 2
+    ! EDB_TEST_BIN=$2 EDB_BUILD=$2 timeout 120 "$2/$1" "${words[@]}" >"$2/told" 2>&1
+}
+
+# Applies the mutant $1 and runs the tests that its head names. 0: one has caught it.
+try_mutant()
+{
+    local name=$1 copy=$work/$1 by test objects
+    make_mutant "$name" "$copy" || return 1
+    by=$(sed -n '/^---/q; s/^Caught-by: *//p' "tests/crash/mutants/$name.patch" | tr ',' ' ')
+    for test in ${by:-crash_protocol}; do
+        if notices "$test" "$copy"; then
+            echo "$name: caught by $test"
+            rm -rf "$copy"
+            return 0
+        fi
+    done
+    echo "$name: NOT CAUGHT: $(tail -n 1 "$copy/told")"
+    return 1
 }
 
 caught=0
 escaped=0
-for patch in tests/crash/mutants/*.patch; do
-    if try_mutant "$(basename "$patch" .patch)"; then
+names=("$@")
+[ $# -gt 0 ] || for patch in tests/crash/mutants/*.patch; do names+=("$(basename "$patch" .patch)"); done
+[ $# -eq 0 ] || least=0
+for name in "${names[@]}"; do
+    if try_mutant "$name"; then
         caught=$((caught + 1))
     else
         escaped=$((escaped + 1))
     fi
 done
 echo "$caught mutants caught, $escaped not"
-[ $escaped -eq 0 ] && [ $caught -ge 10 ]
+[ $escaped -eq 0 ] && [ $caught -ge $least ]
