@@ -7,7 +7,7 @@
  *   a reader gives the right record or an error, never "not found" for what is there;
  *   the handle goes on afterwards, or says EDB_READ_ONLY;
  *   what was promised durable is on the device alone;
- *   edb_verify finds nothing; no file stays open. */
+ *   edb_verify finds nothing; no file stays open; the memory is given back. */
 #ifndef EDB_TESTS_FAULT_PLAY_SCENARIO_H
 #define EDB_TESTS_FAULT_PLAY_SCENARIO_H
 
