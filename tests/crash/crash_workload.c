@@ -284,6 +284,8 @@ static void fail_a_sync(struct workload *w)
     }
     if (status != EDB_IO)
         die("a commit whose sync fails", status);
+    if (edb_sync(w->handles[w->h]) == EDB_OK) /* (11) */
+        die("a sync was tried again", EDB_OK);
     *(reverts ? &w->counts->failed_reverted : &w->counts->failed_kept) += 1;
     count_commit(w, false);
     note(w, false);

@@ -196,6 +196,10 @@ static uint64_t play(const struct production *production, enum interruption kind
     scenario->play(&stage);
     faults.kind = NOTHING;
     stage.armed = false;
+    if (stage.db != NULL)
+        stage_close(&stage);
+    if (kind == ONE_SYNC && faults.strikes > 0 && stage.refused == 0)
+        stage_wrong(&stage, "a sync was interrupted, and nobody was told");
     judge_again(&stage, scenario);
     account_close(&stage.account);
     if (count_memory_held() != held)

@@ -23,6 +23,7 @@ struct stage {
     bool armed;      /* faults may strike: errors are no news */
     bool met_faults; /* it was armed */
     bool read_only;  /* the outcome of a write was unknown */
+    size_t refused;  /* writes and closings that did not say EDB_OK */
     bool compacts;   /* the file may be another one now, and a temporary one left */
     char wrong[512]; /* "" or the first thing that must not be */
 };
