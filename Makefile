@@ -53,7 +53,8 @@ install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
 deb: ## build the Debian packages in build/deb, and check and use them
 	@tools/deb
 
-proof: deb ## what takes too long for every `make test`: the Debian packages, built and used
+proof: all deb ## what takes too long for every `make test`: the packages, and half an hour of long tests
+	@tools/proof
 
 clean: ## remove all build directories
 	@rm -rf build build-asan build-tsan build-bench

@@ -179,10 +179,16 @@ static void kill_one(struct crowd *c, uint32_t i)
     c->kills[c->writer_kills++] = (struct kill){now, stamp};
 }
 
+/* A compactor that is killed again and again before it has finished would never finish. */
+static bool may_kill_compactor(const struct crowd *c)
+{
+    return c->compactors > 0 && c->compactor_kills <= c->compactions + COMPACT_SECONDS / 2;
+}
+
 /* Of the kills a quarter hits a compactor, if there is one; half of the others a writer. */
 static uint32_t choose_victim(struct crowd *c)
 {
-    if (c->compactors > 0 && random_below(&c->random, 4) == 0)
+    if (may_kill_compactor(c) && random_below(&c->random, 4) == 0)
         return c->writers + c->readers + (uint32_t)random_below(&c->random, c->compactors);
     if (random_below(&c->random, 2) == 0)
         return (uint32_t)random_below(&c->random, c->writers);
