@@ -56,10 +56,11 @@ deb: ## build the Debian packages in build/deb, and check and use them
 fuzz: ## let libFuzzer run for FUZZ_S (60) seconds on each target of tests/fuzz
 	@tools/fuzz
 
-proof: deb fuzz ## what takes too long for every `make test`: packages, fuzzing, each bit of 1 MiB, 10 million keys
+proof: all deb fuzz ## what takes too long for every `make test`: packages, fuzzing, an hour of long tests
 	@$(MAKE) --no-print-directory all TARGET=tests_proof
 	$(BUILD)/tests/flip_bits_megabyte
 	$(BUILD)/tests/adversarial_keys 800000
+	@tools/proof
 
 clean: ## remove all build directories
 	@rm -rf build build-asan build-tsan build-fuzz build-bench

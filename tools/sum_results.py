@@ -4,6 +4,7 @@
 
 usage: sum_results.py <number of broken builds> <results.xml>...
 
+Before the sum stand the figures that some tests have printed: how much was tried, and with what end.
 A cmocka program counts with each of its test functions, anything else (a script, a style check) as one.
 The last line is "N passed, N failed"; the exit status is 1 when anything failed.
 """
@@ -19,11 +20,33 @@ def cmocka_counts(output):
         for word in ("PASSED", "SKIPPED", "FAILED"))
 
 
+# Of a test's output the lines that tell how much it has been through.
+FIGURES = {
+    "crash_protocol": r"crash states",
+    "mutants_caught": r"mutants caught",
+    "kill_loop": r"^\d+ (kills|commits)",
+    "writers_readers": r"^(kills|acknowledged|reads judged|compactions|stopped|lock hand-over)",
+    "strangers": r"truncations",
+    "random_operations": r"rows were given",
+    "colliding_keys": r"pairs of keys collide",
+    "hostile_bytes": r"^\d+ files:",
+    "threads_handle": r"^\d+ (seconds|commits)",
+}
+
+
+def figures(name, output):
+    """The lines of FIGURES that a test has printed."""
+    pattern = FIGURES.get(name)
+    return [line for line in (output or "").split("\n") if pattern and re.search(pattern, line)]
+
+
 def main():
     passed, failed = 0, int(sys.argv[1])
     skipped, bad = [], ["a build"] * failed
     for path in sys.argv[2:]:
         for case in ElementTree.parse(path).getroot().iter("testcase"):
+            for line in figures(case.get("name"), case.findtext("system-out")):
+                print("%s: %s" % (case.get("name"), line))
             functions_passed, functions_skipped, functions_failed = cmocka_counts(case.findtext("system-out") or "")
             if case.find("skipped") is not None:
                 skipped.append(case.get("name"))

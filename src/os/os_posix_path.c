@@ -66,6 +66,15 @@ edb_status os_posix_replace(const char *temporary, const char *path)
                : os_posix_fail(errno, "put a new file in the place of", path);
 }
 
+static int open_directory(const char *directory)
+{
+    int descriptor;
+    do
+        descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
 edb_status os_posix_sync_directory(const char *path)
 {
     size_t length = os_posix_directory_length(path);
@@ -73,7 +82,7 @@ edb_status os_posix_sync_directory(const char *path)
     if (directory == NULL)
         return memory_failed(length + 1);
     edb_status status = EDB_OK;
-    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = open_directory(directory);
     /* EINVAL: a filesystem whose directories know no sync, and need none. */
     if (descriptor < 0 || (fsync(descriptor) != 0 && errno != EINVAL)) {
         char text[OS_EXPLAIN_BYTES];

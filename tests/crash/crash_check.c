@@ -170,57 +170,90 @@ static bool a_slot_survives(const struct crash_checker *checker, const struct cr
     return expected == 0;
 }
 
-/* What the check of a crashed recovery needs to know of the state before it. */
+/* What the check of a crashed recovery needs to know of the states before it. */
 struct second {
     struct crash_checker *checker;
-    const struct crash_state *before;
-    struct history_state content;
-    unsigned depth;
+    uint64_t acknowledged;        /* when the power failed for the first time */
+    struct history_state content; /* of the recovered file */
+    unsigned depth;               /* how often it has failed in the images that are checked now */
 };
 
 static bool check_recovery(struct crash_checker *checker, const struct crash_state *state,
-                           const struct history_state *content, unsigned depth);
+                           uint64_t acknowledged, const struct history_state *found,
+                           unsigned depth);
+
+/* Whether the recovery from an image of this depth is to be crashed, too. */
+static bool is_chosen(const struct crash_checker *checker, const struct crash_state *state,
+                      unsigned depth)
+{
+    return depth < checker->depth && state->hash % checker->recover_one_in[depth - 1] == 0;
+}
 
 /* An image that a crash of the recovery left: the content is still the same, and the extra key is
- * there once it was acknowledged. */
+ * there once it was acknowledged, by whichever of the recoveries. */
 static bool check_second(void *arg, const struct crash_state *state)
 {
     struct second *second = arg;
+    struct crash_checker *checker = second->checker;
     struct verdict verdict = {""};
     struct history_state found;
-    second->checker->states++;
-    second->checker->recovery_states++;
-    crash_install(state, second->checker->seed);
+    checker->states[second->depth - 1]++;
+    crash_install(state, checker->seed);
     bool good = look(EDB_OPEN_READ_ONLY, &found, false, &verdict);
     /* What was not durable may be lost by this crash, as by the first one. */
     if (good)
-        good = allowed(second->checker, second->before->acknowledged, &found, &verdict);
+        good = allowed(checker, second->acknowledged, &found, &verdict);
     if (good && state->acknowledged == AFTER_MARK &&
         memcmp(found.version, second->content.version, sizeof found.version) != 0)
         good = object(&verdict, "after a durable commit something older is missing");
-    if (good && second->depth > 1 && state->hash % second->checker->recover_one_in == 0)
-        good = check_recovery(second->checker, state, &found, second->depth - 1);
+    if (good && is_chosen(checker, state, second->depth))
+        return check_recovery(checker, state, second->acknowledged, &found, second->depth) ||
+               !checker->stop_at_first;
     if (good)
         return true;
-    second->checker->bad++;
-    if (!second->checker->quiet)
-        fprintf(stderr, "BAD after a crashed recovery (%s, operation %zu): %s\n",
+    checker->bad++;
+    if (!checker->quiet)
+        fprintf(stderr, "BAD after %u crashes (%s, operation %zu): %s\n", second->depth,
                 crash_kind_name(state->kind), state->operations, verdict.text);
-    return !second->checker->stop_at_first;
+    return !checker->stop_at_first;
 }
 
-static bool check_recovery(struct crash_checker *checker, const struct crash_state *state,
-                           const struct history_state *content, unsigned depth)
+/* A quarter of those who recover write the file anew at once. */
+static bool recover(struct crash_checker *checker, const struct crash_state *state,
+                    struct history_state *content)
 {
     struct verdict verdict = {""};
+    edb *db;
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.flags = EDB_OPEN_EXISTING;
+    if (!write_after(content, &verdict))
+        return false;
+    if (state->hash / 4096 % 4 != 0)
+        return true;
+    checker->compacted++;
+    bool good = edb_open(WORKLOAD_PATH, &options, &db) == EDB_OK;
+    good = good && edb_compact(db, NULL, NULL) == EDB_OK;
+    return edb_close(db) == EDB_OK && good;
+}
+
+/* Crashes the recovery from an image of that depth. */
+static bool check_recovery(struct crash_checker *checker, const struct crash_state *state,
+                           uint64_t acknowledged, const struct history_state *found, unsigned depth)
+{
     struct os_sim_journal journal;
     struct crash_counts counts = {0};
     struct crash_options options = {checker->seed ^ state->hash, 24};
-    struct second second = {checker, state, *content, depth};
+    struct second second = {checker, acknowledged, *found, depth + 1};
     uint64_t bad = checker->bad;
     crash_install(state, checker->seed);
-    if (!write_after(&second.content, &verdict))
-        return true; /* told by the caller, who does the same */
+    if (!recover(checker, state, &second.content)) {
+        checker->bad++;
+        if (!checker->quiet)
+            fprintf(stderr,
+                    "BAD after %u crashes (%s, operation %zu): it cannot be recovered: %s\n", depth,
+                    crash_kind_name(state->kind), state->operations, edb_error_detail());
+        return false;
+    }
     if (os_sim_journal_copy(&journal) != EDB_OK)
         return true;
     crash_explore(&journal, state, &options, check_second, &second, &counts);
@@ -233,7 +266,7 @@ bool crash_check_state(void *arg, const struct crash_state *state)
     struct crash_checker *checker = arg;
     struct verdict verdict = {""};
     struct history_state found;
-    checker->states++;
+    checker->states[0]++;
     bool good = a_slot_survives(checker, state);
     if (!good) {
         checker->slots_lost++;
@@ -245,8 +278,8 @@ bool crash_check_state(void *arg, const struct crash_state *state)
     struct history_state content = found;
     if (good && found.exists && state->hash % 4 == 0)
         good = write_after(&content, &verdict);
-    if (good && found.exists && checker->depth > 1 && state->hash % checker->recover_one_in == 0)
-        return check_recovery(checker, state, &found, checker->depth - 1) ||
+    if (good && found.exists && is_chosen(checker, state, 1))
+        return check_recovery(checker, state, state->acknowledged, &found, 1) ||
                !checker->stop_at_first;
     if (good)
         return true;

@@ -23,6 +23,12 @@ struct workload {
     int meanwhile; /* commits that are still to come while the file is compacted */
     bool wrote[2]; /* since it was opened: closing makes that durable */
     bool unnamed;  /* the file was written anew, and power loss may bring the one before back */
+    struct workload_counts *counts;
+    uint64_t sessions; /* opened so far */
+    uint64_t session[2];
+    uint64_t last_session; /* that committed */
+    bool lazy;             /* something was committed since the last sync */
+    uint16_t ahead;        /* operations that will be noted before the one that is being made */
 };
 
 const char *workload_name(enum workload_kind kind)
@@ -30,7 +36,7 @@ const char *workload_name(enum workload_kind kind)
     static const char *const names[] = {
         "durable puts",       "lazy puts",    "mixed", "reopen",     "two writers",
         "sync fails",         "sync reverts", "dying", "compaction", "compaction by one of two",
-        "compaction in steps"};
+        "compaction in steps", "hand-over"};
     return names[kind];
 }
 
@@ -76,7 +82,18 @@ static void note(struct workload *w, bool durable)
 
 static uint16_t version_now(const struct workload *w)
 {
-    return (uint16_t)w->history->count;
+    return (uint16_t)(w->history->count + w->ahead);
+}
+
+/* The handle whose turn it is has committed. */
+static void count_commit(struct workload *w, bool durable)
+{
+    if (w->last_session != 0 && w->session[w->h] != w->last_session) {
+        w->counts->hand_overs++;
+        w->counts->taken_lazy += w->lazy;
+    }
+    w->last_session = w->session[w->h];
+    w->lazy = !durable;
 }
 
 static void open_handle(struct workload *w, size_t h, bool durable)
@@ -85,6 +102,7 @@ static void open_handle(struct workload *w, size_t h, bool durable)
     options.durability = durable ? EDB_DURABLE : EDB_LAZY;
     edb_status status = edb_open(WORKLOAD_PATH, &options, &w->handles[h]);
     w->wrote[h] = false;
+    w->session[h] = ++w->sessions;
     if (status != EDB_OK)
         die("open", status);
     if (!w->now.exists) {
@@ -124,6 +142,7 @@ static void add_change(struct workload *w, edb_txn *txn, uint32_t s, uint32_t k,
         status = edb_txn_delete(txn, w->spaces[w->h][s], key, strlen(key));
     if (status != EDB_OK)
         die("change", status);
+    w->counts->deletes += !put && w->now.version[s][k] != 0;
     w->now.version[s][k] = put ? version : 0;
 }
 
@@ -143,6 +162,7 @@ static edb_status transact(struct workload *w, uint32_t changes, uint32_t delete
                    below(w, 10) >= deletes_in_ten);
     if (memcmp(before.version, w->now.version, sizeof before.version) != 0)
         w->wrote[w->h] = true;
+    w->counts->transactions += changes > 1;
     return edb_commit(txn, durable ? EDB_DURABLE : EDB_LAZY);
 }
 
@@ -162,6 +182,7 @@ static void change_something(struct workload *w, bool durable)
     edb_status status = transact(w, changes, w->kind <= WORKLOAD_LAZY_PUTS ? 0 : 2, durable);
     if (status != EDB_OK)
         die("commit", status);
+    count_commit(w, durable);
     note(w, durable);
 }
 
@@ -170,6 +191,7 @@ static void close_and_open(struct workload *w)
     edb_status status = edb_close(w->handles[w->h]);
     if (status != EDB_OK)
         die("close", status);
+    w->lazy = w->lazy && !w->wrote[w->h];
     note(w, w->wrote[w->h]);
     open_handle(w, w->h, false);
 }
@@ -179,6 +201,7 @@ static void sync_all(struct workload *w)
     edb_status status = edb_sync(w->handles[w->h]);
     if (status != EDB_OK)
         die("sync", status);
+    w->lazy = false;
     note(w, true);
 }
 
@@ -207,6 +230,8 @@ static void compact(struct workload *w)
     edb_status status = edb_compact(w->handles[w->h], &options, NULL);
     if (status != EDB_OK)
         die("compact", status);
+    w->counts->compactions++;
+    w->lazy = false;
     note(w, true);
 }
 
@@ -231,6 +256,7 @@ static void compact_a_step(struct workload *w)
  * the calls. */
 static void drop_handle(struct workload *w)
 {
+    w->counts->deaths++;
     if (w->dropped_count < sizeof w->dropped / sizeof w->dropped[0])
         w->dropped[w->dropped_count++] = w->handles[w->h];
     open_handle(w, w->h, false);
@@ -269,7 +295,8 @@ static void fall_back(struct workload *w)
 /* A durable commit whose sync fails: its outcome is unknown until the file is opened again. */
 static void fail_a_sync(struct workload *w)
 {
-    os_sim_fail_sync(1, w->kind == WORKLOAD_KEEP ? OS_SIM_KEEP : OS_SIM_REVERT);
+    bool reverts = w->kind == WORKLOAD_REVERT;
+    os_sim_fail_sync(1, reverts ? OS_SIM_REVERT : OS_SIM_KEEP);
     edb_status status = transact(w, 1 + below(w, 3), 2, true);
     os_sim_fail_sync(0, OS_SIM_KEEP);
     if (status == EDB_OK) { /* nothing to write: deletes of absent keys */
@@ -278,16 +305,76 @@ static void fail_a_sync(struct workload *w)
     }
     if (status != EDB_IO)
         die("a commit whose sync fails", status);
+    if (edb_sync(w->handles[w->h]) == EDB_OK) /* (11) */
+        die("a sync was tried again", EDB_OK);
+    *(reverts ? &w->counts->failed_reverted : &w->counts->failed_kept) += 1;
+    count_commit(w, false);
     note(w, false);
-    if (w->dropped_count < sizeof w->dropped / sizeof w->dropped[0])
-        w->dropped[w->dropped_count++] = w->handles[w->h];
-    open_handle(w, w->h, false);
+    drop_handle(w);
     fall_back(w);
     note(w, false);
 }
 
+/* A transaction is filled by one session and committed behind a commit of the other. */
+static void commit_across(struct workload *w)
+{
+    edb_txn *txn;
+    size_t mine = w->h;
+    struct history_state before = w->now;
+    edb_status status = edb_begin(w->handles[mine], &txn);
+    if (status != EDB_OK)
+        die("begin", status);
+    w->ahead = 1;
+    for (uint32_t i = 0; i < 4; i++)
+        add_change(w, txn, i % 2, below(w, HISTORY_KEYS), true);
+    w->ahead = 0;
+    struct history_state filled = w->now;
+    w->now = before;
+    w->h = 1 - mine;
+    change_something(w, choose_durable(w));
+    w->h = mine;
+    for (uint32_t s = 0; s < HISTORY_SPACES; s++)
+        for (uint32_t k = 0; k < HISTORY_KEYS; k++)
+            if (filled.version[s][k] != before.version[s][k])
+                w->now.version[s][k] = filled.version[s][k];
+    bool durable = choose_durable(w);
+    status = edb_commit(txn, durable ? EDB_DURABLE : EDB_LAZY);
+    if (status != EDB_OK)
+        die("commit behind another", status);
+    w->counts->crossed++;
+    w->wrote[mine] = true;
+    count_commit(w, durable);
+    note(w, durable);
+}
+
+/* The other session's turn, whatever this one has left unsynced. */
+static void hand_over(struct workload *w)
+{
+    uint32_t dice = below(w, 20);
+    w->h = 1 - w->h;
+    if (dice < 8)
+        for (uint32_t n = below(w, 3) + 1; n > 0; n--)
+            change_something(w, false);
+    else if (dice < 12)
+        change_something(w, true);
+    else if (dice < 15)
+        commit_across(w);
+    else if (dice < 17)
+        drop_handle(w);
+    else if (dice < 18)
+        close_and_open(w);
+    else if (dice < 19)
+        sync_all(w);
+    else
+        fail_a_sync(w);
+}
+
 static void step(struct workload *w)
 {
+    if (w->kind == WORKLOAD_HAND_OVER) {
+        hand_over(w);
+        return;
+    }
     uint32_t dice = below(w, 20);
     bool compacts = w->kind == WORKLOAD_COMPACT || w->kind == WORKLOAD_COMPACT_TWO;
     if (w->kind == WORKLOAD_TWO || w->kind >= WORKLOAD_COMPACT_TWO)
@@ -311,14 +398,15 @@ static void step(struct workload *w)
 }
 
 void workload_run(enum workload_kind kind, uint64_t seed, size_t operations,
-                  struct history *history_out)
+                  struct history *history_out, struct workload_counts *counts)
 {
-    struct workload w = {.kind = kind, .history = history_out};
+    struct workload w = {.kind = kind, .history = history_out, .counts = counts};
+    bool two = kind == WORKLOAD_TWO || kind >= WORKLOAD_COMPACT_TWO;
     w.random.state = seed;
     memset(history_out, 0, sizeof *history_out);
     history_out->count = 1; /* before everything: nothing */
     open_handle(&w, 0, false);
-    if (kind == WORKLOAD_TWO || kind >= WORKLOAD_COMPACT_TWO)
+    if (two)
         open_handle(&w, 1, false);
     while (history_out->count < operations)
         step(&w);

@@ -19,14 +19,30 @@ enum workload_kind {
     WORKLOAD_COMPACT,     /* as reopen, and the file is written anew in between */
     WORKLOAD_COMPACT_TWO, /* by one of two handles that take turns */
     WORKLOAD_STEPS,       /* in steps, with the commits of two handles between them */
+    WORKLOAD_HAND_OVER,   /* the lock passes from session to session, each leaving lazy commits; one
+                             dies, one meets a sync that fails */
     WORKLOAD_KINDS
+};
+
+/* What really happened in a workload: a test that does not do what its name says is noticed. All
+ * are uint64_t. */
+struct workload_counts {
+    uint64_t transactions; /* of several changes */
+    uint64_t deletes;      /* of keys that were there */
+    uint64_t compactions;
+    uint64_t hand_overs;  /* commits of another session than the one before */
+    uint64_t taken_lazy;  /* of them behind lazy commits that no sync had covered */
+    uint64_t crossed;     /* transactions that were begun before another session's commit */
+    uint64_t deaths;      /* sessions that did not close */
+    uint64_t failed_kept; /* syncs that failed, by what became of the pages */
+    uint64_t failed_reverted;
 };
 
 const char *workload_name(enum workload_kind kind);
 
 /* Runs one; the machine has been begun. Ends the test program when an operation fails that must
- * not. */
+ * not. Adds to the counts. */
 void workload_run(enum workload_kind kind, uint64_t seed, size_t operations,
-                  struct history *history_out);
+                  struct history *history_out, struct workload_counts *counts);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault/count_memory.h"
 #include "fault/play_scenario.h"
 #include "os/os_fault.h"
 #include "os/os_sim.h"
@@ -160,35 +161,47 @@ static void begin_machine(const uint8_t *bytes, size_t count)
         os_sim_load(stage_path, bytes, count);
 }
 
-uint64_t production_play(const struct production *production, const struct stage_faults *faults,
-                         const void *plan, char wrong[512])
+/* Plays and judges; afterwards the stage is empty again. */
+static uint64_t play(const struct production *production, const struct stage_faults *faults,
+                     const void *plan, struct stage *stage)
 {
     const struct scenario *scenario = production->scenario;
-    struct stage stage = {0};
     uint64_t strikes = 0;
-    account_open(&stage.account, scenario->keys);
-    account_copy(&stage.account, &production->account);
+    account_open(&stage->account, scenario->keys);
+    account_copy(&stage->account, &production->account);
     begin_machine(production->bytes, production->count);
     os_fault_begin(&os_sim);
     os_use(&os_fault);
     if (scenario->arrange != NULL)
-        scenario->arrange(&stage);
-    stage.armed = faults != NULL;
-    stage.met_faults = stage.armed;
+        scenario->arrange(stage);
+    stage->armed = faults != NULL;
+    stage->met_faults = stage->armed;
     if (faults != NULL)
         faults->arm(plan);
-    scenario->play(&stage);
+    scenario->play(stage);
     if (faults != NULL)
         strikes = faults->disarm();
-    stage.armed = false;
-    go_on(&stage, scenario);
-    stage_close(&stage);
-    edb_close(stage.other);
+    stage->armed = false;
+    go_on(stage, scenario);
+    stage_close(stage);
+    edb_close(stage->other);
     if (os_sim_open_files() != 0 || os_fault_open_files() != 0)
-        stage_wrong(&stage, "a file was left open");
-    judge_both(&stage, scenario);
+        stage_wrong(stage, "a file was left open");
+    judge_both(stage, scenario);
     os_use(&os_posix);
-    account_close(&stage.account);
+    account_close(&stage->account);
+    return strikes;
+}
+
+uint64_t production_play(const struct production *production, const struct stage_faults *faults,
+                         const void *plan, char wrong[512])
+{
+    struct stage stage = {0};
+    size_t held = count_memory_held();
+    uint64_t strikes = play(production, faults, plan, &stage);
+    if (count_memory_held() != held)
+        stage_wrong(&stage, "%zu pieces of memory were there before, %zu are afterwards", held,
+                    count_memory_held());
     memcpy(wrong, stage.wrong, sizeof stage.wrong);
     return strikes;
 }

@@ -7,7 +7,7 @@
  *   a reader gives the right record or an error, never "not found" for what is there;
  *   the handle goes on afterwards, or says EDB_READ_ONLY;
  *   what was promised durable is on the device alone;
- *   edb_verify finds nothing; no file stays open. */
+ *   edb_verify finds nothing; no file stays open; the memory is given back. */
 #ifndef EDB_TESTS_FAULT_PLAY_SCENARIO_H
 #define EDB_TESTS_FAULT_PLAY_SCENARIO_H
 
@@ -23,6 +23,7 @@ struct stage {
     bool armed;      /* faults may strike: errors are no news */
     bool met_faults; /* it was armed */
     bool read_only;  /* the outcome of a write was unknown */
+    size_t refused;  /* writes and closings that did not say EDB_OK */
     bool compacts;   /* the file may be another one now, and a temporary one left */
     char wrong[512]; /* "" or the first thing that must not be */
 };

@@ -233,6 +233,58 @@ static void compact(struct stage *stage)
     stage_close(stage);
 }
 
+static void open_and_compact(struct stage *stage)
+{
+    open_writing(stage);
+    stage_compact(stage);
+    stage_put(stage, 0, 3);
+    stage_get(stage, 0, 5);
+    stage_close(stage);
+}
+
+static void delete_many(struct stage *stage)
+{
+    for (int key = 0; key < 60; key += 12)
+        stage_delete(stage, 0, key);
+    stage_delete(stage, 1, 39);
+    stage_sync(stage);
+    stage_close(stage);
+}
+
+/* Half of what a space has, and put again. */
+static void delete_and_fill(struct stage *stage)
+{
+    for (int key = 0; key < 5; key++)
+        stage_delete(stage, 1, key);
+    stage_compact(stage);
+    stage_iterate(stage, 1);
+    stage_put_many(stage, 1, 0, 10);
+    stage_search(stage, 1);
+}
+
+static void open_and_write(struct stage *stage)
+{
+    open_writing(stage);
+    write_far(stage);
+    open_writing(stage);
+    stage_get(stage, 0, 495);
+    stage_put(stage, 1, 399);
+    stage_iterate(stage, 1);
+    stage_close(stage);
+}
+
+/* A session after another, each leaving something lazy to the next. */
+static void live_and_live_again(struct stage *stage)
+{
+    for (int life = 0; life < 3; life++) {
+        open_writing(stage);
+        stage_put(stage, 0, life);
+        stage_transaction(stage, 4 + life, life == 1 ? EDB_DURABLE : EDB_LAZY);
+        stage_delete(stage, 1, life);
+        stage_close(stage);
+    }
+}
+
 /* Another handle follows, reads and writes. */
 static void compact_beside(struct stage *stage)
 {
@@ -300,6 +352,14 @@ const struct scenario scenarios[] = {
     {"see other commits", 20, false, prepare_records, NULL, arrange_two, see_others},
     {"compact", 60, false, prepare_sections, NULL, open_writing, compact},
     {"compact beside another", 20, false, prepare_records, NULL, arrange_two, compact_beside},
+    {"compact a tail", 32, false, prepare_tail, NULL, NULL, open_and_compact},
+    {"delete what sections cover", 60, false, prepare_sections, NULL, open_writing, delete_many},
+    {"commit over sections", 60, false, prepare_sections, NULL, open_writing, commit_durably},
+    {"delete, compact and fill", 20, false, prepare_records, NULL, open_writing, delete_and_fill},
+    {"open a damaged file", 500, true, prepare_large_sections, spoil_sections, NULL, open_and_read},
+    {"open a damaged file and write", 500, true, prepare_large_sections, spoil_sections, NULL,
+     open_and_write},
+    {"live three times", 20, false, prepare_spaces, NULL, NULL, live_and_live_again},
     {"write after other commits", 20, false, prepare_records, NULL, arrange_two,
      write_after_others},
 };

@@ -87,6 +87,7 @@ static void judge_write(struct stage *stage, edb_status status, const char *call
     if (!known)
         stage_wrong(stage, "%s: %s: %s", call, edb_status_name(status), edb_error_detail());
     stage->read_only = stage->read_only || status == EDB_IO;
+    stage->refused += status != EDB_OK;
 }
 
 static void judge_read(struct stage *stage, edb_status status, const char *call)
@@ -115,6 +116,7 @@ static void judge_close(struct stage *stage, edb_status status)
         known = known || status == EDB_IO || status == EDB_FULL || status == EDB_NO_MEMORY;
     if (!known)
         stage_wrong(stage, "close: %s: %s", edb_status_name(status), edb_error_detail());
+    stage->refused += status != EDB_OK;
     /* What another handle committed is not this one's to promise. */
     if (status == EDB_OK && stage->other == NULL)
         account_promise(&stage->account);

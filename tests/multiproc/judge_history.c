@@ -129,6 +129,8 @@ void history_note(void *history, const struct report *report)
             grow(h->sightings, h->sighting_count, &h->sighting_capacity, sizeof *h->sightings);
         h->sightings[h->sighting_count++] = *report;
         return;
+    case REPORT_BUSY:
+        return;
     default:
         blame(h, "a report of kind %u", report->kind);
     }

@@ -14,7 +14,9 @@ enum report_kind {
     REPORT_SEEN,      /* a read that ran between from_ns and to_ns gave stamp (row where known) */
     REPORT_ABSENT,    /* such a read found nothing under the key */
     REPORT_AUDIT,     /* REPORT_SEEN of all added rows there are follow */
-    REPORT_READY      /* a lock or a turn was reached */
+    REPORT_READY,     /* a lock or a turn was reached */
+    REPORT_BUSY,      /* a writer was told EDB_BUSY, and tries again */
+    REPORT_GAUGE      /* a bystander's nap and sync lasted from from_ns to to_ns */
 };
 
 enum report_operation {

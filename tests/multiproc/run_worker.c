@@ -63,7 +63,7 @@ void worker_start_writer(struct worker *worker, const char *path, uint64_t first
     char stamp[24], pause[24];
     snprintf(stamp, sizeof stamp, "%" PRIu64, first_stamp);
     snprintf(pause, sizeof pause, "%" PRIu32, pause_us);
-    const char *const arguments[] = {"writer", path, "0", "1", stamp, pause, NULL};
+    const char *const arguments[] = {"writer", path, "0", "1", stamp, pause, "0", NULL};
     worker->first_stamp = first_stamp;
     worker_start(worker, "writers_readers_worker", arguments);
 }

@@ -10,7 +10,8 @@ struct write_plan {
     uint32_t writer; /* of `writers`: which registers are its own */
     uint32_t writers;
     uint64_t first_stamp;
-    uint32_t pause_us; /* between two operations */
+    uint32_t pause_us;     /* between two operations */
+    uint32_t busy_wait_ms; /* for the lock, before it tells that the file is busy; 0: as usual */
 };
 
 /* Operations of one process have stamps below first_stamp + STAMPS_A_PROCESS. */
