@@ -251,7 +251,7 @@ static bool fills_pages(const struct db_copy *copy)
 
 static bool is_full(const struct db_copy *copy)
 {
-    return copy->count == DB_COPY_BATCH_ROWS || copy->batch_bytes >= 2 * DB_COPY_BATCH_BYTES ||
+    return copy->count == DB_COPY_BATCH_ROWS || copy->batch_bytes >= 4 * DB_COPY_BATCH_BYTES ||
            (copy->batch_bytes >= DB_COPY_BATCH_BYTES && fills_pages(copy));
 }
 
