@@ -73,6 +73,21 @@ edb_status db_copy_walk(struct db_copy *copy)
     return store_walk(copy->target, &whole_walk, note_frame, copy);
 }
 
+static void note_written(struct db_copy *copy, uint64_t bytes)
+{
+    copy->bytes += bytes;
+    copy->unsynced += bytes;
+}
+
+/* Of a frame, what was written before it was appended. */
+static uint64_t bytes_ahead(const struct frame_draft *draft)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < draft->piece_count; i++)
+        bytes += draft->pieces[i].bytes == NULL ? draft->pieces[i].count : 0;
+    return bytes;
+}
+
 /* The file is to be as long as it needs to be: it reserves no more from time to time, as a session
  * does that writes on. */
 static void reserve_little(struct db_copy *copy)
@@ -90,7 +105,7 @@ edb_status db_copy_append(struct db_copy *copy, struct frame_draft *drafts, size
     if (status == EDB_OK && copy->target->end.sequence != expected)
         return fail(EDB_IO, "%s: what was appended does not read back", copy->target->path);
     for (size_t i = 0; i < count; i++)
-        copy->bytes += drafts[i].frame_bytes;
+        note_written(copy, drafts[i].frame_bytes - bytes_ahead(&drafts[i]));
     return status;
 }
 
@@ -480,6 +495,7 @@ static edb_status write_key_part(struct db_copy *copy)
     if (status == EDB_OK && next.part.count > 0)
         status = store_section_draft_write(&copy->keys_draft, copy->target, next.part.at,
                                            next.part.bytes, next.part.count);
+    note_written(copy, next.part.count);
     return status;
 }
 
@@ -567,26 +583,34 @@ static edb_status write_catalog(struct db_copy *copy)
 
 /* The device begins with what was written, and is never far behind: nobody's sync, and not the last
  * one under the lock, finds much to do (19). */
-static edb_status sync_behind(struct db_copy *copy)
+static void announce(struct db_copy *copy)
 {
     struct store *target = copy->target;
     uint64_t end = target->end.offset;
     if (end > copy->announced)
         target->io->will_sync(target->file, copy->announced, end - copy->announced);
     copy->announced = end;
-    if (end < copy->synced + sync_bytes)
-        return EDB_OK;
-    copy->synced = end;
-    return store_sync_file(target);
 }
 
+static edb_status sync_behind(struct db_copy *copy)
+{
+    copy->unsynced = 0;
+    return store_sync_file(copy->target);
+}
+
+/* A sync is a piece of its own. */
 edb_status db_copy_next(struct db_copy *copy, bool *done_out)
 {
+    *done_out = false;
     edb_status status = copy->changes == NULL ? begin(copy) : EDB_OK;
+    if (status != EDB_OK)
+        return status;
+    if (copy->unsynced >= sync_bytes)
+        return sync_behind(copy);
     *done_out = copy->space == copy->source->space_count;
-    if (status == EDB_OK)
-        status = *done_out ? write_catalog(copy) : copy_part(copy);
-    return status == EDB_OK ? sync_behind(copy) : status;
+    status = *done_out ? write_catalog(copy) : copy_part(copy);
+    announce(copy);
+    return status;
 }
 
 void db_copy_close(struct db_copy *copy)
