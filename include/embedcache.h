@@ -458,6 +458,48 @@ EDB_API edb_status edb_next(edb_iterator *iterator, edb_view *view_out);
 /* Ends an iteration. NULL is allowed. */
 EDB_API void edb_iterator_close(edb_iterator *iterator);
 
+/* Vectors that stand one behind another. */
+typedef struct edb_block {
+    const float *vectors; /* (count, dims) floats, row-major; in the file's mapping, never
+                             written */
+    const uint64_t *rows; /* their row numbers, ascending */
+    size_t count;
+} edb_block;
+
+/* All vectors of a space, without a copy. Only the library makes one. */
+typedef struct edb_matrix {
+    const edb_block *blocks; /* in the order of their rows */
+    size_t block_count;
+    const uint64_t *rows; /* of all blocks, one behind another */
+    size_t count;         /* of all rows */
+    size_t dims;
+    uint32_t contiguous; /* 1: one block, or none: blocks[0].vectors is the (count, dims) matrix */
+} edb_matrix;
+
+/* Lends all vectors of a space as they are now, in blocks of neighbours in the file, with their row
+ * numbers. Rows that are gone are not among them: a block ends before such a row. Directly after
+ * edb_compact everything is one block, up to about 64 GiB, unless rows were put meanwhile, more
+ * than 16 million row numbers are missing in one place, or the system refuses the mapping; every
+ * delete then parts a block, every put adds to the last or begins another.
+ *
+ * Every vector is verified that this process has not verified before: the first call reads all of
+ * them, the next ones an index. What is lent stays as it is, and where it is, over overwrite,
+ * delete, compaction and edb_close.
+ *
+ * This is what to hand to a program that wants a matrix: a matrix product per block (one, when it
+ * is contiguous), and rows[i] says which row the i-th score belongs to. From Python, a block is
+ * np.frombuffer(...).reshape(count, dims) over `vectors`, read-only, with edb_vectors_release in
+ * the finalizer of the last array that refers to it. edb_search is this, block by block.
+ *
+ * matrix_out  library-owned (free with edb_vectors_release). 8 bytes a row.
+ *
+ * EDB_INVALID  the space has dims 0. EDB_CORRUPT  a vector is damaged: nothing is lent, see
+ *              edb_iterate. Others as for edb_iterate. */
+EDB_API edb_status edb_vectors(edb_space *space, edb_matrix **matrix_out);
+
+/* Gives them back. NULL is allowed. */
+EDB_API void edb_vectors_release(edb_matrix *matrix);
+
 /* ------------------------------------------------------------------------------------ searching */
 
 typedef struct edb_search_options {

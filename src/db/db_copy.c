@@ -27,10 +27,7 @@ static const uint64_t sync_bytes = 8u << 20; /* that wait for a sync at most */
 
 enum {
     GAP_ROWS = 1 << 24, /* that are worth a section's end */
-    SAMPLE_ROWS = 1024, /* of all spaces */
-    SAMPLE_ROWS_MIN = 16,
-    SAMPLES_AT_ONCE = 64,
-    SET_BYTES = 16, /* of the words and groups of ROWS */
+    SET_BYTES = 16,     /* of the words and groups of ROWS */
 };
 
 static const struct store_limits whole_walk = {.deep_from = UINT64_MAX};
@@ -85,6 +82,21 @@ edb_status db_copy_walk(struct db_copy *copy)
     return store_walk(copy->target, &whole_walk, note_frame, copy);
 }
 
+static void note_written(struct db_copy *copy, uint64_t bytes)
+{
+    copy->bytes += bytes;
+    copy->unsynced += bytes;
+}
+
+/* Of a frame, what was written before it was appended. */
+static uint64_t bytes_ahead(const struct frame_draft *draft)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < draft->piece_count; i++)
+        bytes += draft->pieces[i].bytes == NULL ? draft->pieces[i].count : 0;
+    return bytes;
+}
+
 /* The file is to be as long as it needs to be: it reserves no more from time to time, as a session
  * does that writes on. */
 static void reserve_little(struct db_copy *copy)
@@ -102,7 +114,7 @@ edb_status db_copy_append(struct db_copy *copy, struct frame_draft *drafts, size
     if (status == EDB_OK && copy->target->end.sequence != expected)
         return fail(EDB_IO, "%s: what was appended does not read back", copy->target->path);
     for (size_t i = 0; i < count; i++)
-        copy->bytes += drafts[i].frame_bytes;
+        note_written(copy, drafts[i].frame_bytes - bytes_ahead(&drafts[i]));
     return status;
 }
 
@@ -271,7 +283,7 @@ static bool fills_pages(const struct db_copy *copy)
 
 static bool is_full(const struct db_copy *copy)
 {
-    return copy->count == DB_COPY_BATCH_ROWS || copy->batch_bytes >= 2 * DB_COPY_BATCH_BYTES ||
+    return copy->count == DB_COPY_BATCH_ROWS || copy->batch_bytes >= 4 * DB_COPY_BATCH_BYTES ||
            (copy->batch_bytes >= DB_COPY_BATCH_BYTES && fills_pages(copy));
 }
 
@@ -514,6 +526,7 @@ static edb_status write_key_part(struct db_copy *copy)
     if (status == EDB_OK && next.part.count > 0)
         status = store_section_draft_write(&copy->keys_draft, copy->target, next.part.at,
                                            next.part.bytes, next.part.count);
+    note_written(copy, next.part.count);
     return status;
 }
 
@@ -605,26 +618,34 @@ static edb_status write_catalog(struct db_copy *copy)
 
 /* The device begins with what was written, and is never far behind: nobody's sync, and not the last
  * one under the lock, finds much to do (19). */
-static edb_status sync_behind(struct db_copy *copy)
+static void announce(struct db_copy *copy)
 {
     struct store *target = copy->target;
     uint64_t end = target->end.offset;
     if (end > copy->announced)
         target->io->will_sync(target->file, copy->announced, end - copy->announced);
     copy->announced = end;
-    if (end < copy->synced + sync_bytes)
-        return EDB_OK;
-    copy->synced = end;
-    return store_sync_file(target);
 }
 
+static edb_status sync_behind(struct db_copy *copy)
+{
+    copy->unsynced = 0;
+    return store_sync_file(copy->target);
+}
+
+/* A sync is a piece of its own. */
 edb_status db_copy_next(struct db_copy *copy, bool *done_out)
 {
+    *done_out = false;
     edb_status status = copy->changes == NULL ? begin(copy) : EDB_OK;
+    if (status != EDB_OK)
+        return status;
+    if (copy->unsynced >= sync_bytes)
+        return sync_behind(copy);
     *done_out = copy->space == copy->source->space_count;
-    if (status == EDB_OK)
-        status = *done_out ? write_catalog(copy) : copy_part(copy);
-    return status == EDB_OK ? sync_behind(copy) : status;
+    status = *done_out ? write_catalog(copy) : copy_part(copy);
+    announce(copy);
+    return status;
 }
 
 void db_copy_close(struct db_copy *copy)
@@ -638,81 +659,4 @@ void db_copy_close(struct db_copy *copy)
     catalog_close(&copy->catalog);
     memory_free(copy->changes);
     memset(copy, 0, sizeof *copy);
-}
-
-/* ------------------------------------------------------------------------------------- how much */
-
-/* The first live row of a word, and what its copy will take. */
-static edb_status measure_row(edb_space *space, const struct rows_word *word, uint64_t *bytes)
-{
-    struct db_found found;
-    struct group group;
-    struct record record;
-    edb_status status =
-        db_locate_any_row(space, word->first + (uint64_t)__builtin_ctzll(word->bits), &found);
-    if (status == EDB_OK)
-        status = db_read_record(space, &found, &group, &record);
-    if (status == EDB_OK)
-        *bytes += db_record_bytes(&record);
-    return status;
-}
-
-/* How far apart, in words, samples of the space at hand are: some of its rows, all over it, stand
- * for all. */
-static size_t sample_step(const struct db_copy *copy)
-{
-    size_t wanted = SAMPLE_ROWS / copy->source->space_count;
-    wanted = wanted > SAMPLE_ROWS_MIN ? wanted : SAMPLE_ROWS_MIN;
-    return copy->live[copy->space].count / wanted + 1;
-}
-
-struct sampling {
-    struct db_copy *copy;
-    uint64_t bytes;
-    uint64_t count;
-};
-
-static edb_status sample_some(void *arg)
-{
-    struct sampling *sampling = arg;
-    struct db_copy *copy = sampling->copy;
-    const struct rows_live *live = &copy->live[copy->space];
-    size_t step = sample_step(copy);
-    edb_status status = EDB_OK;
-    sampling->bytes = sampling->count = 0;
-    for (size_t i = copy->word;
-         i < live->count && sampling->count < SAMPLES_AT_ONCE && status == EDB_OK; i += step) {
-        status = measure_row(space_of(copy), &live->words[i], &sampling->bytes);
-        sampling->count++;
-    }
-    return status;
-}
-
-/* A space is done: what was found of some of its rows, of all. */
-static void end_samples(struct db_copy *copy)
-{
-    if (copy->samples > 0)
-        copy->needed += (uint64_t)((double)copy->sampled_bytes / (double)copy->samples *
-                                   (double)space_of(copy)->live);
-    copy->sampled_bytes = copy->samples = 0;
-    copy->word = 0;
-    copy->space++;
-}
-
-edb_status db_copy_measure(struct db_copy *copy, uint64_t *bytes_out, bool *done_out)
-{
-    struct sampling sampling = {.copy = copy};
-    *done_out = copy->space == copy->source->space_count;
-    *bytes_out = FIRST_FRAME_OFFSET + PAGE_BYTES + copy->needed;
-    if (*done_out) {
-        copy->space = 0;
-        return EDB_OK;
-    }
-    edb_status status = db_with_view(copy->source, sample_some, &sampling);
-    copy->samples += sampling.count;
-    copy->sampled_bytes += sampling.bytes;
-    copy->word += sampling.count * sample_step(copy);
-    if (copy->word >= copy->live[copy->space].count)
-        end_samples(copy);
-    return status;
 }

@@ -55,7 +55,7 @@ struct db_copy {
     struct catalog catalog;
     size_t sections;    /* that catalog.sections has room for */
     uint64_t announced; /* the device was told that bytes before this will be synced */
-    uint64_t synced;    /* and these are */
+    uint64_t unsynced;  /* bytes written since the last sync */
 };
 
 /* Notes the next live rows, of all spaces. EDB_CORRUPT: the index cannot be mended.

@@ -146,6 +146,7 @@ edb_status db_copy_sync(struct db_copy *copy)
         status = store_sync(target);
     if (status == EDB_OK && store_slot_due(target))
         status = store_slot_write(target);
-    copy->synced = copy->announced = target->end.offset;
+    copy->announced = target->end.offset;
+    copy->unsynced = 0;
     return status;
 }

@@ -37,6 +37,12 @@ struct os_span {
     size_t count;
 };
 
+/* Whole pages of a file. */
+struct os_range {
+    uint64_t offset;
+    uint64_t bytes;
+};
+
 /* What is locked of a file. */
 enum os_lock {
     OS_LOCK_WRITER,    /* who appends */
@@ -101,6 +107,12 @@ struct os_io {
     edb_status (*map)(struct os_file *file, uint64_t offset, uint64_t bytes,
                       const uint8_t **address_out);
     void (*unmap)(struct os_file *file, const uint8_t *address, uint64_t bytes);
+
+    /* Maps ranges for reading, shared, one behind another in memory; unmapped as one. NULL: this
+     * table cannot. EDB_NO_MEMORY: no address space, too many ranges, or the system's pages are
+     * larger; EDB_IO. */
+    edb_status (*map_joined)(struct os_file *file, const struct os_range *ranges, size_t count,
+                             const uint8_t **address_out);
 
     /* Says that [offset, offset + bytes) will be read soon, in order. Elsewhere nothing is read
      * ahead: reads are random. */

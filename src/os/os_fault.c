@@ -256,6 +256,17 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
     return status == EDB_OK ? inner()->map(inner_of(file), offset, bytes, address_out) : status;
 }
 
+static edb_status map_joined(struct os_file *file, const struct os_range *ranges, size_t count,
+                             const uint8_t **address_out)
+{
+    *address_out = NULL;
+    edb_status status = count_call(OS_FAULT_MAP);
+    if (status == EDB_OK && inner()->map_joined == NULL)
+        status = fail(EDB_NO_MEMORY, "nothing is joined here");
+    return status == EDB_OK ? inner()->map_joined(inner_of(file), ranges, count, address_out)
+                            : status;
+}
+
 static void will_sync(struct os_file *file, uint64_t offset, uint64_t bytes)
 {
     inner()->will_sync(inner_of(file), offset, bytes);
@@ -368,6 +379,7 @@ const struct os_io os_fault = {
     .sync = sync_file,
     .reserve = reserve,
     .map = map,
+    .map_joined = map_joined,
     .will_sync = will_sync,
     .will_need = will_need,
     .unmap = unmap,

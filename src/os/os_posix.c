@@ -428,6 +428,43 @@ static edb_status map(struct os_file *file, uint64_t offset, uint64_t bytes,
                 os_posix_explain(errno, text));
 }
 
+static bool map_over(int descriptor, const struct os_range *ranges, size_t count, uint8_t *address)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (mmap(address, (size_t)ranges[i].bytes, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor,
+                 (off_t)ranges[i].offset) == MAP_FAILED)
+            return false;
+        address += ranges[i].bytes;
+    }
+    return true;
+}
+
+/* Address space for all of it first; then the ranges, in its place. */
+static edb_status map_joined(struct os_file *file, const struct os_range *ranges, size_t count,
+                             const uint8_t **address_out)
+{
+    struct posix_file *posix = posix_of(file);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += ranges[i].bytes;
+    *address_out = NULL;
+    uint8_t *address =
+        mmap(NULL, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED)
+        return fail(EDB_NO_MEMORY, "%s: no address space for %llu MiB", posix->name,
+                    (unsigned long long)bytes >> 20);
+    int descriptor = open_unlocked(posix);
+    bool whole = map_over(descriptor, ranges, count, address);
+    if (descriptor != posix->entry.descriptor)
+        close(descriptor);
+    if (whole) {
+        *address_out = address;
+        return EDB_OK;
+    }
+    munmap(address, (size_t)bytes);
+    return fail(EDB_NO_MEMORY, "%s: %zu ranges cannot be mapped as one", posix->name, count);
+}
+
 static void will_need(struct os_file *file, uint64_t offset, uint64_t bytes)
 {
     if (range_is_addressable(offset, bytes))
@@ -563,6 +600,7 @@ const struct os_io os_posix = {
     .sync = sync_file,
     .reserve = reserve,
     .map = map,
+    .map_joined = map_joined,
     .will_need = will_need,
     .unmap = unmap,
     .try_lock = try_lock,

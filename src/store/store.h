@@ -192,6 +192,12 @@ void store_read_ahead(struct store *store, uint64_t offset, uint64_t *asked_to);
 /* Keeps the mapping alive after store_close; give it back with store_unpin. */
 struct store_map *store_pin(struct store *store);
 void store_unpin(struct store_map *map);
+
+/* Maps ranges of whole pages, which are in the file, one behind another. Give them back with
+ * store_unjoin; they outlive the store. EDB_NO_MEMORY, EDB_IO: the system does not do it. */
+edb_status store_join(struct store *store, const struct os_range *ranges, size_t count,
+                      const uint8_t **address_out);
+void store_unjoin(const struct os_io *io, const uint8_t *address, uint64_t bytes);
 uint64_t store_mapped_bytes(const struct store *store);
 
 /* ----------------------------------------------------------------------------------------- walk */

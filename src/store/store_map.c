@@ -146,6 +146,20 @@ void store_unpin(struct store_map *map)
     memory_free(map);
 }
 
+edb_status store_join(struct store *store, const struct os_range *ranges, size_t count,
+                      const uint8_t **address_out)
+{
+    *address_out = NULL;
+    if (store->io->map_joined == NULL)
+        return fail(EDB_NO_MEMORY, "%s: ranges of it cannot be mapped as one here", store->path);
+    return store->io->map_joined(store->file, ranges, count, address_out);
+}
+
+void store_unjoin(const struct os_io *io, const uint8_t *address, uint64_t bytes)
+{
+    io->unmap(NULL, address, bytes);
+}
+
 uint64_t store_mapped_bytes(const struct store *store)
 {
     uint64_t bytes = 0;

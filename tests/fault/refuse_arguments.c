@@ -441,6 +441,15 @@ static void test_iterate(void **state)
     REFUSED(edb_next(iterator, NULL), "NULL");
     edb_iterator_close(iterator);
     edb_iterator_close(NULL);
+
+    edb_matrix *matrix = (edb_matrix *)(void *)zeros;
+    REFUSED(edb_vectors(NULL, &matrix), "NULL");
+    assert_null(matrix);
+    REFUSED(edb_vectors(vectors, NULL), "NULL");
+    matrix = (edb_matrix *)(void *)zeros;
+    REFUSED(edb_vectors(values, &matrix), "dims 0");
+    assert_null(matrix);
+    edb_vectors_release(NULL);
 }
 
 static void test_search(void **state)
