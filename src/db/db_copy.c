@@ -100,36 +100,6 @@ static edb_status append_section(struct db_copy *copy, struct store_section_draf
 
 /* ---------------------------------------------------------------------------------- the records */
 
-/* A record as a change that leads to it. */
-static struct db_change change_of(const edb_space *space, const uint8_t *frame,
-                                  const struct group *group, const struct record *record)
-{
-    const uint8_t *key = record_key(frame, group, record);
-    struct db_change change = {
-        .space = (edb_space *)space,
-        .operation = record->operation,
-        .found = true,
-        .has_text = record->flags & RECORD_TEXT,
-        .key = {.bytes = key,
-                .count = record->key_bytes,
-                .form = record->key_form,
-                .hash = record->key_hash},
-        .text = (const char *)record_text(frame, group, record),
-        .text_bytes = record->text_bytes,
-        .metadata = key + record_heap_bytes(record) - record->metadata_bytes,
-        .metadata_bytes = record->metadata_bytes,
-        .pinned = (record->flags & RECORD_PINNED) != 0,
-        .expiry_s = record->expiry_s,
-        .put_s = record->put_s,
-        .cost = record->cost,
-        .vector = frame + record->vector_offset,
-        .vector_bytes = record->vector_bytes,
-        .row = record->row,
-        .prior_row = record->prior_row,
-    };
-    return change;
-}
-
 static edb_status write_batch(struct db_copy *copy)
 {
     struct db_run run;
@@ -176,7 +146,7 @@ static edb_status take_row(struct db_copy *copy, uint64_t row)
     if (status != EDB_OK)
         return status;
     record.prior_row = ROW_NONE;
-    copy->changes[copy->count++] = change_of(space, found.frame, &group, &record);
+    copy->changes[copy->count++] = db_change_of(space, found.frame, &group, &record);
     copy->bytes += RECORD_BYTES + record_heap_bytes(&record) + record.vector_bytes;
     return EDB_OK;
 }
@@ -418,7 +388,7 @@ static edb_status take_group(struct db_copy *copy, const struct store_frame *fra
             status = check_source(copy, frame, group, i, &record);
         if (status != EDB_OK)
             return status;
-        copy->changes[copy->count++] = change_of(space, frame->bytes, group, &record);
+        copy->changes[copy->count++] = db_change_of(space, frame->bytes, group, &record);
     }
     return EDB_OK;
 }
