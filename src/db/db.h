@@ -256,12 +256,17 @@ struct db_change {
     uint32_t expiry_s; /* without a ttl_s: 0 or since 1970 */
     uint32_t put_s;    /* 0: the time of the commit */
     uint32_t cost;
+    bool has_row; /* PUT: `row` is the caller's, at least the next one of the space; those left out
+                     are gone. ADVANCE: always */
     uint64_t row; /* PUT: the row it got (out) */
     uint64_t prior_row;
 };
 
 /* Commits changes: all or nothing. The order of changes of one space is kept. */
 edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durability durability);
+
+/* The same between db_write_begin and db_write_end. */
+edb_status db_commit_held(edb *db, struct db_change *changes, size_t count, bool durable);
 
 /* Checks a put's arguments against the space and fills a change that points to them. The encoded
  * metadata is appended to `encoded`; the caller sets change->metadata when the buffer no longer
