@@ -597,6 +597,62 @@ typedef struct edb_verify_report {
 EDB_API edb_status edb_verify(edb *db, edb_verify_function *found, void *arg,
                               edb_verify_report *report_out);
 
+typedef struct edb_repair_options {
+    size_t struct_size;
+    edb_verify_function *found; /* called for each range that is damaged; NULL = none */
+    edb_progress *progress;     /* of bytes, twice the file in all; NULL = none */
+    void *arg;                  /* of both */
+} edb_repair_options;
+
+#define EDB_REPAIR_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(edb_repair_options), NULL, NULL, NULL                                               \
+    }
+
+typedef struct edb_repair_report {
+    size_t struct_size;
+    uint64_t records;        /* that are in the new file */
+    uint64_t uncertain;      /* of them: of transactions that may not have been committed */
+    uint64_t lost;           /* records that are known to be gone */
+    uint64_t frames;         /* that were found */
+    uint64_t frames_missing; /* numbers of frames that were not: what they stored is gone, and what
+                                they deleted or replaced may be back */
+    uint64_t ranges;         /* damaged ones, each of which was told; 0 = the file is sound */
+    uint64_t left_out;       /* whole frames that no reader has served: behind the end of the
+                                data */
+    uint64_t spaces;         /* of the new file */
+    uint64_t spaces_lost;    /* whose spec is lost, and their records with it */
+    uint64_t bytes;          /* of the new file */
+} edb_repair_report;
+
+/* Saves what is left of a damaged file: every record that verifies goes into a new file. Nothing is
+ * written to the damaged one, nor locked; it may be damaged in any way, cut, or on a read-only
+ * medium. What was deleted or replaced stays so as long as the record that says so verifies. Of a
+ * sound file the new one is a copy of what is there. Nobody should write to the file meanwhile.
+ *
+ * The new file is a cache of its own: other programs do not take it for the old one. Row numbers
+ * stay as they are; spaces keep their order. It appears whole and durable, or not at all.
+ *
+ * damaged_path  the file to read.
+ * new_path      the file to make; it must not exist.
+ * options       NULL = defaults.
+ * report_out    caller buffer, or NULL; filled on success.
+ *
+ * Cost: reads the file twice, in order; memory of 16 bytes for each record that deletes or replaces
+ * another, beside that of a handle.
+ *
+ * EDB_OK          the new file is there, whatever was lost: the report tells.
+ * EDB_EXISTS      something is at new_path.
+ * EDB_NOT_FOUND   there is no damaged file, or no directory for the new one.
+ * EDB_FORMAT      no .edb file, or one of a newer format.
+ * EDB_CORRUPT     the identity is damaged in all three places: nothing can be verified.
+ * EDB_CANCELLED   `progress` asked for it.
+ * EDB_STALE       somebody changed the file meanwhile.
+ * EDB_READ_ONLY   no permission to read the one or to create the other, or a network filesystem.
+ * EDB_FULL, EDB_IO, EDB_NO_MEMORY, EDB_INVALID. */
+EDB_API edb_status edb_repair(const char *damaged_path, const char *new_path,
+                              const edb_repair_options *options, edb_repair_report *report_out);
+
 #ifdef __cplusplus
 }
 #endif

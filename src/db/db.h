@@ -76,6 +76,11 @@ struct edb {
     size_t damaged_count;
 };
 
+/* -------------------------------------------------------------------------- db_open.c: a handle */
+
+/* A handle for writing of an open store, one of whose users it becomes. Its commits are lazy. */
+edb_status db_open_store(const char *path, struct store *store, edb **db_out);
+
 /* ----------------------------------------------------------------------- db_refresh.c: the view */
 
 /* Builds the view from the slots. Needs the write lock and the view lock, exclusive (or nobody
@@ -120,7 +125,8 @@ struct db_struct {
 };
 extern const struct db_struct db_struct_open_options, db_struct_space_spec, db_struct_put_options,
     db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report,
-    db_struct_compact_options, db_struct_compact_report;
+    db_struct_compact_options, db_struct_compact_report, db_struct_repair_options,
+    db_struct_repair_report;
 
 /* How long the caller's struct is. */
 size_t db_struct_bytes(const struct db_struct *kind, const void *given);

@@ -27,6 +27,10 @@ const struct db_struct db_struct_compact_options = {
     "edb_compact_options", sizeof(edb_compact_options), sizeof(edb_compact_options)};
 const struct db_struct db_struct_compact_report = {"edb_compact_report", sizeof(edb_compact_report),
                                                    sizeof(edb_compact_report)};
+const struct db_struct db_struct_repair_options = {"edb_repair_options", sizeof(edb_repair_options),
+                                                   sizeof(edb_repair_options)};
+const struct db_struct db_struct_repair_report = {"edb_repair_report", sizeof(edb_repair_report),
+                                                  sizeof(edb_repair_report)};
 
 size_t db_struct_bytes(const struct db_struct *kind, const void *given)
 {
