@@ -187,17 +187,29 @@ static bool is_shown(const uint8_t *key, size_t count)
     return codec_utf8_first_bad((const char *)key, count) == count;
 }
 
+void db_held_key(const struct db_key *key, char out[HELD_KEY_BYTES])
+{
+    const uint8_t *bytes = db_key_bytes(key);
+    if (key->form != EDB_KEY_BYTES)
+        snprintf(out, HELD_KEY_BYTES, "a key that is kept as a digest");
+    else if (key->count <= KEY_SHOWN_BYTES && is_shown(bytes, key->count))
+        snprintf(out, HELD_KEY_BYTES, "key '%.*s'", (int)key->count, (const char *)bytes);
+    else
+        snprintf(out, HELD_KEY_BYTES, "a key of %zu bytes", key->count);
+}
+
 void db_held_vector(const char *space, const struct db_piece *piece, const struct record *record,
                     struct db_held *out)
 {
-    const uint8_t *key = record_key(piece->bytes, &piece->group, record);
+    char name[HELD_KEY_BYTES];
+    const struct db_key key = {.bytes = record_key(piece->bytes, &piece->group, record),
+                               .count = record->key_bytes,
+                               .form = record->key_form};
+    db_held_key(&key, name);
     memset(out, 0, sizeof *out);
     add(out, "the vector of row %llu", (unsigned long long)record->row);
     add_space(out, space);
-    add(out, " is damaged");
-    if (record->key_form == EDB_KEY_BYTES && record->key_bytes <= KEY_SHOWN_BYTES &&
-        is_shown(key, record->key_bytes))
-        add(out, "; its key is '%.*s'", (int)record->key_bytes, (const char *)key);
+    add(out, " is damaged; %s", name);
 }
 
 void db_held_space(uint32_t id, uint64_t records, struct db_held *out)

@@ -6,7 +6,11 @@
 #include "db/db_piece.h"
 #include "db/db_salvage.h"
 
-enum { HELD_TEXT_BYTES = 512 };
+enum { HELD_TEXT_BYTES = 512, HELD_KEY_BYTES = 96 };
+
+/* How a key is named in a sentence: "key 'abc'"; one that is long or cannot be printed, and a
+ * digest, by what it is. */
+void db_held_key(const struct db_key *key, char out[HELD_KEY_BYTES]);
 
 /* A sentence in the making. */
 struct db_held {

@@ -162,6 +162,7 @@ edb_status db_piece_open(struct store *store, const struct frame_header *header,
     out->whole = FRAME_HEADER_BYTES + header->payload_bytes <= out->there &&
                  frame_payload_checksum(payload, header->payload_bytes, out->seed) ==
                      header->payload_checksum;
+    out->intact = out->whole;
     out->readable = status == EDB_OK;
     if (out->whole)
         return status == EDB_FORMAT ? status : EDB_OK;

@@ -17,6 +17,7 @@ struct db_piece {
     uint64_t seed;
     bool readable;
     bool whole;    /* the payload verifies, as it stands or mended */
+    bool intact;   /* as it stands */
     bool headless; /* its header is lost */
     bool shallow;  /* vectors are not looked at: the caller's to set */
     struct group group;
