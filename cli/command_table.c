@@ -19,6 +19,7 @@ const struct command *const command_table[] = {
     &command_diff,
     &command_verify,
     &command_compact,
+    &command_repair,
     NULL,
 };
 /* clang-format on */
@@ -35,13 +36,14 @@ const struct command *command_find(const char *name)
 const char *command_meant(const char *name)
 {
     static const char *const others[][2] = {
-        {"add", "put"},     {"cat", "get"},      {"check", "verify"},   {"compare", "diff"},
-        {"dump", "export"}, {"count", "stats"},  {"delete", "del"},     {"erase", "del"},
-        {"fetch", "get"},   {"find", "search"},  {"fsck", "verify"},    {"init", "create"},
-        {"insert", "put"},  {"list", "info"},    {"load", "import"},    {"ls", "info"},
-        {"new", "create"},  {"query", "search"}, {"read", "get"},       {"remove", "del"},
-        {"rm", "del"},      {"set", "put"},      {"show", "get"},       {"store", "put"},
-        {"upsert", "put"},  {"write", "put"},    {"vacuum", "compact"}, {"shrink", "compact"},
+        {"add", "put"},        {"cat", "get"},        {"check", "verify"},   {"compare", "diff"},
+        {"dump", "export"},    {"count", "stats"},    {"delete", "del"},     {"erase", "del"},
+        {"fetch", "get"},      {"find", "search"},    {"fsck", "verify"},    {"init", "create"},
+        {"insert", "put"},     {"list", "info"},      {"load", "import"},    {"ls", "info"},
+        {"new", "create"},     {"query", "search"},   {"read", "get"},       {"remove", "del"},
+        {"rm", "del"},         {"set", "put"},        {"show", "get"},       {"store", "put"},
+        {"upsert", "put"},     {"write", "put"},      {"vacuum", "compact"}, {"shrink", "compact"},
+        {"recover", "repair"}, {"salvage", "repair"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(name, others[i][0]) == 0)

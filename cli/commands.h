@@ -18,6 +18,7 @@ extern const struct command command_stats;
 extern const struct command command_diff;
 extern const struct command command_verify;
 extern const struct command command_compact;
+extern const struct command command_repair;
 
 /* In the order of help; NULL ends it. */
 extern const struct command *const command_table[];

@@ -14,11 +14,19 @@ struct salvage {
     bool after_gap; /* a group without BEGIN may belong to one whose beginning is lost */
 };
 
+static edb_status visit_group(struct salvage *s, const struct db_part *part, bool certain)
+{
+    edb_status status = s->visitor->group(s->visitor->arg, part, certain);
+    return status != EDB_FORMAT ? status
+                                : fail(status, "%s, frame at %llu: %s", s->store->path,
+                                       (unsigned long long)part->header.offset, edb_error_detail());
+}
+
 static edb_status visit_run(struct salvage *s, bool certain)
 {
     edb_status status = EDB_OK;
     for (size_t i = 0; i < s->count && status == EDB_OK; i++)
-        status = s->visitor->group(s->visitor->arg, &s->run[i], certain);
+        status = visit_group(s, &s->run[i], certain);
     s->count = 0;
     return status;
 }
@@ -74,7 +82,7 @@ static edb_status pass_gap(struct salvage *s, const struct db_gap *gap)
     struct db_part headless = {.header = {.offset = gap->from},
                                .limit = gap->to < bytes ? gap->to : bytes};
     if (status == EDB_OK && headless.limit > gap->from)
-        status = s->visitor->group(s->visitor->arg, &headless, false);
+        status = visit_group(s, &headless, false);
     if (status == EDB_OK && s->visitor->gap != NULL)
         status = s->visitor->gap(s->visitor->arg, gap);
     return status;

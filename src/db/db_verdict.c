@@ -211,6 +211,8 @@ static edb_status judge_group(void *arg, const struct db_part *part, bool certai
         status = v->pace(v->arg, part->header.offset);
     if (status != EDB_OK || !db_verdict_believes(v, &piece))
         return status;
+    if (piece.group.space > v->space_count) /* whose spec is lost */
+        v->space_count = piece.group.space;
     struct verdict_doubt doubt = {.deaths_from = v->death_count};
     struct verdict_space *space = &v->spaces[piece.group.space - 1];
     status = judge_records(v, &piece, &first, &doubt.last_row);

@@ -123,7 +123,7 @@ static edb_status decode_identity(struct store *store, const uint8_t *bytes, siz
                     store->path, GENESIS_OFFSET + GENESIS_BYTES);
     return fail(EDB_CORRUPT,
                 "%s: the identity and both slots are damaged: nothing in the file can be verified "
-                "without the seeds in them: restore a copy",
+                "without the seeds in them",
                 store->path);
 }
 
