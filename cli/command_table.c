@@ -17,6 +17,7 @@ const struct command *const command_table[] = {
     &command_info,
     &command_stats,
     &command_diff,
+    &command_merge,
     &command_verify,
     &command_compact,
     &command_repair,
@@ -43,7 +44,7 @@ const char *command_meant(const char *name)
         {"new", "create"},     {"query", "search"},   {"read", "get"},       {"remove", "del"},
         {"rm", "del"},         {"set", "put"},        {"show", "get"},       {"store", "put"},
         {"upsert", "put"},     {"write", "put"},      {"vacuum", "compact"}, {"shrink", "compact"},
-        {"recover", "repair"}, {"salvage", "repair"},
+        {"recover", "repair"}, {"salvage", "repair"}, {"join", "merge"},     {"union", "merge"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(name, others[i][0]) == 0)

@@ -126,7 +126,7 @@ struct db_struct {
 extern const struct db_struct db_struct_open_options, db_struct_space_spec, db_struct_put_options,
     db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report,
     db_struct_compact_options, db_struct_compact_report, db_struct_repair_options,
-    db_struct_repair_report;
+    db_struct_repair_report, db_struct_merge_options, db_struct_merge_report;
 
 /* How long the caller's struct is. */
 size_t db_struct_bytes(const struct db_struct *kind, const void *given);

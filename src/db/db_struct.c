@@ -31,6 +31,10 @@ const struct db_struct db_struct_repair_options = {"edb_repair_options", sizeof(
                                                    sizeof(edb_repair_options)};
 const struct db_struct db_struct_repair_report = {"edb_repair_report", sizeof(edb_repair_report),
                                                   sizeof(edb_repair_report)};
+const struct db_struct db_struct_merge_options = {"edb_merge_options", sizeof(edb_merge_options),
+                                                  sizeof(edb_merge_options)};
+const struct db_struct db_struct_merge_report = {"edb_merge_report", sizeof(edb_merge_report),
+                                                 sizeof(edb_merge_report)};
 
 size_t db_struct_bytes(const struct db_struct *kind, const void *given)
 {

@@ -493,6 +493,14 @@ static void test_looking_after(void **state)
     REFUSED(edb_repair("old.edb", "new.edb", NULL, &repaired), "struct_size 8");
     repairing.struct_size = 4;
     REFUSED(edb_repair("old.edb", "new.edb", &repairing, NULL), "struct_size 4");
+    edb_merge_options merging = EDB_MERGE_OPTIONS_INIT;
+    edb_merge_report merged = {.struct_size = 8};
+    REFUSED(edb_merge(NULL, db, NULL, NULL), "NULL");
+    REFUSED(edb_merge(db, NULL, NULL, NULL), "NULL");
+    REFUSED(edb_merge(db, db, NULL, NULL), "the same file");
+    REFUSED(edb_merge(db, db, NULL, &merged), "struct_size 8");
+    merging.on_conflict = 3;
+    REFUSED(edb_merge(db, db, &merging, NULL), "on_conflict 3");
 }
 
 /* --------------------------------------------------------------------------- what is no mistake */
