@@ -17,8 +17,10 @@ const struct command *const command_table[] = {
     &command_info,
     &command_stats,
     &command_diff,
+    &command_merge,
     &command_verify,
     &command_compact,
+    &command_repair,
     &command_limit,
     &command_maintain,
     NULL,
@@ -37,14 +39,15 @@ const struct command *command_find(const char *name)
 const char *command_meant(const char *name)
 {
     static const char *const others[][2] = {
-        {"add", "put"},      {"cat", "get"},      {"check", "verify"},   {"compare", "diff"},
-        {"dump", "export"},  {"count", "stats"},  {"delete", "del"},     {"erase", "del"},
-        {"fetch", "get"},    {"find", "search"},  {"fsck", "verify"},    {"init", "create"},
-        {"insert", "put"},   {"list", "info"},    {"load", "import"},    {"ls", "info"},
-        {"new", "create"},   {"query", "search"}, {"read", "get"},       {"remove", "del"},
-        {"rm", "del"},       {"set", "put"},      {"show", "get"},       {"store", "put"},
-        {"upsert", "put"},   {"write", "put"},    {"vacuum", "compact"}, {"shrink", "compact"},
-        {"expire", "limit"}, {"quota", "limit"},  {"budget", "limit"},   {"evict", "maintain"},
+        {"add", "put"},        {"cat", "get"},        {"check", "verify"},   {"compare", "diff"},
+        {"dump", "export"},    {"count", "stats"},    {"delete", "del"},     {"erase", "del"},
+        {"fetch", "get"},      {"find", "search"},    {"fsck", "verify"},    {"init", "create"},
+        {"insert", "put"},     {"list", "info"},      {"load", "import"},    {"ls", "info"},
+        {"new", "create"},     {"query", "search"},   {"read", "get"},       {"remove", "del"},
+        {"rm", "del"},         {"set", "put"},        {"show", "get"},       {"store", "put"},
+        {"upsert", "put"},     {"write", "put"},      {"vacuum", "compact"}, {"shrink", "compact"},
+        {"recover", "repair"}, {"salvage", "repair"}, {"join", "merge"},     {"union", "merge"},
+        {"expire", "limit"},   {"quota", "limit"},    {"budget", "limit"},   {"evict", "maintain"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(name, others[i][0]) == 0)

@@ -16,8 +16,10 @@ extern const struct command command_search;
 extern const struct command command_info;
 extern const struct command command_stats;
 extern const struct command command_diff;
+extern const struct command command_merge;
 extern const struct command command_verify;
 extern const struct command command_compact;
+extern const struct command command_repair;
 extern const struct command command_limit;
 extern const struct command command_maintain;
 

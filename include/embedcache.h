@@ -82,9 +82,9 @@ typedef enum edb_status {
     EDB_OK = 0,
     EDB_NOT_FOUND = -1, /* no such key, row or space; the end of an iteration */
     EDB_INVALID = -2,   /* an argument is wrong; nothing was done */
-    EDB_MISMATCH = -3,  /* the space exists with another model, dimension, metric, role …; the
-                           detail names both */
-    EDB_BUSY = -4,      /* another writer held the file for the whole wait; try again */
+    EDB_MISMATCH = -3, /* the space exists with another model, dimension, metric, role …, or a key
+                          with other content where that is refused; the detail names both */
+    EDB_BUSY = -4,     /* another writer held the file for the whole wait; try again */
     EDB_READ_ONLY = -5, /* the handle, the file, the medium or its damage allows no writing */
     EDB_IO = -6,        /* the system failed. From a commit: outcome unknown, the handle takes no
                            more writes */
@@ -97,7 +97,7 @@ typedef enum edb_status {
     EDB_STALE = -12,    /* the file at the path, or what is in it, was exchanged: close and open
                            again */
     EDB_FORKED = -13,   /* the handle was opened before fork() */
-    EDB_CANCELLED = -14 /* a progress function asked to stop; nothing was changed */
+    EDB_CANCELLED = -14 /* a progress function asked to stop; the call says what was done */
 } edb_status;
 
 /* Name of a status, for example "EDB_BUSY". Never NULL; static storage. */
@@ -680,6 +680,62 @@ typedef struct edb_compact_report {
 EDB_API edb_status edb_compact(edb *db, const edb_compact_options *options,
                                edb_compact_report *report_out);
 
+typedef enum edb_conflict {
+    EDB_CONFLICT_NEWEST = 0, /* the record that was put later, by put_s; of equal ones that of
+                                `from` */
+    EDB_CONFLICT_KEEP = 1,   /* the record that is there */
+    EDB_CONFLICT_REFUSE = 2  /* neither: EDB_MISMATCH names the key, nothing is written */
+} edb_conflict;
+
+typedef struct edb_merge_options {
+    size_t struct_size;
+    uint32_t on_conflict;   /* edb_conflict: which of two records of a key counts when they
+                               differ */
+    uint32_t dry_run;       /* 1: nothing is written; the report says what would be */
+    edb_progress *progress; /* of records; NULL = none. It must not call either handle */
+    void *arg;
+} edb_merge_options;
+
+#define EDB_MERGE_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(edb_merge_options), 0, 0, NULL, NULL                                                \
+    }
+
+typedef struct edb_merge_report {
+    size_t struct_size;
+    uint64_t added;    /* records under keys that were not there, or had expired */
+    uint64_t replaced; /* that had other content */
+    uint64_t kept;     /* whose other content stays as it was */
+    uint64_t equal;    /* that were there with the same vector, text and metadata */
+    uint64_t spaces;   /* that were created */
+} edb_merge_report;
+
+/* Puts the records of one file into another: the union of both. Spaces that are absent are created;
+ * records keep vector, text, metadata, expiry, cost, pin and when they were put, and take new row
+ * numbers. A key that has the same vector, text and metadata in both is left alone. Expired records
+ * stay out; so do the marks of unfinished imports (space "embedcache.imports"). What was deleted in
+ * `from` is not known: it stays in `into`, and what was deleted in `into` comes back from `from`.
+ *
+ * The records go in by transactions of some megabytes, each seen whole or not at all, as durable as
+ * `into` was opened for. After a failure or a crash in between some are merged: merge again, and
+ * the rest follows. Each space is read as it was at one moment; with EDB_OPEN_SNAPSHOT on `from`
+ * all are of one.
+ *
+ * into        writable; of another file than `from`.
+ * from        nothing is written to it.
+ * options     NULL = defaults.
+ * report_out  caller buffer, or NULL; filled on success.
+ *
+ * EDB_MISMATCH   a space is another one in the two files (the detail names the field and both
+ *                values), or two records differ and that is refused: nothing was written, unless
+ *                somebody else put the key meanwhile.
+ * EDB_CORRUPT    a record of either file is damaged.
+ * EDB_INVALID    both are the same file, or the options are wrong.
+ * EDB_CANCELLED  `progress` asked for it; what was merged stays.
+ * EDB_FULL       also: the spaces of both are more than 1,024. Others as for edb_put. */
+EDB_API edb_status edb_merge(edb *into, edb *from, const edb_merge_options *options,
+                             edb_merge_report *report_out);
+
 /* One finding of edb_verify; `message` is valid only inside the call. */
 typedef void edb_verify_function(void *arg, uint64_t offset, uint64_t bytes, const char *message);
 
@@ -703,6 +759,62 @@ typedef struct edb_verify_report {
  * EDB_FORKED. */
 EDB_API edb_status edb_verify(edb *db, edb_verify_function *found, void *arg,
                               edb_verify_report *report_out);
+
+typedef struct edb_repair_options {
+    size_t struct_size;
+    edb_verify_function *found; /* called for each range that is damaged; NULL = none */
+    edb_progress *progress;     /* of bytes, twice the file in all; NULL = none */
+    void *arg;                  /* of both */
+} edb_repair_options;
+
+#define EDB_REPAIR_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(edb_repair_options), NULL, NULL, NULL                                               \
+    }
+
+typedef struct edb_repair_report {
+    size_t struct_size;
+    uint64_t records;        /* that are in the new file */
+    uint64_t uncertain;      /* of them: of transactions that may not have been committed */
+    uint64_t lost;           /* records that are known to be gone */
+    uint64_t frames;         /* that were found */
+    uint64_t frames_missing; /* numbers of frames that were not: what they stored is gone, and what
+                                they deleted or replaced may be back */
+    uint64_t ranges;         /* damaged ones, each of which was told; 0 = the file is sound */
+    uint64_t left_out;       /* whole frames that no reader has served: behind the end of the
+                                data */
+    uint64_t spaces;         /* of the new file */
+    uint64_t spaces_lost;    /* whose spec is lost, and their records with it */
+    uint64_t bytes;          /* of the new file */
+} edb_repair_report;
+
+/* Saves what is left of a damaged file: every record that verifies goes into a new file. Nothing is
+ * written to the damaged one, nor locked; it may be damaged in any way, cut, or on a read-only
+ * medium. What was deleted or replaced stays so as long as the record that says so verifies. Of a
+ * sound file the new one is a copy of what is there. Nobody should write to the file meanwhile.
+ *
+ * The new file is a cache of its own: other programs do not take it for the old one. Row numbers
+ * stay as they are; spaces keep their order. It appears whole and durable, or not at all.
+ *
+ * damaged_path  the file to read.
+ * new_path      the file to make; it must not exist.
+ * options       NULL = defaults.
+ * report_out    caller buffer, or NULL; filled on success.
+ *
+ * Cost: reads the file twice, in order; memory of 16 bytes for each record that deletes or replaces
+ * another, beside that of a handle.
+ *
+ * EDB_OK          the new file is there, whatever was lost: the report tells.
+ * EDB_EXISTS      something is at new_path.
+ * EDB_NOT_FOUND   there is no damaged file, or no directory for the new one.
+ * EDB_FORMAT      no .edb file, or one of a newer format.
+ * EDB_CORRUPT     the identity is damaged in all three places: nothing can be verified.
+ * EDB_CANCELLED   `progress` asked for it.
+ * EDB_STALE       somebody changed the file meanwhile.
+ * EDB_READ_ONLY   no permission to read the one or to create the other, or a network filesystem.
+ * EDB_FULL, EDB_IO, EDB_NO_MEMORY, EDB_INVALID. */
+EDB_API edb_status edb_repair(const char *damaged_path, const char *new_path,
+                              const edb_repair_options *options, edb_repair_report *report_out);
 
 #ifdef __cplusplus
 }

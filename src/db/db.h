@@ -99,6 +99,11 @@ struct edb {
     size_t damaged_count;
 };
 
+/* -------------------------------------------------------------------------- db_open.c: a handle */
+
+/* A handle for writing of an open store, one of whose users it becomes. Its commits are lazy. */
+edb_status db_open_store(const char *path, struct store *store, edb **db_out);
+
 /* ----------------------------------------------------------------------- db_refresh.c: the view */
 
 /* Builds the view from the slots. Needs the write lock and the view lock, exclusive (or nobody
@@ -143,7 +148,8 @@ struct db_struct {
 };
 extern const struct db_struct db_struct_open_options, db_struct_space_spec, db_struct_put_options,
     db_struct_search_options, db_struct_stats, db_struct_space_stats, db_struct_verify_report,
-    db_struct_compact_options, db_struct_compact_report, db_struct_limits;
+    db_struct_compact_options, db_struct_compact_report, db_struct_repair_options,
+    db_struct_repair_report, db_struct_merge_options, db_struct_merge_report, db_struct_limits;
 
 /* How long the caller's struct is. */
 size_t db_struct_bytes(const struct db_struct *kind, const void *given);
@@ -287,12 +293,17 @@ struct db_change {
     uint32_t expiry_s; /* without a ttl_s: 0 or since 1970 */
     uint32_t put_s;    /* 0: the time of the commit */
     uint32_t cost;
+    bool has_row; /* PUT: `row` is the caller's, at least the next one of the space; those left out
+                     are gone. ADVANCE: always */
     uint64_t row; /* PUT: the row it got (out) */
     uint64_t prior_row;
 };
 
 /* Commits changes: all or nothing. The order of changes of one space is kept. */
 edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durability durability);
+
+/* The same between db_write_begin and db_write_end. */
+edb_status db_commit_held(edb *db, struct db_change *changes, size_t count, bool durable);
 
 /* Checks a put's arguments against the space and fills a change that points to them. The encoded
  * metadata is appended to `encoded`; the caller sets change->metadata when the buffer no longer

@@ -8,6 +8,7 @@
  *   append   store_append writes them; the last header is the commit
  *   apply    the walk reads them back into the view
  *   sync     if asked */
+#include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -20,13 +21,20 @@ struct latest {
     size_t mask;
 };
 
+/* What becomes of a space, as the plan goes on. */
+struct planned_space {
+    uint64_t next_row;
+    size_t puts;
+    size_t runs; /* of following rows among them */
+};
+
 /* What a commit is going to do. */
 struct plan {
     edb *db;
     struct db_change *changes;
     size_t count;
     struct latest latest;
-    uint64_t *next_row;  /* of each space, as the plan goes on */
+    struct planned_space *spaces;
     uint64_t generation; /* of the view in which it was made */
 };
 
@@ -98,36 +106,54 @@ static uint32_t default_ttl(const edb_space *space)
 static void set_times(struct db_change *change, uint64_t now)
 {
     uint64_t last = UINT32_MAX;
+    uint64_t ttl = change->ttl_s;
+    if (ttl == 0 && change->expiry_s == 0 && change->put_s == 0)
+        ttl = default_ttl(change->space);
     if (change->put_s == 0)
         change->put_s = (uint32_t)(now < last ? now : last);
-    uint64_t ttl = change->ttl_s;
-    if (ttl == 0 && change->expiry_s == 0)
-        ttl = default_ttl(change->space);
     if (ttl != 0 && ttl != EDB_TTL_NEVER && change->operation == RECORD_PUT)
         change->expiry_s = (uint32_t)(now + ttl < last ? now + ttl : last);
+}
+
+/* The next row of the space, or the one that the change brings. */
+static edb_status give_row(struct planned_space *space, struct db_change *change)
+{
+    uint64_t row = change->has_row ? change->row : space->next_row;
+    assert(row >= space->next_row);
+    if (row >= ROWS_MAX)
+        return fail(EDB_FULL, "space '%s' has given all its %llu row numbers: use another space",
+                    change->space->spec.name, ROWS_MAX);
+    space->runs += space->puts == 0 || row != space->next_row;
+    space->puts++;
+    space->next_row = row + 1;
+    change->row = row;
+    return EDB_OK;
 }
 
 static edb_status plan_change(struct plan *plan, size_t index)
 {
     struct db_change *change = &plan->changes[index];
+    struct planned_space *space = &plan->spaces[change->space->id - 1];
     uint64_t row;
+    if (change->operation == RECORD_ADVANCE) {
+        assert(change->has_row && change->row >= space->next_row);
+        change->found = true;
+        change->prior_row = ROW_NONE;
+        space->next_row = change->row;
+        return EDB_OK;
+    }
     struct db_change *earlier = exchange_latest(&plan->latest, plan->changes, index);
     edb_status status = current_row(change, earlier, &row);
     if (status != EDB_OK)
         return status;
     change->found = row != ROW_NONE;
-    change->row = row;
-    change->prior_row = ROW_NONE;
-    if (change->operation == RECORD_PUT) {
-        if (plan->next_row[change->space->id - 1] >= ROWS_MAX)
-            return fail(EDB_FULL,
-                        "space '%s' has given all its %llu row numbers: use another space",
-                        change->space->spec.name, ROWS_MAX);
-        change->row = plan->next_row[change->space->id - 1]++;
-        change->prior_row = row;
-    }
+    change->prior_row = change->operation == RECORD_PUT ? row : ROW_NONE;
     set_times(change, change->space->db->store->io->calendar_s());
-    return EDB_OK;
+    if (change->operation != RECORD_PUT) {
+        change->row = row;
+        return EDB_OK;
+    }
+    return give_row(space, change);
 }
 
 /* Handles of spaces outlive a view that was built anew and ended before their spaces were
@@ -148,13 +174,13 @@ static edb_status begin_plan(struct plan *plan)
     edb_status status = check_spaces(plan);
     plan->generation = plan->db->generation;
     memory_free(plan->latest.slots);
-    memory_free(plan->next_row);
+    memory_free(plan->spaces);
     plan->latest = (struct latest){0};
-    plan->next_row = memory_zeroed(spaces + 1, sizeof *plan->next_row);
-    if (plan->next_row == NULL)
-        return memory_failed((spaces + 1) * sizeof *plan->next_row);
+    plan->spaces = memory_zeroed(spaces + 1, sizeof *plan->spaces);
+    if (plan->spaces == NULL)
+        return memory_failed((spaces + 1) * sizeof *plan->spaces);
     for (uint32_t i = 0; i < spaces; i++)
-        plan->next_row[i] = plan->db->spaces[i]->next_row;
+        plan->spaces[i].next_row = plan->db->spaces[i]->next_row;
     return status == EDB_OK ? open_latest(&plan->latest, plan->count) : status;
 }
 
@@ -168,6 +194,19 @@ static edb_status make_plan(void *arg)
     return status;
 }
 
+static edb_status reserve_change(const struct db_change *change)
+{
+    struct rows *rows = &change->space->rows;
+    bool put = change->operation == RECORD_PUT;
+    uint64_t victim = put || change->operation == RECORD_ADVANCE ? change->prior_row : change->row;
+    edb_status status = put ? rows_reserve_chunk(rows, change->row) : EDB_OK;
+    if (status == EDB_OK && put && change->space->evicts)
+        status = evict_reserve(&change->space->evict, change->row);
+    if (status == EDB_OK && victim != ROW_NONE)
+        status = rows_reserve_kill(rows, victim);
+    return status;
+}
+
 /* Memory that applying the changes will need, so that a commit that is in the file can be seen at
  * once. */
 static edb_status reserve_view(const struct plan *plan)
@@ -176,32 +215,15 @@ static edb_status reserve_view(const struct plan *plan)
     edb_status status = EDB_OK;
     os_rwlock_write(&db->view_lock);
     for (uint32_t i = 0; i < db->space_count && status == EDB_OK; i++) {
-        edb_space *space = db->spaces[i];
-        size_t puts = (size_t)(plan->next_row[i] - space->next_row);
-        if (puts == 0)
+        const struct planned_space *space = &plan->spaces[i];
+        if (space->puts == 0)
             continue;
-        status = rows_reserve(&space->rows, puts, 1);
-        for (uint64_t row = space->next_row;
-             row < plan->next_row[i] && status == EDB_OK && space->evicts; row += EVICT_CHUNK_ROWS)
-            status = evict_reserve(&space->evict, row);
-        if (status == EDB_OK && space->evicts)
-            status = evict_reserve(&space->evict, plan->next_row[i] - 1);
-        if (status != EDB_OK)
-            break;
-        for (uint64_t row = space->next_row; row < plan->next_row[i] && status == EDB_OK;
-             row += ROWS_CHUNK_ROWS)
-            status = rows_reserve_chunk(&space->rows, row);
+        status = rows_reserve(&db->spaces[i]->rows, space->puts, space->runs);
         if (status == EDB_OK)
-            status = rows_reserve_chunk(&space->rows, plan->next_row[i] - 1);
-        if (status == EDB_OK)
-            status = keys_reserve(&space->keys, puts);
+            status = keys_reserve(&db->spaces[i]->keys, space->puts);
     }
-    for (size_t i = 0; i < plan->count && status == EDB_OK; i++) {
-        const struct db_change *change = &plan->changes[i];
-        uint64_t victim = change->operation == RECORD_PUT ? change->prior_row : change->row;
-        if (victim != ROW_NONE)
-            status = rows_reserve_kill(&change->space->rows, victim);
-    }
+    for (size_t i = 0; i < plan->count && status == EDB_OK; i++)
+        status = reserve_change(&plan->changes[i]);
     os_rwlock_unlock(&db->view_lock);
     return status;
 }
@@ -221,18 +243,28 @@ static edb_status plan_changes(edb *db, struct db_change *changes, size_t count)
             break;
     }
     memory_free(plan.latest.slots);
-    memory_free(plan.next_row);
+    memory_free(plan.spaces);
     return status;
 }
 
-/* With the write lock held. */
-static edb_status commit_changes(edb *db, struct db_change *changes, size_t count, bool durable)
+/* Groups whose rows the caller gave may leave rows out. */
+static void allow_gaps(const struct db_change *changes, size_t count, struct db_run *run)
+{
+    bool any = false;
+    for (size_t i = 0; i < count && !any; i++)
+        any = changes[i].has_row;
+    for (size_t i = 0; i < run->count && any; i++)
+        run->drafts[i].flags |= FRAME_GAPS;
+}
+
+edb_status db_commit_held(edb *db, struct db_change *changes, size_t count, bool durable)
 {
     edb_status status = plan_changes(db, changes, count);
     if (status != EDB_OK)
         return status;
     struct db_run run;
     status = db_run_lay_out(db->store, db->space_count, changes, count, &run);
+    allow_gaps(changes, count, &run);
     if (status == EDB_OK && run.count > 0)
         status = db_append(db, run.drafts, run.count, durable);
     /* Also when nothing was left to write: what the commit found to be so already must stay so. */
@@ -257,7 +289,7 @@ edb_status db_commit(edb *db, struct db_change *changes, size_t count, edb_durab
     edb_status status = db_write_begin(db, durable);
     if (status != EDB_OK)
         return status;
-    status = commit_changes(db, changes, count, durable);
+    status = db_commit_held(db, changes, count, durable);
     db_write_end(db);
     if (status == EDB_OK)
         db_go_on_compacting(db);

@@ -227,36 +227,6 @@ static uint64_t next_live(struct db_copy *copy, uint64_t row)
 
 /* ---------------------------------------------------------------------------------- the records */
 
-struct db_change db_copy_change(const edb_space *space, const uint8_t *frame,
-                                const struct group *group, const struct record *record)
-{
-    const uint8_t *key = record_key(frame, group, record);
-    struct db_change change = {
-        .space = (edb_space *)space,
-        .operation = record->operation,
-        .found = true,
-        .has_text = record->flags & RECORD_TEXT,
-        .key = {.bytes = key,
-                .count = record->key_bytes,
-                .form = record->key_form,
-                .hash = record->key_hash},
-        .text = (const char *)record_text(frame, group, record),
-        .text_bytes = record->text_bytes,
-        .metadata = key + record_heap_bytes(record) - record->metadata_bytes,
-        .metadata_bytes = record->metadata_bytes,
-        .pinned = (record->flags & RECORD_PINNED) != 0,
-        .evicted = (record->flags & RECORD_EVICTED) != 0,
-        .expiry_s = record->expiry_s,
-        .put_s = record->put_s,
-        .cost = record->cost,
-        .vector = frame + record->vector_offset,
-        .vector_bytes = record->vector_bytes,
-        .row = record->row,
-        .prior_row = record->prior_row,
-    };
-    return change;
-}
-
 static edb_status write_batch(struct db_copy *copy)
 {
     struct db_run run;
@@ -304,7 +274,7 @@ static edb_status take_row(struct db_copy *copy, uint64_t row)
     if (status != EDB_OK)
         return status;
     record.prior_row = ROW_NONE;
-    copy->changes[copy->count++] = db_copy_change(space, found.frame, &group, &record);
+    copy->changes[copy->count++] = db_change_of(space, found.frame, &group, &record);
     copy->batch_bytes += RECORD_BYTES + record_heap_bytes(&record) + record.vector_bytes;
     return EDB_OK;
 }

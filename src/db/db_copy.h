@@ -87,10 +87,6 @@ enum {
     DB_COPY_BATCH_BYTES = 4 << 20,
 };
 
-/* A record as a change that leads to it. */
-struct db_change db_copy_change(const edb_space *space, const uint8_t *frame,
-                                const struct group *group, const struct record *record);
-
 /* Walks over what was appended to the target: it is read back, and where records stand is noted. */
 edb_status db_copy_walk(struct db_copy *copy);
 

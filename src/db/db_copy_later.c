@@ -48,7 +48,7 @@ static edb_status take_records(struct passage *passage)
             status = check_source(copy, passage->frame, group, passage->next, &record);
         if (status != EDB_OK)
             return status;
-        copy->changes[copy->count++] = db_copy_change(&passage->space, bytes, group, &record);
+        copy->changes[copy->count++] = db_change_of(&passage->space, bytes, group, &record);
         copy->batch_bytes += record_heap_bytes(&record) + record.vector_bytes;
     }
     return EDB_OK;

@@ -273,6 +273,36 @@ edb_status db_run_set_limits(const struct store *store, uint32_t space, const st
     return lay_out_content(store, space, RECORD_LIMITS, encoded, sizeof encoded, run_out);
 }
 
+struct db_change db_change_of(const edb_space *space, const uint8_t *frame,
+                              const struct group *group, const struct record *record)
+{
+    const uint8_t *key = record_key(frame, group, record);
+    struct db_change change = {
+        .space = (edb_space *)space,
+        .operation = record->operation,
+        .found = true,
+        .has_text = record->flags & RECORD_TEXT,
+        .key = {.bytes = key,
+                .count = record->key_bytes,
+                .form = record->key_form,
+                .hash = record->key_hash},
+        .text = (const char *)record_text(frame, group, record),
+        .text_bytes = record->text_bytes,
+        .metadata = key + record_heap_bytes(record) - record->metadata_bytes,
+        .metadata_bytes = record->metadata_bytes,
+        .pinned = (record->flags & RECORD_PINNED) != 0,
+        .evicted = (record->flags & RECORD_EVICTED) != 0,
+        .expiry_s = record->expiry_s,
+        .put_s = record->put_s,
+        .cost = record->cost,
+        .vector = frame + record->vector_offset,
+        .vector_bytes = record->vector_bytes,
+        .row = record->row,
+        .prior_row = record->prior_row,
+    };
+    return change;
+}
+
 void db_run_close(struct db_run *run)
 {
     for (size_t i = 0; i < run->count; i++) {

@@ -23,6 +23,10 @@ edb_status db_run_lay_out(const struct store *store, uint32_t spaces, struct db_
                           size_t count, struct db_run *run_out);
 void db_run_close(struct db_run *run);
 
+/* A record as a change that leads to it. */
+struct db_change db_change_of(const edb_space *space, const uint8_t *frame,
+                              const struct group *group, const struct record *record);
+
 /* One GROUP that defines a space. */
 edb_status db_run_define_space(const struct store *store, uint32_t id, const struct spec *spec,
                                struct db_run *run_out);

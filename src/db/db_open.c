@@ -114,42 +114,71 @@ static edb_status open_locks(edb *db)
     return status;
 }
 
-edb_status edb_open(const char *path, const edb_open_options *options, edb **db_out)
+/* A handle without a file. */
+static edb_status make_handle(const char *path, const edb_open_options *options, edb **db_out)
 {
-    edb_open_options checked;
-    if (db_out == NULL)
-        return fail(EDB_INVALID, "edb_open: db_out is NULL");
-    *db_out = NULL;
-    edb_status status = check_options(path, options, &checked);
-    if (status != EDB_OK)
-        return status;
     edb *db = memory_zeroed(1, sizeof *db);
     if (db == NULL)
         return memory_failed(sizeof *db);
-    status = open_locks(db);
+    edb_status status = open_locks(db);
     if (status != EDB_OK) {
         memory_free(db);
         return status;
     }
-    db->flags = checked.flags;
-    db->durability = checked.durability;
-    db->busy_wait_ms = checked.busy_wait_ms;
-    db->maintenance_ms = checked.maintenance_ms;
+    db->flags = options->flags;
+    db->durability = options->durability;
+    db->busy_wait_ms = options->busy_wait_ms;
+    db->maintenance_ms = options->maintenance_ms;
     db->fork_generation = os_fork_generation();
-    db->writable = !(checked.flags & (EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT));
+    db->writable = !(options->flags & (EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT));
     db->path = memory_copy_text(path, strlen(path));
-    status =
-        db->path == NULL ? memory_failed(strlen(path)) : open_store(path, &checked, &db->store);
+    if (db->path == NULL) {
+        free_handle(db);
+        return memory_failed(strlen(path));
+    }
+    *db_out = db;
+    return EDB_OK;
+}
+
+/* Its view, when it has a store; the handle is freed on failure. */
+static edb_status begin_view(edb *db, edb_status status, edb **db_out)
+{
     if (status == EDB_OK) {
         db->hash_seed = db->store->genesis.hash_seed;
         status = db_load(db);
     }
-    if (status != EDB_OK) {
+    if (status == EDB_OK)
+        *db_out = db;
+    else
         free_handle(db);
+    return status;
+}
+
+edb_status edb_open(const char *path, const edb_open_options *options, edb **db_out)
+{
+    edb_open_options checked;
+    edb *db;
+    if (db_out == NULL)
+        return fail(EDB_INVALID, "edb_open: db_out is NULL");
+    *db_out = NULL;
+    edb_status status = check_options(path, options, &checked);
+    if (status == EDB_OK)
+        status = make_handle(path, &checked, &db);
+    if (status != EDB_OK)
         return status;
-    }
-    *db_out = db;
-    return EDB_OK;
+    return begin_view(db, open_store(path, &checked, &db->store), db_out);
+}
+
+edb_status db_open_store(const char *path, struct store *store, edb **db_out)
+{
+    const edb_open_options options = {.durability = EDB_LAZY, .busy_wait_ms = BUSY_WAIT_MS};
+    edb *db;
+    *db_out = NULL;
+    edb_status status = make_handle(path, &options, &db);
+    if (status != EDB_OK)
+        return status;
+    db->store = store_share(store);
+    return begin_view(db, EDB_OK, db_out);
 }
 
 /* After a failed write, or damage: is anything that this handle wrote in danger? */

@@ -27,6 +27,14 @@ const struct db_struct db_struct_compact_options = {
     "edb_compact_options", sizeof(edb_compact_options), sizeof(edb_compact_options)};
 const struct db_struct db_struct_compact_report = {"edb_compact_report", sizeof(edb_compact_report),
                                                    sizeof(edb_compact_report)};
+const struct db_struct db_struct_repair_options = {"edb_repair_options", sizeof(edb_repair_options),
+                                                   sizeof(edb_repair_options)};
+const struct db_struct db_struct_repair_report = {"edb_repair_report", sizeof(edb_repair_report),
+                                                  sizeof(edb_repair_report)};
+const struct db_struct db_struct_merge_options = {"edb_merge_options", sizeof(edb_merge_options),
+                                                  sizeof(edb_merge_options)};
+const struct db_struct db_struct_merge_report = {"edb_merge_report", sizeof(edb_merge_report),
+                                                 sizeof(edb_merge_report)};
 
 const struct db_struct db_struct_limits = {"edb_limits", sizeof(edb_limits), sizeof(edb_limits)};
 

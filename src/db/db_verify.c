@@ -1,16 +1,21 @@
 /* edb_verify: reads every frame from the first on and believes nothing.
  *
  *   1 verify_sections   every block of the newest catalog's sections
- *   2 verify_frames     header, chain, payload; behind damage, the next header that verifies
+ *   2 verify_frames     header, chain, payload; behind damage, the next header that verifies, also
+ *                       behind the end of the view when data was synced there
  *   3 verify_group      every record, every vector
  *   4 verify_lookup     the index finds every record that is live, in its place
+ *
+ * What a damaged range held is told by db_held.c, as in repair.
  *
  * The view lock is held for a section or a frame at a time: readers and writers go on. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "db/db.h"
+#include "db/db_held.h"
 
 struct verification {
     edb *db;
@@ -20,6 +25,8 @@ struct verification {
     edb_verify_report report;
     uint64_t offset; /* of the next frame */
     uint64_t end;
+    uint64_t view_end; /* what the handle serves ends here */
+    uint64_t proven;   /* bytes before it were in the file once */
     uint64_t chain;
     uint64_t sequence;
     bool chained;      /* false behind damage: what should come is not known */
@@ -44,15 +51,14 @@ static void report(struct verification *v, uint64_t offset, uint64_t bytes, cons
 }
 
 /* Behind damage: the next place where a header of this file stands. */
-static uint64_t find_next_header(struct verification *v, uint64_t from)
+static uint64_t find_next_header(struct verification *v, uint64_t from, struct frame_header *out)
 {
-    struct store *store = v->store;
-    for (uint64_t at = from; at + FRAME_HEADER_BYTES <= v->end; at += FRAME_ALIGN) {
-        const uint8_t *bytes = store_at(store, at, FRAME_HEADER_BYTES);
-        struct frame_header header;
-        if (bytes != NULL && frame_header_decode(bytes, store->genesis.chain_seed, at, &header))
+    uint64_t file_bytes = atomic_load(&v->store->file_bytes);
+    uint64_t end = v->end < file_bytes ? v->end : file_bytes;
+    for (uint64_t at = from; range_within(at, FRAME_HEADER_BYTES, end); at += FRAME_ALIGN)
+        if (store_scan_header(v->store, at, out))
             return at;
-    }
+    memset(out, 0, sizeof *out);
     return v->end;
 }
 
@@ -61,6 +67,8 @@ static void check_chain(struct verification *v, const struct frame_header *heade
     if (v->chained && (header->chain != v->chain || header->sequence != v->sequence))
         report(v, header->offset, FRAME_HEADER_BYTES,
                "the frame does not follow the one before it");
+    if (header->synced_to > v->proven && header->synced_to <= header->offset)
+        v->proven = header->synced_to;
     v->chain = header->header_checksum;
     v->sequence = header->sequence + 1;
     v->chained = true;
@@ -94,42 +102,75 @@ static void verify_lookup(struct verification *v, const struct store_frame *fram
                space->spec.name);
 }
 
-static void verify_put(struct verification *v, const struct store_frame *frame,
-                       const struct group *group, uint32_t index, const struct record *record)
+static const char *space_name(const struct verification *v, uint32_t id)
 {
-    uint64_t seed = v->store->genesis.chain_seed;
-    v->report.vectors++;
-    if (!record_verify(frame->bytes, group, index, record, seed))
-        report(v, frame->header.offset, frame->header.frame_bytes,
-               "record %u (row %llu) is damaged", index, (unsigned long long)record->row);
-    const uint8_t *vector = frame->bytes + record->vector_offset;
-    if (record_vector_checksum(vector, record->vector_bytes, record->row, seed) !=
-        record->vector_checksum)
-        report(v, frame->header.offset + record->vector_offset, record->vector_bytes,
-               "the vector of row %llu is damaged", (unsigned long long)record->row);
-    verify_lookup(v, frame, group, index, record); /* a damaged vector is there all the same */
+    return id >= 1 && id <= v->db->space_count ? v->db->spaces[id - 1]->spec.name : NULL;
 }
 
-static void verify_group(struct verification *v, const struct store_frame *frame)
+static void report_record(struct verification *v, const struct db_piece *piece, uint32_t index,
+                          const struct record *record)
 {
-    struct group group;
-    if (group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
-                     frame->header.frame_bytes, &group) != EDB_OK) {
-        report(v, frame->header.offset, frame->header.frame_bytes, "%s", edb_error_detail());
-        return;
+    struct db_held held;
+    struct db_held_records records = {0};
+    const struct group *group = &piece->group;
+    (void)db_held_add(&records, index, record);
+    db_held_records(space_name(v, group->space), &records, &held);
+    report(v, piece->offset + group->entries_offset + (uint64_t)index * group->entry_bytes,
+           group->entry_bytes, "%s", held.text);
+}
+
+static void report_vector(struct verification *v, const struct db_piece *piece,
+                          const struct record *record)
+{
+    struct db_held held;
+    db_held_vector(space_name(v, piece->group.space), piece, record, &held);
+    report(v, piece->offset + record->vector_offset, record->vector_bytes, "%s", held.text);
+}
+
+/* A damaged vector is there all the same. */
+static edb_status verify_record(struct verification *v, const struct store_frame *frame,
+                                const struct db_piece *piece, uint32_t index)
+{
+    struct record record;
+    enum db_piece_part part;
+    edb_status status = db_piece_record(piece, index, &record, &part);
+    bool put = record.operation == RECORD_PUT;
+    v->report.records++;
+    if (status != EDB_OK)
+        return status;
+    if (part == PIECE_LOST)
+        report_record(v, piece, index, &record);
+    else if (put && space_name(v, piece->group.space) == NULL)
+        report(v, frame->header.offset, frame->header.frame_bytes,
+               "records of space %u, which is not known", piece->group.space);
+    else if (put) {
+        v->report.vectors++;
+        if (part == PIECE_NO_VECTOR)
+            report_vector(v, piece, &record);
+        verify_lookup(v, frame, &piece->group, index, &record);
     }
-    bool known = group.space >= 1 && group.space <= v->db->space_count;
-    for (uint32_t i = 0; i < group.count; i++) {
-        struct record record;
-        v->report.records++;
-        if (record_decode(frame->bytes, &group, i, &record) != EDB_OK)
-            report(v, frame->header.offset, frame->header.frame_bytes, "%s", edb_error_detail());
-        else if (record.operation == RECORD_PUT && !known)
-            report(v, frame->header.offset, frame->header.frame_bytes,
-                   "records of space %u, which is not known", group.space);
-        else if (record.operation == RECORD_PUT)
-            verify_put(v, frame, &group, i, &record);
+    return EDB_OK;
+}
+
+/* The records of a GROUP whose header verifies, and of which anything else may be damaged. */
+static edb_status verify_group(struct verification *v, const struct frame_header *header)
+{
+    struct db_piece piece;
+    uint64_t problems = v->report.problems;
+    edb_status status = db_piece_open(v->store, header, v->db->space_count, &piece);
+    if (status == EDB_OK && !piece.readable) {
+        struct db_held held;
+        db_held_group(v->db, header->offset, frame_end(header), &held);
+        report(v, header->offset, header->frame_bytes, "%s", held.text);
+        return EDB_OK;
     }
+    const struct store_frame frame = {*header, piece.bytes};
+    for (uint32_t i = 0; i < piece.group.count && status == EDB_OK; i++)
+        status = verify_record(v, &frame, &piece, i);
+    if (status == EDB_OK && !piece.intact && v->report.problems == problems)
+        report(v, header->offset, header->frame_bytes,
+               "the head of a group is damaged; its records are whole");
+    return status;
 }
 
 /* What could not be read tells nothing about the file: only damage is a finding. */
@@ -138,35 +179,70 @@ static bool is_damage(edb_status status)
     return status == EDB_CORRUPT || status == EDB_FORMAT;
 }
 
+/* Behind what is known to have been written, the data ends. */
 static void pass_damage(struct verification *v)
 {
-    uint64_t next = find_next_header(v, v->offset + FRAME_ALIGN);
-    report(v, v->offset, next - v->offset, "a frame is damaged or missing here");
-    v->report.bytes += next - v->offset;
-    v->offset = next;
+    struct frame_header next;
+    struct db_held held;
+    uint64_t at =
+        v->offset >= v->proven ? v->end : find_next_header(v, v->offset + FRAME_ALIGN, &next);
+    if (at >= v->end) {
+        memset(&next, 0, sizeof next);
+        at = v->proven > v->offset ? v->proven : v->offset;
+        v->end = at;
+    }
+    struct db_gap gap = {.from = v->offset, .to = at};
+    if (v->chained && next.sequence > v->sequence)
+        gap.missing = next.sequence - v->sequence;
+    if (at > v->offset) {
+        db_held_gap(v->db, &gap, &held);
+        report(v, v->offset, at - v->offset, "%s", held.text);
+    }
+    v->report.bytes += at - v->offset;
+    v->offset = at;
     v->chained = false;
+}
+
+static bool reaches_file(const struct verification *v, const struct frame_header *header)
+{
+    return frame_end(header) <= atomic_load(&v->store->file_bytes);
+}
+
+/* A frame whose header verifies. A section's body is another matter: see verify_sections. */
+static edb_status verify_frame(struct verification *v, const struct frame_header *header)
+{
+    struct store_frame frame;
+    edb_status status = EDB_OK;
+    if (header->type == FRAME_GROUP)
+        status = verify_group(v, header);
+    else if (header->type == FRAME_CATALOG)
+        status = store_frame_at(v->store, header->offset, &frame);
+    if (status == EDB_FORMAT)
+        report(v, header->offset, header->frame_bytes, "%s", edb_error_detail());
+    else if (status == EDB_CORRUPT)
+        report(v, header->offset, header->frame_bytes,
+               "a catalog is damaged; it held nothing that is not told elsewhere");
+    return is_damage(status) ? EDB_OK : status;
 }
 
 /* With the view held still. */
 static edb_status verify_next(struct verification *v)
 {
-    struct store_frame frame;
+    struct frame_header header;
     store_read_ahead(v->store, v->offset, &v->asked_to);
-    edb_status status = store_frame_at(v->store, v->offset, &frame);
-    if (is_damage(status)) {
+    bool whole = store_scan_header(v->store, v->offset, &header);
+    if (!whole || (header.type != FRAME_GROUP && !reaches_file(v, &header)) ||
+        (!v->chained && v->offset >= v->proven)) {
         pass_damage(v);
         return EDB_OK;
     }
-    if (status != EDB_OK)
-        return status;
-    check_chain(v, &frame.header);
+    check_chain(v, &header);
     v->report.frames++;
-    if (frame.header.type == FRAME_GROUP)
-        verify_group(v, &frame);
-    uint64_t next = frame_next(&frame.header);
+    edb_status status = verify_frame(v, &header);
+    uint64_t next = frame_next(&header);
     v->report.bytes += next - v->offset;
     v->offset = next;
-    return EDB_OK;
+    return status;
 }
 
 static void verify_blocks(struct verification *v, struct store_section *section)
@@ -232,6 +308,19 @@ static uint64_t count_live(const edb *db)
     return live;
 }
 
+/* A damaged file is verified to its end, where whatever was written once is looked for. */
+static void look_beyond(struct verification *v)
+{
+    uint64_t reach;
+    uint64_t synced_to = atomic_load(&v->store->synced_to);
+    if (store_slots_reach(v->store, &reach) == EDB_OK && reach > v->proven)
+        v->proven = reach;
+    if (synced_to > v->proven)
+        v->proven = synced_to;
+    v->end = atomic_load(&v->store->file_bytes);
+    v->end = v->proven > v->end ? v->proven : v->end;
+}
+
 /* How far there is something to verify, and what should be found. A catalog that is damaged is met
  * again among the frames. */
 static edb_status begin_verification(struct verification *v, struct catalog *catalog_out)
@@ -248,10 +337,12 @@ static edb_status begin_verification(struct verification *v, struct catalog *cat
     v->chained = true;
     if (v->store->newest_catalog.catalog != 0)
         status = db_read_catalog(db, &v->store->newest_catalog, catalog_out);
-    v->end = v->store->end.offset;
+    v->end = v->view_end = v->proven = v->store->end.offset;
     v->expected = count_live(db);
-    if (atomic_load(&db->store->damaged))
-        report(v, v->end, 0, "the data ends here, before data that was synced");
+    if (atomic_load(&db->store->damaged)) {
+        report(v, v->end, 0, "what is served ends here, before data that was synced");
+        look_beyond(v);
+    }
     db_leave(db);
     return is_damage(status) ? EDB_OK : status;
 }
@@ -263,7 +354,7 @@ static edb_status end_verification(struct verification *v)
     edb_status status = db_enter(db);
     if (status != EDB_OK)
         return status;
-    if (db->store == v->store && v->store->end.offset == v->end && v->live != v->expected)
+    if (db->store == v->store && v->store->end.offset == v->view_end && v->live != v->expected)
         report(v, 0, 0, "%llu records are live, but %llu were found",
                (unsigned long long)v->expected, (unsigned long long)v->live);
     db_leave(db);

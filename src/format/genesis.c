@@ -41,6 +41,12 @@ void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_BYTES])
     store_u64(bytes + AT_CHECKSUM, checksum(bytes, AT_CHECKSUM, GOLDEN));
 }
 
+bool genesis_verifies(const uint8_t *bytes, size_t count)
+{
+    return count >= GENESIS_BYTES && memcmp(bytes, magic, sizeof magic) == 0 &&
+           load_u64(bytes + AT_CHECKSUM) == checksum(bytes, AT_CHECKSUM, GOLDEN);
+}
+
 edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *out)
 {
     memset(out, 0, sizeof *out);

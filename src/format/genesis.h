@@ -27,6 +27,9 @@ void genesis_encode(const struct genesis *genesis, uint8_t bytes[GENESIS_BYTES])
  * and damaged. `count` may be less than the frame when the file is shorter. */
 edb_status genesis_decode(const uint8_t *bytes, size_t count, struct genesis *out);
 
+/* Whether the bytes are a whole GENESIS, of whatever version. */
+bool genesis_verifies(const uint8_t *bytes, size_t count);
+
 /* Whether these GENESIS_BYTES bytes name the same file. Nothing else of them is looked at. */
 bool genesis_is_of(const uint8_t bytes[GENESIS_BYTES], const struct genesis *genesis);
 

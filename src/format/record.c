@@ -176,6 +176,12 @@ edb_status record_decode(const uint8_t *frame, const struct group *group, uint32
     return EDB_OK;
 }
 
+void record_peek(const uint8_t *frame, const struct group *group, uint32_t index,
+                 struct record *out)
+{
+    decode_fields(frame + group->entries_offset + (uint64_t)index * group->entry_bytes, out);
+}
+
 void record_decode_again(const uint8_t *frame, uint32_t index, struct record *out)
 {
     const uint8_t *preamble = frame + FRAME_HEADER_BYTES;

@@ -84,6 +84,11 @@ void record_encode(const struct record *record, const uint8_t *heap, uint64_t ch
 edb_status record_decode(const uint8_t *frame, const struct group *group, uint32_t index,
                          struct record *out);
 
+/* The fields of a record as they stand there: nothing is checked but by the caller, who knows that
+ * the entry is in memory. */
+void record_peek(const uint8_t *frame, const struct group *group, uint32_t index,
+                 struct record *out);
+
 /* Whether a record, its key, text and metadata are what was written. */
 bool record_verify(const uint8_t *frame, const struct group *group, uint32_t index,
                    const struct record *record, uint64_t chain_seed);

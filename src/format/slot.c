@@ -1,4 +1,4 @@
-/* Bytes of a slot. Called by store_slot.c only. */
+/* Bytes of a slot. Called by store_slot.c and store_open.c. */
 #include "format/slot.h"
 
 #include <string.h>
@@ -47,6 +47,11 @@ void slot_encode(const struct slot *slot, uint8_t bytes[SLOT_BYTES])
     encode_anchor(&slot->live, bytes + AT_LIVE);
     memcpy(bytes + AT_BOOT_ID, slot->boot_id, 16);
     store_u64(bytes + AT_CHECKSUM, checksum(bytes, AT_CHECKSUM, slot_seed));
+}
+
+const uint8_t *slot_uuid(const uint8_t bytes[SLOT_BYTES])
+{
+    return bytes + AT_UUID;
 }
 
 bool slot_decode(const uint8_t bytes[SLOT_BYTES], const uint8_t uuid[16], struct slot *out)

@@ -25,6 +25,9 @@ struct slot {
 
 void slot_encode(const struct slot *slot, uint8_t bytes[SLOT_BYTES]);
 
+/* The uuid that a slot claims, without checking anything. */
+const uint8_t *slot_uuid(const uint8_t bytes[SLOT_BYTES]);
+
 /* False when the bytes are no whole slot of the file `uuid`. */
 bool slot_decode(const uint8_t bytes[SLOT_BYTES], const uint8_t uuid[16], struct slot *out);
 

@@ -144,6 +144,11 @@ edb_status store_open(const char *path, bool writable, struct store **store_out)
 edb_status store_attach(const char *path, struct os_file *file, bool writable,
                         struct store **store_out);
 
+/* Opens a file of which anything may be damaged, to read what is left: where GENESIS does not
+ * verify, uuid and seeds are those of a slot. *genesis_lost_out says so. EDB_FORMAT: a newer
+ * format, or no .edb file; EDB_CORRUPT: the slots do not verify either. */
+edb_status store_open_damaged(const char *path, struct store **store_out, bool *genesis_lost_out);
+
 /* One more user of an open store. */
 struct store *store_share(struct store *store);
 
@@ -170,6 +175,15 @@ edb_status store_successor_publish(struct store_successor *successor);
 
 /* Removes what has not been published. A zeroed one is allowed. */
 void store_successor_close(struct store_successor *successor);
+
+/* A file for what is saved of a damaged one: another cache, under an identity of its own, with the
+ * permissions of the damaged one. It has a temporary name, and its creator the writer lock. */
+edb_status store_rescue_create(const struct store *damaged, const char *path,
+                               struct store_successor *out);
+
+/* Gives it its name, which nothing must have (EDB_EXISTS), durably. EDB_IO: it may have the
+ * name. */
+edb_status store_rescue_publish(struct store_successor *rescue);
 
 /* ------------------------------------------------------------------------------------------ map */
 
@@ -332,6 +346,10 @@ edb_status store_slot_write(struct store *store);
 
 /* One sync of the file. EDB_IO: the handle is poisoned. For store_sync and store_slot_write. */
 edb_status store_sync_file(struct store *store);
+
+/* How far the slots know the file to have been written: before this, what is missing is damage. 0
+ * when both are lost. */
+edb_status store_slots_reach(struct store *store, uint64_t *reach_out);
 
 /* Generation of the newest slot; 0 when both are lost. */
 edb_status store_slot_generation(struct store *store, uint64_t *generation_out);

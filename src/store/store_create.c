@@ -1,7 +1,7 @@
 /* Makes an empty .edb file: two slots, GENESIS, one zero page. Called by db_open for a new cache,
- * and by db_compact for one that is written anew. The file is complete and on the device before it
- * has its name; the name is on the device before anything in the file is acknowledged as durable
- * (store_sync.c, 15). */
+ * by db_compact for one that is written anew, and by db_repair for what is saved of a damaged one.
+ * The file is complete and on the device before it has its name; the name is on the device before
+ * anything in the file is acknowledged as durable (store_sync.c, 15). */
 #include <string.h>
 
 #include "base/memory.h"
@@ -151,14 +151,59 @@ edb_status store_successor_create(const struct store *store, struct store_succes
     return status;
 }
 
+static void note_named(struct store_successor *successor)
+{
+    memory_free(successor->temporary);
+    successor->temporary = NULL;
+}
+
 edb_status store_successor_publish(struct store_successor *successor)
 {
     edb_status status = successor->store->io->replace(successor->temporary, successor->path);
+    if (status == EDB_OK)
+        note_named(successor);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------- rescue */
+
+static edb_status begin_rescue(const struct store *damaged, struct store_successor *out)
+{
+    struct genesis genesis;
+    struct creation creation;
+    edb_status status = fill_identity(&genesis);
+    if (status == EDB_OK)
+        status = begin_file(out->path, SUCCESSOR_MODE, &genesis, &creation);
     if (status != EDB_OK)
         return status;
-    memory_free(successor->temporary);
-    successor->temporary = NULL;
-    return EDB_OK;
+    out->temporary = creation.temporary;
+    status = damaged->io->imitate(creation.file, damaged->file);
+    if (status == EDB_OK)
+        return store_attach(creation.temporary, creation.file, true, &out->store);
+    damaged->io->close(creation.file);
+    return status;
+}
+
+edb_status store_rescue_create(const struct store *damaged, const char *path,
+                               struct store_successor *out)
+{
+    memset(out, 0, sizeof *out);
+    out->path = memory_copy_text(path, strlen(path));
+    edb_status status =
+        out->path != NULL ? begin_rescue(damaged, out) : memory_failed(strlen(path));
+    if (status != EDB_OK)
+        store_successor_close(out);
+    return status;
+}
+
+edb_status store_rescue_publish(struct store_successor *rescue)
+{
+    const struct os_io *io = rescue->store->io;
+    edb_status status = io->publish(rescue->temporary, rescue->path);
+    if (status != EDB_OK)
+        return status;
+    note_named(rescue);
+    return io->sync_directory(rescue->path);
 }
 
 void store_successor_close(struct store_successor *successor)

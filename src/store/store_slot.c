@@ -100,6 +100,25 @@ size_t store_hints(struct store *store, struct store_hint hints[4], edb_status *
     return count;
 }
 
+edb_status store_slots_reach(struct store *store, uint64_t *reach_out)
+{
+    struct slot_pair pair;
+    uint8_t now[16];
+    *reach_out = 0;
+    edb_status status = read_slots(store, &pair);
+    store->io->boot_id(now);
+    for (int i = 0; i < 2 && status == EDB_OK; i++) {
+        const struct slot *slot = &pair.slots[i];
+        if (!pair.valid[i])
+            continue;
+        if (slot->synced.position > *reach_out)
+            *reach_out = slot->synced.position;
+        if (same_boot(slot, now) && slot->live.position > *reach_out)
+            *reach_out = slot->live.position;
+    }
+    return status;
+}
+
 edb_status store_slot_generation(struct store *store, uint64_t *generation_out)
 {
     struct slot_pair pair;

@@ -32,7 +32,7 @@
 
 enum {
     CASES = UNDER_SANITIZER ? 3000 : 40000,
-    WRITE_EVERY = 8, /* one case in so many is also opened for writing */
+    WRITE_EVERY = 8, /* one case in so many is also opened for writing, repaired, merged */
     CASE_SECONDS = 60,
     CASE_MS_MAX = UNDER_SANITIZER ? 4000 : 1000,
     RECORDS_MAX = 1 << 22, /* more than rows could be named in a file of this size */
@@ -467,6 +467,46 @@ static void write_file(struct tally *tally, const uint8_t *bytes)
     os_use(&memory_file);
 }
 
+/* Whatever the file says, what is saved of it is a good one. */
+static void repair_file(struct tally *tally, const uint8_t *bytes)
+{
+    edb *saved = NULL;
+    os_sim_begin(tally->seed);
+    os_sim_record(false);
+    os_sim_load("hostile.edb", bytes, sample.count);
+    os_use(&os_sim);
+    bool made = note(tally, edb_repair("hostile.edb", "saved.edb", NULL, NULL), "repair");
+    if (made && edb_open("saved.edb", NULL, &saved) != EDB_OK)
+        failure(tally, "what was saved does not open", EDB_OK);
+    if (saved != NULL && edb_verify(saved, NULL, NULL, NULL) != EDB_OK)
+        failure(tally, "what was saved is damaged", EDB_OK);
+    edb_close(saved);
+    if (os_sim_open_files() != 0 || os_sim_named_files() != (made ? 2 : 1))
+        failure(tally, "a repair left a file behind", EDB_OK);
+    os_use(&memory_file);
+}
+
+/* A hostile file is merged into a good one, which stays good. */
+static void merge_file(struct tally *tally, const uint8_t *bytes)
+{
+    edb *good = NULL;
+    edb *hostile = NULL;
+    os_sim_begin(tally->seed);
+    os_sim_record(false);
+    os_sim_load("hostile.edb", bytes, sample.count);
+    os_sim_load("good.edb", sample.bytes, sample.count);
+    os_use(&os_sim);
+    if (note(tally, edb_open("hostile.edb", NULL, &hostile), "open") &&
+        edb_open("good.edb", NULL, &good) == EDB_OK) {
+        note(tally, edb_merge(good, hostile, NULL, NULL), "merge");
+        if (edb_verify(good, NULL, NULL, NULL) != EDB_OK)
+            failure(tally, "a merge damaged the file", EDB_OK);
+    }
+    edb_close(good);
+    edb_close(hostile);
+    os_use(&memory_file);
+}
+
 /* ---------------------------------------------------------------------------------------- tests */
 
 /* Of this process's own work: a busy machine is not the library's fault. */
@@ -492,6 +532,10 @@ static void run_cases(const char *test, size_t usual)
         read_file(&tally, &random);
         if (i % WRITE_EVERY == 0)
             write_file(&tally, memory_file_bytes());
+        if (i % WRITE_EVERY == 1)
+            repair_file(&tally, memory_file_bytes());
+        if (i % WRITE_EVERY == 2)
+            merge_file(&tally, memory_file_bytes());
         if (milliseconds() - begin > CASE_MS_MAX)
             failure(&tally, "a case took too long", EDB_OK);
         if (memory_file_open_count() != 0)

@@ -34,8 +34,8 @@ struct workload {
 const char *workload_name(enum workload_kind kind)
 {
     static const char *const names[] = {
-        "durable puts",       "lazy puts",    "mixed", "reopen",     "two writers",
-        "sync fails",         "sync reverts", "dying", "compaction", "compaction by one of two",
+        "durable puts",        "lazy puts",    "mixed", "reopen",     "two writers",
+        "sync fails",          "sync reverts", "dying", "compaction", "compaction by one of two",
         "compaction in steps", "hand-over"};
     return names[kind];
 }

@@ -493,6 +493,23 @@ static void test_looking_after(void **state)
     REFUSED(edb_compact(db, NULL, &compacted), "struct_size 8");
     options.struct_size = 4;
     REFUSED(edb_compact(db, &options, NULL), "struct_size 4");
+    edb_repair_options repairing = EDB_REPAIR_OPTIONS_INIT;
+    edb_repair_report repaired = {.struct_size = 8};
+    REFUSED(edb_repair(NULL, "new.edb", NULL, NULL), "damaged_path is empty");
+    REFUSED(edb_repair("", "new.edb", NULL, NULL), "damaged_path is empty");
+    REFUSED(edb_repair("old.edb", NULL, NULL, NULL), "new_path is empty");
+    REFUSED(edb_repair("old.edb", "", NULL, NULL), "new_path is empty");
+    REFUSED(edb_repair("old.edb", "new.edb", NULL, &repaired), "struct_size 8");
+    repairing.struct_size = 4;
+    REFUSED(edb_repair("old.edb", "new.edb", &repairing, NULL), "struct_size 4");
+    edb_merge_options merging = EDB_MERGE_OPTIONS_INIT;
+    edb_merge_report merged = {.struct_size = 8};
+    REFUSED(edb_merge(NULL, db, NULL, NULL), "NULL");
+    REFUSED(edb_merge(db, NULL, NULL, NULL), "NULL");
+    REFUSED(edb_merge(db, db, NULL, NULL), "the same file");
+    REFUSED(edb_merge(db, db, NULL, &merged), "struct_size 8");
+    merging.on_conflict = 3;
+    REFUSED(edb_merge(db, db, &merging, NULL), "on_conflict 3");
 }
 
 /* --------------------------------------------------------------------------- what is no mistake */

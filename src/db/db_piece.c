@@ -1,0 +1,193 @@
+/* Reading damaged GROUPs. Called by db_repair and db_verify. No byte is read that is not in the
+ * file, whatever the preamble and the records say. */
+#include "db/db_piece.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/memory.h"
+
+enum { BLOCK_SLACK = FRAME_ALIGN }; /* bytes by which a frame may be longer than what it holds */
+
+static const uint64_t mend_bytes_max = 1ull << 30; /* that are hashed to mend one preamble */
+
+/* ---------------------------------------------------------------------------------- the records */
+
+edb_status db_piece_record(const struct db_piece *piece, uint32_t index, struct record *out,
+                           enum db_piece_part *part_out)
+{
+    const struct group *group = &piece->group;
+    uint64_t entry = group->entries_offset + (uint64_t)index * group->entry_bytes;
+    *part_out = PIECE_LOST;
+    memset(out, 0, sizeof *out);
+    if (!range_within(entry, RECORD_BYTES, piece->there))
+        return EDB_OK;
+    record_peek(piece->bytes, group, index, out);
+    uint64_t heap = group->heap_offset + out->heap_offset;
+    if (!range_within(out->heap_offset, record_heap_bytes(out), group->heap_bytes) ||
+        !range_within(heap, record_heap_bytes(out), piece->there) ||
+        !record_verify(piece->bytes, group, index, out, piece->seed))
+        return EDB_OK;
+    edb_status status = record_decode(piece->bytes, group, index, out);
+    if (status != EDB_OK)
+        return status == EDB_FORMAT ? status : EDB_OK;
+    bool good = out->operation != RECORD_PUT || piece->shallow ||
+                (range_within(out->vector_offset, out->vector_bytes, piece->there) &&
+                 record_vector_checksum(piece->bytes + out->vector_offset, out->vector_bytes,
+                                        out->row, piece->seed) == out->vector_checksum);
+    *part_out = good ? PIECE_WHOLE : PIECE_NO_VECTOR;
+    return EDB_OK;
+}
+
+/* How many records verify, vectors aside. */
+static uint32_t count_verified(struct db_piece *piece)
+{
+    uint32_t verified = 0;
+    piece->shallow = true;
+    for (uint32_t i = 0; i < piece->group.count; i++) {
+        struct record record;
+        enum db_piece_part part;
+        if (db_piece_record(piece, i, &record, &part) == EDB_OK && part != PIECE_LOST)
+            verified++;
+    }
+    piece->shallow = false;
+    return verified;
+}
+
+/* --------------------------------------------------------------------------------- the preamble */
+
+/* A preamble in the making: the right one makes the payload verify. */
+struct mending {
+    const struct frame_header *header;
+    struct db_piece *piece;
+    uint8_t *payload; /* a copy */
+};
+
+static bool try_preamble(const struct mending *m, const struct group *group)
+{
+    uint64_t bytes = m->header->payload_bytes;
+    group_encode(group, m->payload);
+    return frame_payload_checksum(m->payload, bytes, m->piece->seed) ==
+               m->header->payload_checksum &&
+           group_decode(m->payload, bytes, m->header->frame_bytes, &m->piece->group) == EDB_OK;
+}
+
+/* One field at a time is taken for damaged, those that can have one value only all at once. */
+static bool try_fields(const struct mending *m, struct group base)
+{
+    uint64_t records = m->header->payload_bytes - GROUP_PREAMBLE_BYTES;
+    uint64_t payload_end = FRAME_HEADER_BYTES + m->header->payload_bytes;
+    struct group tried = base;
+    if (try_preamble(m, &tried))
+        return true;
+    tried.heap_bytes = (uint32_t)(records - (uint64_t)base.count * RECORD_BYTES);
+    if (try_preamble(m, &tried))
+        return true;
+    tried = base;
+    tried.count = (uint32_t)((records - base.heap_bytes) / RECORD_BYTES);
+    if (try_preamble(m, &tried))
+        return true;
+    tried = base;
+    for (uint64_t unit = FRAME_ALIGN; unit <= PAGE_BYTES; unit *= PAGE_BYTES / FRAME_ALIGN) {
+        tried.block_offset =
+            (uint32_t)(round_up(m->header->offset + payload_end, unit) - m->header->offset);
+        if (try_preamble(m, &tried))
+            return true;
+    }
+    tried.block_offset = tried.block_bytes = 0; /* no vectors */
+    if (try_preamble(m, &tried))
+        return true;
+    tried = base;
+    for (uint64_t slack = 0; slack < BLOCK_SLACK; slack++) {
+        tried.block_bytes = (uint32_t)(m->header->frame_bytes - base.block_offset - slack);
+        if (try_preamble(m, &tried))
+            return true;
+    }
+    return false;
+}
+
+static bool try_spaces(const struct mending *m, struct group base, uint32_t spaces)
+{
+    for (base.space = 1; base.space <= spaces; base.space++)
+        if (try_preamble(m, &base))
+            return true;
+    return false;
+}
+
+/* With no space in question `spaces` is 0. */
+static edb_status mend(struct db_piece *piece, const struct frame_header *header, uint32_t spaces)
+{
+    uint64_t bytes = header->payload_bytes;
+    struct mending mending = {header, piece, NULL};
+    struct group base = piece->group;
+    if (bytes < GROUP_PREAMBLE_BYTES || FRAME_HEADER_BYTES + bytes > piece->there ||
+        bytes * (spaces + BLOCK_SLACK) > mend_bytes_max)
+        return EDB_OK;
+    mending.payload = memory_aligned(bytes);
+    if (mending.payload == NULL)
+        return memory_failed(bytes);
+    memcpy(mending.payload, piece->bytes + FRAME_HEADER_BYTES, bytes);
+    base.entry_bytes = RECORD_BYTES;
+    base.codec = 0;
+    base.dictionary = 0;
+    piece->whole = try_fields(&mending, base) || try_spaces(&mending, base, spaces);
+    piece->readable = piece->readable || piece->whole;
+    memory_free(mending.payload);
+    return EDB_OK;
+}
+
+/* ----------------------------------------------------------------------------------- the pieces */
+
+static void begin_piece(struct store *store, uint64_t offset, uint64_t bytes, struct db_piece *out)
+{
+    uint64_t file_bytes = atomic_load(&store->file_bytes);
+    memset(out, 0, sizeof *out);
+    out->offset = offset;
+    out->there = file_bytes - offset < bytes ? file_bytes - offset : bytes;
+    out->seed = store->genesis.chain_seed;
+    out->bytes = store_at(store, offset, out->there);
+    if (out->bytes == NULL)
+        out->there = 0;
+}
+
+edb_status db_piece_open(struct store *store, const struct frame_header *header, uint32_t spaces,
+                         struct db_piece *out)
+{
+    begin_piece(store, header->offset, header->frame_bytes, out);
+    if (out->there < FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES)
+        return EDB_OK;
+    const uint8_t *payload = out->bytes + FRAME_HEADER_BYTES;
+    edb_status status =
+        group_decode(payload, header->payload_bytes, header->frame_bytes, &out->group);
+    out->whole = FRAME_HEADER_BYTES + header->payload_bytes <= out->there &&
+                 frame_payload_checksum(payload, header->payload_bytes, out->seed) ==
+                     header->payload_checksum;
+    out->intact = out->whole;
+    out->readable = status == EDB_OK;
+    if (out->whole)
+        return status == EDB_FORMAT ? status : EDB_OK;
+    /* Where every record verifies, the preamble is what does not. */
+    struct group group = out->group;
+    out->readable = status == EDB_OK && count_verified(out) < group.count;
+    status = mend(out, header, out->readable ? 0 : spaces);
+    if (!out->whole)
+        out->group = group;
+    return status;
+}
+
+void db_piece_open_headless(struct store *store, uint64_t offset, uint64_t limit,
+                            struct db_piece *out)
+{
+    uint64_t room = limit - offset < FRAME_BYTES_MAX ? limit - offset : FRAME_BYTES_MAX;
+    begin_piece(store, offset, room, out);
+    out->headless = true;
+    if (out->there < FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES)
+        return;
+    const uint8_t *payload = out->bytes + FRAME_HEADER_BYTES;
+    (void)group_decode(payload, out->there - FRAME_HEADER_BYTES, out->there, &out->group);
+    uint64_t bytes = GROUP_PREAMBLE_BYTES + (uint64_t)out->group.count * out->group.entry_bytes +
+                     out->group.heap_bytes;
+    out->readable =
+        out->group.entry_bytes >= RECORD_BYTES && bytes <= out->there - FRAME_HEADER_BYTES &&
+        group_decode(payload, bytes, out->there, &out->group) == EDB_OK && count_verified(out) > 0;
+}
