@@ -34,15 +34,15 @@ static const struct option options[] = {
 
 const struct command command_merge = {
     .name = "merge",
-    .operands = "INTO FROM...",
+    .operands = "FILE FROM...",
     .summary = "Puts the records of other files into one",
     .description =
-        "INTO then holds the union; every FROM stays as it is. Spaces that are absent are created; "
+        "FILE then holds the union; every FROM stays as it is. Spaces that are absent are created; "
         "one that is there with another model, dimension or metric is refused before anything is "
         "written. Text, metadata, expiry and the time of the put come along; row numbers are new. "
         "Expired records and unfinished imports stay out.\n\n"
         "Of two records of a key the one that was put later counts, of equal times that of FROM. "
-        "With --on-conflict keep that of INTO counts; with refuse the first such key ends the "
+        "With --on-conflict keep that of FILE counts; with refuse the first such key ends the "
         "merge of its FROM before anything of it is written.\n\n"
         "What was deleted in one file is not deleted in the other. Interrupted, run it again: what "
         "is there already is left alone.",

@@ -7,6 +7,8 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
+enum { LOOK_BACK = 64 }; /* stretches */
+
 bool store_scan_header(struct store *store, uint64_t offset, struct frame_header *out)
 {
     uint64_t bytes = atomic_load(&store->file_bytes);
@@ -50,21 +52,8 @@ static bool may_follow(const struct store_stretch *before, const struct store_st
     return after->offset >= before->end && after->first > before->last + 1;
 }
 
-/* Of two stretches that contradict each other the longer one counts, and of equal ones the one that
- * stands first: it was found where a frame was looked for. */
 static edb_status add_stretch(struct store_scan *scan, const struct store_stretch *stretch)
 {
-    while (scan->count > 0) {
-        const struct store_stretch *last = &scan->stretches[scan->count - 1];
-        if (may_follow(last, stretch))
-            break;
-        if (frames_of(last) >= frames_of(stretch)) {
-            scan->left_out += frames_of(stretch);
-            return EDB_OK;
-        }
-        scan->left_out += frames_of(last);
-        scan->count--;
-    }
     if (scan->count == scan->capacity) {
         size_t capacity = scan->capacity ? 2 * scan->capacity : 16;
         struct store_stretch *grown = memory_resize(scan->stretches, capacity, sizeof *grown);
@@ -75,6 +64,54 @@ static edb_status add_stretch(struct store_scan *scan, const struct store_stretc
     }
     scan->stretches[scan->count++] = *stretch;
     return EDB_OK;
+}
+
+/* The file's first frame where it belongs is no old one. */
+static bool has_first(const struct store_scan *scan)
+{
+    return scan->stretches[0].offset == FIRST_FRAME_OFFSET && scan->stretches[0].first == 1;
+}
+
+/* The stretches before number `index` that it may follow, such that there are the most frames. Of
+ * equal ones the last: it stands nearest. Only so many are looked at that time stays bounded. */
+static void find_before(struct store_scan *scan, size_t index)
+{
+    struct store_stretch *stretch = &scan->stretches[index];
+    size_t first = index > LOOK_BACK ? index - LOOK_BACK : 0;
+    uint64_t most = 0;
+    stretch->before = 0;
+    for (size_t i = first; i < index; i++) {
+        const struct store_stretch *earlier = &scan->stretches[i];
+        if (earlier->frames == 0 || earlier->frames < most || !may_follow(earlier, stretch))
+            continue;
+        most = earlier->frames;
+        stretch->before = i + 1;
+    }
+    bool alone = index > 0 && stretch->before == 0 && has_first(scan);
+    stretch->frames = alone ? 0 : frames_of(stretch) + most;
+}
+
+/* Leaves the stretches that do not contradict each other and have the most frames together. Of
+ * equal ones the last: what stands behind was written later. */
+static void settle(struct store_scan *scan)
+{
+    size_t last = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; i < scan->count; i++) {
+        find_before(scan, i);
+        all += frames_of(&scan->stretches[i]);
+        if (last == 0 || scan->stretches[i].frames >= scan->stretches[last - 1].frames)
+            last = i + 1;
+    }
+    size_t kept = scan->count;
+    scan->left_out = last > 0 ? all - scan->stretches[last - 1].frames : 0;
+    while (last > 0) {
+        scan->stretches[--kept] = scan->stretches[last - 1];
+        last = scan->stretches[kept].before;
+    }
+    scan->count -= kept;
+    if (scan->count > 0)
+        memmove(scan->stretches, scan->stretches + kept, scan->count * sizeof *scan->stretches);
 }
 
 /* The next place from `at` on where a header stands; the end of the file when there is none. */
@@ -124,6 +161,8 @@ edb_status store_scan_open(struct store *store, struct store_scan *scan_out)
     edb_status status = store_slots_reach(store, &scan_out->proven_to);
     if (status == EDB_OK)
         status = find_stretches(store, scan_out);
+    if (status == EDB_OK)
+        settle(scan_out);
     if (status == EDB_OK)
         cut_torn_tail(scan_out);
     else

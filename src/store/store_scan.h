@@ -4,7 +4,8 @@
  * A STRETCH is a row of frames each of which names the checksum of the one before. Between two
  * stretches something is missing: by their sequence numbers one knows how many frames. Old frames
  * of a run that somebody abandoned may stand in between, whole: they give themselves away when
- * their numbers or places contradict those of longer stretches.
+ * their numbers or places contradict those of others: the most frames that do not contradict each
+ * other count.
  *
  * WHERE THE DATA ENDS. What stands behind a gap counts only when something shows that the bytes at
  * the gap were on the device once: a slot, or the synced_to of a header. Otherwise the gap is a
@@ -19,6 +20,9 @@ struct store_stretch {
     uint64_t end;    /* where the frame behind its last would stand */
     uint64_t first;  /* sequence of its first frame */
     uint64_t last;
+    uint64_t frames; /* of it and those before it that it may follow: the most there can be; 0: it
+                        is old */
+    size_t before;   /* the last of those, from 1; 0: there is none */
 };
 
 struct store_scan {
@@ -29,7 +33,7 @@ struct store_scan {
     uint64_t left_out;  /* whole frames that stand in no stretch: old ones, and a torn tail's */
 };
 
-/* Reads every header, and where some are missing all the file behind. 32 bytes of memory a gap.
+/* Reads every header, and where some are missing all the file behind. 48 bytes of memory a gap.
  * EDB_IO, EDB_NO_MEMORY. */
 edb_status store_scan_open(struct store *store, struct store_scan *scan_out);
 

@@ -11,6 +11,7 @@
 
 #include "format/frame.h"
 #include "format/genesis.h"
+#include "format/record.h"
 #include "format/slot.h"
 #include "os/os_sim.h"
 #include "support/kept_cache.h"
@@ -287,6 +288,63 @@ static void test_an_abandoned_transaction(void **state)
     assert_int_equal(edb_close(db), EDB_OK);
 }
 
+/* A copy of frame `index` as an abandoned session may have left it at `offset`, under another
+ * row. */
+static void plant_old_frame(size_t index, uint64_t offset, uint64_t sequence)
+{
+    struct genesis genesis;
+    struct group group;
+    struct record record;
+    struct frame_header header = frames[index];
+    uint8_t *frame = bytes + offset;
+    uint8_t *payload = frame + FRAME_HEADER_BYTES;
+    assert_int_equal(genesis_decode(bytes + GENESIS_OFFSET, GENESIS_BYTES, &genesis), EDB_OK);
+    memmove(frame, bytes + header.offset, (size_t)header.frame_bytes);
+    assert_int_equal(group_decode(payload, header.payload_bytes, header.frame_bytes, &group),
+                     EDB_OK);
+    assert_int_equal(record_decode(frame, &group, 0, &record), EDB_OK);
+    record.row = 50;
+    record.vector_checksum = record_vector_checksum(
+        frame + record.vector_offset, record.vector_bytes, record.row, genesis.chain_seed);
+    record_encode(&record, frame + group.heap_offset, genesis.chain_seed,
+                  frame + group.entries_offset);
+    header.offset = offset;
+    header.sequence = sequence;
+    header.payload_checksum =
+        frame_payload_checksum(payload, header.payload_bytes, genesis.chain_seed);
+    frame_header_encode(&header, genesis.chain_seed, frame);
+}
+
+/* Between two frames old ones may stand, whole: neither when their number is taken nor when it does
+ * not fit the frames around them do they come back. */
+static void test_old_frames_do_not_come_back(void **state)
+{
+    (void)state;
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.durability = EDB_DURABLE;
+    for (uint64_t number = 1; number <= 5; number++) {
+        edb *db;
+        os_sim_begin(12);
+        assert_int_equal(edb_open("old.edb", &options, &db), EDB_OK);
+        edb_space *space = open_space(db, "one", 1);
+        put(space, "a", 1);
+        put(space, "b", 2);
+        put(space, "c", 3);
+        assert_int_equal(edb_close(db), EDB_OK);
+        take("old.edb");
+        uint64_t gap = frame_end(&frames[2]);
+        assert_true(gap + frames[1].frame_bytes <= frames[3].offset);
+        plant_old_frame(1, gap, number);
+        memset(bytes + frames[2].offset, 0, (size_t)frames[2].frame_bytes);
+        edb_repair_report report = repair();
+        assert_int_equal(report.records, 2);
+        assert_int_equal(report.left_out, 1);
+        db = open_file("saved.edb");
+        assert_true(value_of(db, "one", "a") == 1 && value_of(db, "one", "c") == 3);
+        assert_int_equal(edb_close(db), EDB_OK);
+    }
+}
+
 static void test_an_identity_from_a_slot(void **state)
 {
     (void)state;
@@ -366,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_beginning_that_is_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_a_torn_tail_is_no_damage, begin, end),
         cmocka_unit_test_setup_teardown(test_an_abandoned_transaction, begin, end),
+        cmocka_unit_test_setup_teardown(test_old_frames_do_not_come_back, begin, end),
         cmocka_unit_test_setup_teardown(test_an_identity_from_a_slot, begin, end),
         cmocka_unit_test_setup_teardown(test_refused, begin, end),
     };
