@@ -14,7 +14,7 @@ TARGET     ?= all
 generator = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja 2>/dev/null),-G Ninja))
 launcher  = $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 
-.PHONY: all demo test asan tsan check format bench-kv install deb fuzz proof clean help
+.PHONY: all demo test asan tsan check format bench-kv bench-cache install deb fuzz proof clean help
 
 all: ## build the library, the command and the tests in build/
 	@command -v cmake >/dev/null || { echo "cmake is missing: run tools/setup."; exit 1; }
@@ -46,6 +46,11 @@ bench-kv: ## compare put and get with LMDB and SQLite
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all BUILD=build-bench OPTIONS="-DEDB_BENCH=ON -DEDB_TESTS=OFF"
 	@if [ -x bench/run_kv ]; then bench/run_kv build-bench; else build-bench/bench_kv; fi
+
+bench-cache: ## hit rates under a budget, and how long puts take meanwhile
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all BUILD=build-bench OPTIONS="-DEDB_BENCH=ON -DEDB_TESTS=OFF"
+	@bench/run_cache build-bench
 
 install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
