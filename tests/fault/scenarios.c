@@ -353,6 +353,8 @@ const struct scenario scenarios[] = {
     {"compact", 60, false, prepare_sections, NULL, open_writing, compact},
     {"compact beside another", 20, false, prepare_records, NULL, arrange_two, compact_beside},
     {"compact a tail", 32, false, prepare_tail, NULL, NULL, open_and_compact},
+    {"compact past damaged sections", 500, true, prepare_large_sections, spoil_sections, NULL,
+     open_and_compact},
     {"delete what sections cover", 60, false, prepare_sections, NULL, open_writing, delete_many},
     {"commit over sections", 60, false, prepare_sections, NULL, open_writing, commit_durably},
     {"delete, compact and fill", 20, false, prepare_records, NULL, open_writing, delete_and_fill},

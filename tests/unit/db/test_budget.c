@@ -396,6 +396,33 @@ static void test_only_when_asked(void **state)
     assert_int_equal(stats_of(space).live, 50);
 }
 
+/* Whatever is read, nothing is written before the next commit: the journal of the system has every
+ * write, sync, creation and growth. */
+static void test_reads_write_nothing(void **state)
+{
+    (void)state;
+    edb_result *results;
+    edb_view view;
+    const float query[DIMS] = {1, 1, 1, 1};
+    limit(space, 100, 0, EDB_EVICT_S3_FIFO);
+    for (uint32_t key = 0; key < 100; key++)
+        put(key);
+    os_sim_record(true);
+    size_t before = os_sim_position();
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint32_t key = i % 150;
+        assert_int_equal(hit(space, key), key < 100);
+        if (edb_view_key(space, &key, sizeof key, &view) == EDB_OK)
+            edb_view_release(&view);
+    }
+    assert_int_equal(edb_search(space, query, 1, NULL, &results), EDB_OK);
+    edb_free(results);
+    assert_int_equal(os_sim_position(), before);
+    put(1000);
+    assert_true(os_sim_position() > before);
+    os_sim_record(false);
+}
+
 static void test_the_ledger(void **state)
 {
     (void)state;
@@ -466,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limits_that_cannot_be, begin, end),
         cmocka_unit_test_setup_teardown(test_default_expiry, begin, end),
         cmocka_unit_test_setup_teardown(test_only_when_asked, begin, end),
+        cmocka_unit_test_setup_teardown(test_reads_write_nothing, begin, end),
         cmocka_unit_test_setup_teardown(test_the_ledger, begin, end),
         cmocka_unit_test_setup_teardown(test_random_life, begin, end),
     };
