@@ -27,10 +27,9 @@ static void add(struct db_held *held, const char *format, ...)
 
 /* --------------------------------------------------------------------- rows of a range of bytes */
 
-/* The first live row from `row` on, and the frame that it stands in. */
-static bool next_row(const edb_space *space, uint64_t row, uint64_t *row_out, uint64_t *frame_out)
+bool db_held_next_row(const edb_space *space, uint64_t row, uint64_t *row_out,
+                      struct row_place *place_out)
 {
-    struct row_place place;
     struct rows_word word;
     while (row < space->next_row) {
         if (rows_next_live(&space->rows, row, space->next_row, &word) != EDB_OK || word.bits == 0)
@@ -41,24 +40,20 @@ static bool next_row(const edb_space *space, uint64_t row, uint64_t *row_out, ui
             continue;
         }
         *row_out = word.first + (uint64_t)__builtin_ctzll(word.bits & ~before);
-        if (rows_place(&space->rows, *row_out, &place) != EDB_OK)
-            return false;
-        *frame_out = place.frame;
-        return true;
+        return rows_place(&space->rows, *row_out, place_out) == EDB_OK;
     }
     return false;
 }
 
-/* A row number from which on all live rows stand at `from` or behind. */
-static uint64_t bisect(const edb_space *space, uint64_t from)
+uint64_t db_held_row_from(const edb_space *space, uint64_t from)
 {
     uint64_t low = 0;
     uint64_t high = space->next_row;
     while (low < high) {
         uint64_t row;
-        uint64_t frame;
+        struct row_place place;
         uint64_t middle = low + (high - low) / 2;
-        if (!next_row(space, middle, &row, &frame) || frame >= from)
+        if (!db_held_next_row(space, middle, &row, &place) || place.frame >= from)
             high = middle;
         else
             low = row + 1;
@@ -75,9 +70,9 @@ struct span_of_rows {
 static struct span_of_rows rows_within(const edb_space *space, uint64_t from, uint64_t to)
 {
     struct span_of_rows span = {0};
-    uint64_t row = bisect(space, from);
-    uint64_t frame;
-    while (next_row(space, row, &row, &frame) && frame >= from && frame < to) {
+    uint64_t row = db_held_row_from(space, from);
+    struct row_place place;
+    while (db_held_next_row(space, row, &row, &place) && place.frame >= from && place.frame < to) {
         span.first = span.count == 0 ? row : span.first;
         span.last = row++;
         span.count++;

@@ -8,6 +8,14 @@
 
 enum { HELD_TEXT_BYTES = 512, HELD_KEY_BYTES = 96 };
 
+/* The first live row from `row` on, and where it stands. False: there is none, or the index is
+ * damaged. Needs the view lock, shared, as all that takes a handle here. */
+bool db_held_next_row(const edb_space *space, uint64_t row, uint64_t *row_out,
+                      struct row_place *place_out);
+
+/* A row number from which on all live rows stand at offset `from` or behind. */
+uint64_t db_held_row_from(const edb_space *space, uint64_t from);
+
 /* How a key is named in a sentence: "key 'abc'"; one that is long or cannot be printed, and a
  * digest, by what it is. */
 void db_held_key(const struct db_key *key, char out[HELD_KEY_BYTES]);

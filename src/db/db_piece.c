@@ -191,3 +191,31 @@ void db_piece_open_headless(struct store *store, uint64_t offset, uint64_t limit
         out->group.entry_bytes >= RECORD_BYTES && bytes <= out->there - FRAME_HEADER_BYTES &&
         group_decode(payload, bytes, out->there, &out->group) == EDB_OK && count_verified(out) > 0;
 }
+
+/* The index knows where the record's key stands, the record how far that is from the heap's start;
+ * the heap begins behind the last record. */
+void db_piece_open_placed(struct store *store, const struct row_place *place, uint32_t space,
+                          uint64_t limit, struct db_piece *out)
+{
+    struct record record;
+    struct group *group = &out->group;
+    uint64_t room = limit - place->frame;
+    begin_piece(store, place->frame, room < FRAME_BYTES_MAX ? room : FRAME_BYTES_MAX, out);
+    out->headless = true;
+    *group = (struct group){.space = space,
+                            .entry_bytes = RECORD_BYTES,
+                            .entries_offset = FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES};
+    uint64_t behind = group->entries_offset + ((uint64_t)place->index + 1) * RECORD_BYTES;
+    if (behind > out->there)
+        return;
+    record_peek(out->bytes, group, place->index, &record);
+    group->heap_offset = (uint64_t)place->key_offset - record.heap_offset;
+    if (record.heap_offset > place->key_offset || group->heap_offset < behind ||
+        group->heap_offset > out->there ||
+        (group->heap_offset - group->entries_offset) % RECORD_BYTES != 0)
+        return;
+    group->count = (uint32_t)((group->heap_offset - group->entries_offset) / RECORD_BYTES);
+    group->block_offset = (uint32_t)group->heap_offset;
+    group->heap_bytes = group->block_bytes = (uint32_t)(out->there - group->heap_offset);
+    out->readable = count_verified(out) > 0;
+}

@@ -39,6 +39,7 @@ struct repair {
     uint64_t *gone;         /* records of spaces without one */
     size_t doubt;           /* the next one that is met */
     uint64_t saved_in_gap;  /* records of a group without its header */
+    uint64_t lost_in_gap;   /* likewise */
     uint64_t passed_before; /* bytes, in earlier passes */
     struct db_change *changes;
     size_t count;
@@ -86,9 +87,12 @@ static edb_status tell_gap(void *arg, const struct db_gap *gap)
     leave_aid(aid);
     if (r->saved_in_gap > 0)
         db_held_saved(r->saved_in_gap, &held);
-    r->report.lost += held.rows > r->saved_in_gap ? held.rows - r->saved_in_gap : 0;
+    /* Of the same records the index tells, where it knows them, and the group. */
+    uint64_t lost = held.rows > r->saved_in_gap ? held.rows - r->saved_in_gap : 0;
+    r->report.lost += lost > r->lost_in_gap ? lost : r->lost_in_gap;
     r->report.frames_missing += gap->missing > 0 ? gap->missing : 1;
     r->saved_in_gap = 0;
+    r->lost_in_gap = 0;
     tell(r, gap->from, gap->to - gap->from, &held);
     return EDB_OK;
 }
@@ -109,6 +113,14 @@ static const char *space_name(const struct repair *r, uint32_t id)
     return space->known ? space->spec.name : NULL;
 }
 
+static void count_lost(struct repair *r, const struct db_piece *piece, uint64_t records)
+{
+    if (piece->headless)
+        r->lost_in_gap += records;
+    else
+        r->report.lost += records;
+}
+
 /* Records that do not verify; the collection is empty then. */
 static void tell_records(struct repair *r, const struct db_piece *piece,
                          struct db_held_records *records)
@@ -117,7 +129,7 @@ static void tell_records(struct repair *r, const struct db_piece *piece,
     const struct group *group = &piece->group;
     if (records->count == 0)
         return;
-    r->report.lost += records->count;
+    count_lost(r, piece, records->count);
     db_held_records(space_name(r, group->space), records, &held);
     tell(r, piece->offset + group->entries_offset + (uint64_t)records->first * group->entry_bytes,
          (uint64_t)records->count * group->entry_bytes, &held);
@@ -127,7 +139,7 @@ static void tell_records(struct repair *r, const struct db_piece *piece,
 static void tell_vector(struct repair *r, const struct db_piece *piece, const struct record *record)
 {
     struct db_held held;
-    r->report.lost++;
+    count_lost(r, piece, 1);
     db_held_vector(space_name(r, piece->group.space), piece, record, &held);
     tell(r, piece->offset + record->vector_offset, record->vector_bytes, &held);
 }
@@ -162,7 +174,7 @@ static edb_status save_record(struct repair *r, const struct db_piece *piece,
     if (space == NULL)
         r->gone[id - 1]++;
     if (space == NULL || !fits(space, record, *next_row)) {
-        r->report.lost++;
+        count_lost(r, piece, 1);
         return EDB_OK;
     }
     struct db_change change = db_change_of(space, piece->bytes, &piece->group, record);
@@ -218,9 +230,11 @@ static edb_status save_group(void *arg, const struct db_part *part, bool certain
             tell_group(r, &part->header);
         return EDB_OK;
     }
+    if (!certain && r->doubt == r->verdict.doubt_count)
+        return fail(EDB_STALE, "%s was changed while it was read", r->path);
     if (!certain && r->verdict.doubts[r->doubt++].abandoned)
         return EDB_OK;
-    return save_records(r, &piece, certain);
+    return save_records(r, &piece, certain || db_verdict_confirms(&r->verdict, &piece));
 }
 
 /* --------------------------------------------------------------------------------- the new file */

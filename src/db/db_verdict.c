@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "db/db_held.h"
 
 enum { SPACE_GROUP_BYTES = 4096 }; /* the payload of a GROUP that defines a space is shorter */
 
@@ -75,27 +76,53 @@ static edb_status learn_from_catalog(void *arg, const struct frame_header *heade
 
 /* ---------------------------------------------------------------------------------- belief */
 
+/* Each live row that the index knows to stand in the frame may lead to all of it. */
+static void open_by_index(const struct db_verdict *v, const struct db_part *part,
+                          struct db_piece *piece_out)
+{
+    uint64_t frame = part->header.offset;
+    if (v->aid == NULL || db_enter(v->aid) != EDB_OK)
+        return;
+    for (uint32_t i = 0; i < v->aid->space_count && !piece_out->readable; i++) {
+        const edb_space *space = v->aid->spaces[i];
+        struct row_place place;
+        uint64_t row = db_held_row_from(space, frame);
+        while (!piece_out->readable && db_held_next_row(space, row, &row, &place) &&
+               place.frame == frame) {
+            db_piece_open_placed(v->store, &place, space->id, part->limit, piece_out);
+            row++;
+        }
+    }
+    db_leave(v->aid);
+}
+
 edb_status db_verdict_open(const struct db_verdict *v, const struct db_part *part,
                            struct db_piece *piece_out)
 {
     if (part->limit == 0)
         return db_piece_open(v->store, &part->header, v->space_count, piece_out);
     db_piece_open_headless(v->store, part->header.offset, part->limit, piece_out);
+    if (!piece_out->readable)
+        open_by_index(v, part, piece_out);
     return EDB_OK;
 }
 
-/* Whether the index, where it knows the row, says that it stands elsewhere. */
-static bool index_denies(const struct db_verdict *v, const struct db_piece *piece, uint32_t index,
-                         uint64_t row)
+/* What the index says of a row: nothing, that it stands here, or elsewhere. */
+enum indexed { INDEXED_NOT, INDEXED_HERE, INDEXED_ELSEWHERE };
+
+static enum indexed ask_index(const struct db_verdict *v, const struct db_piece *piece,
+                              uint32_t index, uint64_t row)
 {
     struct row_place place;
     uint32_t id = piece->group.space;
     if (v->aid == NULL || db_enter(v->aid) != EDB_OK)
-        return false;
+        return INDEXED_NOT;
     bool known = id <= v->aid->space_count && row < v->aid->spaces[id - 1]->next_row &&
                  rows_place(&v->aid->spaces[id - 1]->rows, row, &place) == EDB_OK;
     db_leave(v->aid);
-    return known && (place.frame != piece->offset || place.index != index);
+    if (!known)
+        return INDEXED_NOT;
+    return place.frame == piece->offset && place.index == index ? INDEXED_HERE : INDEXED_ELSEWHERE;
 }
 
 static bool vector_fits(const struct spec *spec, const struct record *record)
@@ -121,9 +148,23 @@ bool db_verdict_believes(const struct db_verdict *v, const struct db_piece *piec
             record.operation != RECORD_PUT)
             continue;
         return space->known && vector_fits(&space->spec, &record) &&
-               !index_denies(v, piece, i, record.row);
+               ask_index(v, piece, i, record.row) != INDEXED_ELSEWHERE;
     }
     return space->known;
+}
+
+bool db_verdict_confirms(const struct db_verdict *v, const struct db_piece *piece)
+{
+    struct db_piece shallow = *piece;
+    shallow.shallow = true;
+    for (uint32_t i = 0; i < piece->group.count; i++) {
+        struct record record;
+        enum db_piece_part part;
+        if (db_piece_record(&shallow, i, &record, &part) == EDB_OK && part != PIECE_LOST &&
+            record.operation == RECORD_PUT && ask_index(v, piece, i, record.row) == INDEXED_HERE)
+            return true;
+    }
+    return false;
 }
 
 /* ------------------------------------------------------------------------------------- the rows */

@@ -62,6 +62,9 @@ edb_status db_verdict_open(const struct db_verdict *verdict, const struct db_par
  * the same each time once the spaces are known. */
 bool db_verdict_believes(const struct db_verdict *verdict, const struct db_piece *piece);
 
+/* Whether the index knows a record of a piece: then its transaction was committed. */
+bool db_verdict_confirms(const struct db_verdict *verdict, const struct db_piece *piece);
+
 /* Whether a row is gone. */
 bool db_verdict_is_dead(const struct db_verdict *verdict, uint32_t space, uint64_t row);
 

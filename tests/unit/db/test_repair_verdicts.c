@@ -175,6 +175,36 @@ static void test_a_space_that_a_catalog_knows(void **state)
     assert_int_equal(edb_close(db), EDB_OK);
 }
 
+/* A page at the beginning of a frame is gone: header, preamble and some records. The index leads to
+ * the others, and says that they were committed. */
+static void test_a_frame_without_its_head(void **state)
+{
+    enum { ROWS = 200, GONE = 10 };
+    (void)state;
+    static char names[ROWS][8];
+    edb_key keys[ROWS];
+    float values[ROWS];
+    edb *db = open_file("many.edb");
+    for (int i = 0; i < ROWS; i++) {
+        keys[i] = (edb_key){names[i], (size_t)snprintf(names[i], sizeof names[i], "k%d", i)};
+        values[i] = (float)i;
+    }
+    assert_int_equal(edb_put_many(open_space(db, "one", 1), keys, ROWS, values, NULL, NULL),
+                     EDB_OK);
+    assert_int_equal(edb_close(db), EDB_OK);
+    take("many.edb");
+    memset(bytes + frames[1].offset, 0,
+           FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES + GONE * RECORD_BYTES);
+    edb_repair_report report = repair();
+    assert_int_equal(report.records, ROWS - GONE);
+    assert_int_equal(report.lost, GONE);
+    assert_int_equal(report.uncertain, 0);
+    db = open_file("saved.edb");
+    for (int i = 0; i < ROWS; i++)
+        assert_true(value_of(db, "one", names[i]) == (i < GONE ? -1 : (float)i));
+    assert_int_equal(edb_close(db), EDB_OK);
+}
+
 /* A transaction of two frames, and one behind it; the second frame of the first is frames[3]. */
 static void make_transaction(void)
 {
@@ -420,6 +450,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_sound_file, begin, end),
         cmocka_unit_test_setup_teardown(test_a_space_whose_spec_is_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_a_space_that_a_catalog_knows, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_frame_without_its_head, begin, end),
         cmocka_unit_test_setup_teardown(test_a_commit_that_is_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_a_beginning_that_is_lost, begin, end),
         cmocka_unit_test_setup_teardown(test_a_torn_tail_is_no_damage, begin, end),
