@@ -169,11 +169,13 @@ static uint64_t digest_source(const struct source *source, const struct source_w
 
 static uint64_t digest_options(uint64_t digest, const struct source_wish *wish)
 {
-    const char *const words[] = {wish->dtype,       wish->tensor,     wish->texts,
-                                 wish->key_field,   wish->text_field, wish->metadata_field,
-                                 wish->vector_field};
+    const char *const words[] = {wish->dtype,        wish->tensor,     wish->texts,
+                                 wish->key_field,    wish->text_field, wish->metadata_field,
+                                 wish->vector_field, wish->cost_field};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         digest = digest_word(digest, words[i]);
+    digest = digest_number(digest, wish->ttl_s);
+    digest = digest_number(digest, (uint64_t)wish->is_pinned);
     digest = digest_number(digest, (uint64_t)wish->metadata_is_rest);
     return digest_number(digest, (uint64_t)wish->has_no_header);
 }
