@@ -63,7 +63,8 @@ struct import {
     int is_changed;       /* the source is not what it was when the import began */
     uint64_t duplicates;
     uint64_t replaced;
-    uint64_t expired; /* rows of the source that are left out */
+    uint32_t limit_ttl_s; /* of the space or the file, for rows that bring no expiry */
+    uint64_t expired;     /* rows of the source that are left out */
 };
 
 static int import(const struct arguments *arguments);
@@ -71,6 +72,7 @@ static void keep_memory(void);
 static struct source_wish take_wish(const struct arguments *arguments);
 static int check_input(struct import *import);
 static int open_store(struct import *import);
+static int find_ttl(struct import *import);
 static int find_begin(struct import *import);
 static void go_on(struct import *import);
 static void begin_anew(struct import *import, int is_usable);
@@ -79,6 +81,7 @@ static int store_rows(struct import *import);
 static int check_unchanged(struct import *import);
 static int fill_batch(struct import *import);
 static int add_row(struct import *import, struct record *record);
+static void note_expiry(struct import *import, const struct record_terms *terms);
 static int is_batch_full(const struct import *import);
 static int next_row(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
@@ -248,8 +251,25 @@ static int open_store(struct import *import)
     if (code == CODE_OK)
         code = marker_find(&import->marker, import->cache.db);
     if (code == CODE_OK)
+        code = find_ttl(import);
+    if (code == CODE_OK)
         code = find_begin(import);
     return code == CODE_OK ? pass_rows(import) : code;
+}
+
+/* A space that is not there yet will go by the file's. */
+static int find_ttl(struct import *import)
+{
+    const struct cache *cache = &import->cache;
+    edb_limits own = EDB_LIMITS_INIT;
+    edb_limits file = EDB_LIMITS_INIT;
+    edb_status status = EDB_OK;
+    if (cache->db != NULL)
+        status = edb_limits_get(cache->db, NULL, &file);
+    if (status == EDB_OK && cache->space != NULL)
+        status = edb_limits_get(cache->db, cache->space, &own);
+    import->limit_ttl_s = own.ttl_s != 0 ? own.ttl_s : file.ttl_s;
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 
 /* Where the import begins: --start, or where an earlier one stood. One that is done counts as long
@@ -309,6 +329,8 @@ static void begin_anew(struct import *import, int is_usable)
     int is_joined = is_usable && import->begin <= marker->next_row;
     if (!is_joined || import->begin < marker->begin_row)
         marker->begin_row = import->begin;
+    if (!is_joined)
+        marker->first_expiry_s = 0;
     marker->is_done = 0;
 }
 
@@ -401,8 +423,22 @@ static int add_row(struct import *import, struct record *record)
     }
     terms->ttl_s = terms->expiry_s == 0 ? import->wish.ttl_s : 0;
     terms->pinned |= (uint32_t)import->wish.is_pinned;
+    note_expiry(import, terms);
     edb_status status = count_known(import, record);
     return status == EDB_OK ? batch_add(&import->batch, record) : report_status(status, NULL);
+}
+
+/* For the marker: from then on there are rows to import again. */
+static void note_expiry(struct import *import, const struct record_terms *terms)
+{
+    struct import_marker *marker = &import->marker;
+    uint32_t ttl_s = terms->ttl_s != 0 ? terms->ttl_s : import->limit_ttl_s;
+    uint64_t expiry_s = terms->expiry_s;
+    if (expiry_s == 0 && ttl_s != 0 && ttl_s != EDB_TTL_NEVER)
+        expiry_s = (uint64_t)time(NULL) + ttl_s;
+    int is_first = marker->first_expiry_s == 0 || expiry_s < marker->first_expiry_s;
+    if (expiry_s != 0 && expiry_s <= UINT32_MAX && is_first)
+        marker->first_expiry_s = (uint32_t)expiry_s;
 }
 
 static int is_batch_full(const struct import *import)

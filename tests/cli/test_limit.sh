@@ -43,6 +43,35 @@ expect 0 compact cache.edb
 expect 0 verify cache.edb
 same 'alive after a compaction' "$(figure live)" 2
 
+# imports SPACE ROWS [OPTION...]: an import of SPACE.jsonl into the space stores so many rows.
+imports()
+{
+    local space=$1 rows=$2
+    shift 2
+    expect 0 import cache.edb "$space.jsonl" --space "$space" --json "$@"
+    same "rows into $space" "$(member out 'd["rows"]')" "$rows"
+}
+
+# An import of which rows have expired is not done any more.
+rm cache.edb
+for space in line option limit never; do
+    printf '{"key": "%s", "vector": [1, 2]}\n' a b >$space.jsonl
+done
+echo "{\"key\": \"c\", \"vector\": [1, 2], \"expiry_s\": $(($(date +%s) + 4))}" >>line.jsonl
+expect 0 create cache.edb --space limit --dims 2
+expect 0 limit cache.edb --space limit --ttl 4
+for rows in 2 0; do
+    imports line $((rows * 3 / 2))
+    imports option $rows --ttl 4
+    imports limit $rows
+    imports never $rows --ttl 0
+done
+sleep 4.1
+imports line 2
+imports option 2 --ttl 4
+imports limit 2
+imports never 0 --ttl 0
+
 # A limit of rows is kept after each commit, by every command that writes; what was used since stays.
 rm cache.edb
 seq -f 'used text %g' 20 >used.txt
