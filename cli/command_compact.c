@@ -15,7 +15,8 @@ static void print_json(const edb_compact_report *report, double seconds);
 static void print_summary(const char *path, const edb_compact_report *report, double seconds);
 
 static const struct option options[] = {
-    SIZE_ROW("bytes-per-second", "write no faster than this, such as 50M (as fast as it goes)"),
+    SIZE_ROW("bytes-per-second",
+             "write no faster than this, such as 50M; 0 = as fast as it goes (0)"),
     OPTION_JSON,
     OPTIONS_COMMON,
 };

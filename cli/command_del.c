@@ -90,7 +90,7 @@ static int delete_listed(struct deletion *deletion, const struct arguments *argu
 {
     const char *path = option_text(arguments, "keys");
     const char *field = option_text(arguments, "key-field");
-    struct record_fields fields = {field != NULL ? field : "key", NULL, NULL, 0, 1};
+    struct record_fields fields = {.key = field != NULL ? field : "key", .key_needed = 1};
     struct record record;
     int is_json = field != NULL || record_is_json_name(path);
     int code = record_open(&deletion->listed, path, is_json, &fields);

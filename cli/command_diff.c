@@ -58,9 +58,10 @@ const struct command command_diff = {
     .summary = "Says whether two files hold the same",
     .description =
         "The same spaces (model, dimensions, metric, role, key form), and in them the same keys "
-        "with the same vectors, bit for bit, texts and metadata: then nothing is printed and the "
-        "exit code is 0. Else the first differences and their number, and the exit code is 1. In "
-        "which order records were stored does not count. Without --space all spaces are compared.",
+        "with the same vectors, bit for bit, texts, metadata, expiry, costs and pins: then nothing "
+        "is printed and the exit code is 0. Else the first differences and their number, and the "
+        "exit code is 1. In which order and when records were stored does not count. Without "
+        "--space all spaces are compared.",
     .examples = "embedcache diff cache.edb copy.edb",
     .options = options,
     .operands_min = 2,
@@ -254,9 +255,14 @@ static void tell_key(void *arg, const struct difference *difference)
 static void print_key(const struct diff *diff, const struct difference *difference)
 {
     static const char *const says[DIFFERENCES] = {
-        [DIFFERENCE_ONLY_FIRST] = "is only in",          [DIFFERENCE_ONLY_SECOND] = "is only in",
-        [DIFFERENCE_VECTOR] = "has another vector in",   [DIFFERENCE_TEXT] = "has another text in",
+        [DIFFERENCE_ONLY_FIRST] = "is only in",
+        [DIFFERENCE_ONLY_SECOND] = "is only in",
+        [DIFFERENCE_VECTOR] = "has another vector in",
+        [DIFFERENCE_TEXT] = "has another text in",
         [DIFFERENCE_METADATA] = "has other metadata in",
+        [DIFFERENCE_EXPIRY] = "has another expiry in",
+        [DIFFERENCE_COST] = "has another cost in",
+        [DIFFERENCE_PIN] = "has another pin in",
     };
     const edb_view *view = difference->first != NULL ? difference->first : difference->second;
     fputs("space ", stdout);
@@ -277,6 +283,9 @@ static void write_key(struct diff *diff, const struct difference *difference)
         [DIFFERENCE_VECTOR] = "vector",
         [DIFFERENCE_TEXT] = "text",
         [DIFFERENCE_METADATA] = "metadata",
+        [DIFFERENCE_EXPIRY] = "expiry",
+        [DIFFERENCE_COST] = "cost",
+        [DIFFERENCE_PIN] = "pin",
     };
     struct emitter *json = &diff->json;
     emit_begin(json, '{');
@@ -313,8 +322,10 @@ static void write_counts(struct diff *diff, int is_complete)
 
 static uint64_t count_other_content(const struct diff *diff)
 {
-    return diff->keys[DIFFERENCE_VECTOR] + diff->keys[DIFFERENCE_TEXT] +
-           diff->keys[DIFFERENCE_METADATA];
+    uint64_t count = 0;
+    for (size_t i = DIFFERENCE_VECTOR; i < DIFFERENCES; i++)
+        count += diff->keys[i];
+    return count;
 }
 
 static int sum_up(const struct diff *diff)

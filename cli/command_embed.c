@@ -53,7 +53,10 @@ static const struct option options[] = {
     TEXT_ROW("text-field", "NAME", "the text's member in JSON lines (text)"),
     TEXT_ROW("key-field", "NAME", "the key's member (the text itself is the key)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
-    FLAG_ROW("metadata-rest", 0, "all members but key and text are the metadata"),
+    FLAG_ROW("metadata-rest", 0, "all members but key, text and cost are the metadata"),
+    TEXT_ROW("cost-field", "NAME",
+             "the member with the cost, a whole number (else the tokens that the server counts)"),
+    OPTIONS_TERMS,
     OPTIONS_EMBEDDER,
     COUNT_ROW("concurrency", 0, "requests on their way at once (4)", 1, 64),
     COUNT_ROW("batch", 0,
@@ -79,7 +82,8 @@ const struct command command_embed = {
                    "lines when a member is named. Texts that are there are hits, not computed "
                    "again. With --key-field a hit needs the same text too: where another "
                    "text, or none, stands under the key, the record is embedded again and "
-                   "replaced. Metadata of a hit stays as it was.\n\n"
+                   "replaced. Metadata of a hit stays as it was, and so "
+                   "does when it expires, what it cost and whether it is pinned.\n\n"
                    "Empty lines are passed over. A line end, LF or CR LF, is no part of a "
                    "text. A line that is no text (not UTF-8, too long, no valid JSON) is "
                    "named and passed over, and makes the exit code 3.\n\n"
@@ -130,10 +134,14 @@ static int open_input(struct embed_command *command)
     const char *text = option_text(arguments, "text-field");
     const char *metadata = option_text(arguments, "metadata-field");
     struct record_fields fields = {
-        option_text(arguments, "key-field"), text != NULL ? text : "text",
-        metadata != NULL ? metadata : "metadata", option_given(arguments, "metadata-rest"), 0};
+        .key = option_text(arguments, "key-field"),
+        .text = text != NULL ? text : "text",
+        .metadata = metadata != NULL ? metadata : "metadata",
+        .metadata_is_rest = option_given(arguments, "metadata-rest"),
+        .cost = option_text(arguments, "cost-field"),
+    };
     int is_json = record_is_json_name(path) || text != NULL || metadata != NULL ||
-                  fields.key != NULL || fields.metadata_is_rest;
+                  fields.key != NULL || fields.cost != NULL || fields.metadata_is_rest;
     return record_open(&command->input, path, is_json, &fields);
 }
 
@@ -180,6 +188,8 @@ static int embed_texts(struct embed_command *command)
     progress_begin(&command->progress, "embed", "texts", 0, 0);
     while (code == CODE_OK && !interrupt_caught() && !embedding_is_stopped(run)) {
         code = record_next(&command->input, &record);
+        record.terms.ttl_s = option_ttl(command->arguments);
+        record.terms.pinned = (uint32_t)option_given(command->arguments, "pin");
         if (code == CODE_OK)
             code = take_record(command, &record);
         if (code == CODE_REFUSED)

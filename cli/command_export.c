@@ -46,10 +46,12 @@ static int check_path(struct export *export);
 static int is_cache(const struct export *export, const char *path);
 static int name_beside(struct export *export);
 static int open_files(struct export *export);
+static int write_header(struct export *export, uint64_t rows);
 static int count_rows(struct export *export);
 static int write_rows(struct export *export);
 static int write_row(struct export *export, const edb_view *view);
 static int finish(struct export *export);
+static int mend_header(struct export *export);
 static int is_wanted(struct export *export, const edb_view *view, int *is_wanted_out);
 static void sum_up(const struct export *export, double seconds);
 static void print_json(const struct export *export, double seconds);
@@ -195,14 +197,21 @@ static int open_files(struct export *export)
         return code;
     FILE *lines = is_jsonl ? export->rows.file : export->keys.file;
     export->lines = (struct export_lines){lines, export->cache.space, spec, is_jsonl, 0, 0};
+    return write_header(export, export->total);
+}
+
+static int write_header(struct export *export, uint64_t rows)
+{
+    uint32_t dims = export->cache.spec.dims;
     if (export->form == FORM_NPY)
-        export_npy_header(export->rows.file, export->total, spec->dims);
+        export_npy_header(export->rows.file, rows, dims);
     if (export->form == FORM_FBIN)
-        return export_fbin_header(export->rows.file, export->total, spec->dims);
+        return export_fbin_header(export->rows.file, rows, dims);
     return CODE_OK;
 }
 
-/* The headers need it before the first row. */
+/* The headers need it before the first row. In a file they can be mended: there the rows that have
+ * expired may count. */
 static int count_rows(struct export *export)
 {
     edb_space_stats stats = {.struct_size = sizeof stats};
@@ -210,7 +219,8 @@ static int count_rows(struct export *export)
     edb_view view;
     edb_status status = edb_space_stats_get(export->cache.space, &stats);
     export->total = stats.live;
-    if (status != EDB_OK || export->prefix == NULL)
+    int may_be_more = export->form == FORM_JSONL || export->beside != NULL;
+    if (status != EDB_OK || (export->prefix == NULL && may_be_more))
         return status == EDB_OK ? CODE_OK : report_status(status, NULL);
     export->total = 0;
     status = edb_iterate(export->cache.space, &iterator);
@@ -278,12 +288,28 @@ static int write_row(struct export *export, const edb_view *view)
 /* The rows get their name last: where they are, their keys are. */
 static int finish(struct export *export)
 {
-    int code = CODE_OK;
+    int code = mend_header(export);
+    if (code != CODE_OK)
+        return code;
     if (export->lines.file != NULL)
         export_lines_end(&export->lines);
     if (export->keys.file != NULL)
         code = export_finish(&export->keys);
     return code == CODE_OK ? export_finish(&export->rows) : code;
+}
+
+/* Rows that have expired are fewer than were counted. What has flowed away cannot be mended. */
+static int mend_header(struct export *export)
+{
+    if (export->form == FORM_JSONL || export->done == export->total)
+        return CODE_OK;
+    if (export->beside == NULL)
+        return report_error(CODE_IO,
+                            "records expired while they were written, and the number of rows "
+                            "stands before them: run it again");
+    if (fseek(export->rows.file, 0, SEEK_SET) != 0)
+        return report_error(CODE_IO, "cannot write %s: %s", export->path, strerror(errno));
+    return write_header(export, export->done);
 }
 
 /* Whether the key begins with the prefix: the one that its line has. A digest begins with

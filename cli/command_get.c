@@ -1,6 +1,7 @@
 /* embedcache get: the records of keys, for people, as JSON, or as bare bytes. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cache_open.h"
 #include "commands.h"
@@ -14,6 +15,7 @@ static int get(const struct arguments *arguments);
 static int show_key(struct cache *cache, const struct arguments *arguments, size_t index);
 static int write_json(const edb_view *view, const char *key, uint32_t dims);
 static int print_record(const edb_view *view, const char *key, uint32_t dims);
+static void print_terms(const edb_view *view);
 static void print_vector(const edb_view *view, uint32_t dims);
 
 static const struct option options[] = {
@@ -111,7 +113,20 @@ static int print_record(const edb_view *view, const char *key, uint32_t dims)
         putchar('\n');
     }
     edb_free(metadata);
+    print_terms(view);
     return CODE_OK;
+}
+
+static void print_terms(const edb_view *view)
+{
+    char text[STYLE_COUNT_BYTES];
+    int64_t left_s = (int64_t)view->expiry_s - (int64_t)time(NULL);
+    if (view->expiry_s != 0)
+        printf("expires   in %s\n", style_span_about(left_s > 1 ? (uint64_t)left_s : 1, text));
+    if (view->cost != 0)
+        printf("cost      %s\n", style_count(view->cost, text));
+    if (view->pinned)
+        puts("pinned    never evicted");
 }
 
 static void print_vector(const edb_view *view, uint32_t dims)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cache_open.h"
 #include "commands.h"
@@ -62,6 +63,8 @@ struct import {
     int is_changed;       /* the source is not what it was when the import began */
     uint64_t duplicates;
     uint64_t replaced;
+    uint32_t limit_ttl_s; /* of the space or the file, for rows that bring no expiry */
+    uint64_t expired;     /* rows of the source that are left out */
 };
 
 static int import(const struct arguments *arguments);
@@ -69,6 +72,7 @@ static void keep_memory(void);
 static struct source_wish take_wish(const struct arguments *arguments);
 static int check_input(struct import *import);
 static int open_store(struct import *import);
+static int find_ttl(struct import *import);
 static int find_begin(struct import *import);
 static void go_on(struct import *import);
 static void begin_anew(struct import *import, int is_usable);
@@ -76,6 +80,8 @@ static int pass_rows(struct import *import);
 static int store_rows(struct import *import);
 static int check_unchanged(struct import *import);
 static int fill_batch(struct import *import);
+static int add_row(struct import *import, struct record *record);
+static void note_expiry(struct import *import, const struct record_terms *terms);
 static int is_batch_full(const struct import *import);
 static int next_row(struct import *import, struct record *record);
 static int commit_batch(struct import *import);
@@ -96,10 +102,13 @@ static const struct option options[] = {
              "the key's member in .jsonl, column in .csv (key; '' = row number)"),
     TEXT_ROW("text-field", "NAME", "the text's member or column (text; '' = none)"),
     TEXT_ROW("metadata-field", "NAME", "the member with the metadata object (metadata)"),
-    FLAG_ROW("metadata-rest", 0, "all members but key, text and vector are the metadata"),
+    FLAG_ROW("metadata-rest", 0,
+             "all members but key, text, vector and the one of --cost-field are the metadata"),
     TEXT_ROW("vector-field", "NAME",
              "the vector's member or column (vector; in .csv else all other "
              "columns)"),
+    TEXT_ROW("cost-field", "NAME", "the member with the cost, a whole number (cost; '' = none)"),
+    OPTIONS_TERMS,
     FLAG_ROW("no-header", 0, "the first line of .csv is a row; columns are named 1, 2, ..."),
     COUNT_ROW("dims", 0, "numbers in a row; a memmap needs it", 1, EDB_DIMS_MAX),
     TEXT_ROW("dtype", "TYPE", "elements of a memmap: " ELEMENT_WORDS " (float32)"),
@@ -135,7 +144,10 @@ const struct command command_import = {
         "that has changed since is read from its beginning; standard input cannot go on by itself "
         "(--start). Ctrl-C finishes the batch at hand; what is stored stays.\n\n"
         "What embedcache export wrote is read back with its keys and into a space like the one it "
-        "came from: give the .jsonl, or the .npy or .fbin that it stands beside.",
+        "came from: give the .jsonl, or the .npy or .fbin that it stands beside. Lines may say "
+        "until when, in seconds since 1970, a record is kept (\"expiry_s\"), what it cost "
+        "(\"cost\") and that it is pinned (\"pinned\": true); --ttl is for those that do not "
+        "say when. Rows that have expired are left out and counted.",
     .examples =
         "embedcache import cache.edb base.npy --keys base.jsonl --model text-embedding-ada-002\n"
         "embedcache import cache.edb sift_base.fvecs --metric l2\n"
@@ -191,6 +203,9 @@ static struct source_wish take_wish(const struct arguments *arguments)
         .text_field = option_text(arguments, "text-field"),
         .metadata_field = option_text(arguments, "metadata-field"),
         .vector_field = option_text(arguments, "vector-field"),
+        .cost_field = option_text(arguments, "cost-field"),
+        .ttl_s = option_ttl(arguments),
+        .is_pinned = option_given(arguments, "pin"),
         .metadata_is_rest = option_given(arguments, "metadata-rest"),
         .has_no_header = option_given(arguments, "no-header"),
         .dims = (uint32_t)option_count(arguments, "dims", 0),
@@ -236,8 +251,25 @@ static int open_store(struct import *import)
     if (code == CODE_OK)
         code = marker_find(&import->marker, import->cache.db);
     if (code == CODE_OK)
+        code = find_ttl(import);
+    if (code == CODE_OK)
         code = find_begin(import);
     return code == CODE_OK ? pass_rows(import) : code;
+}
+
+/* A space that is not there yet will go by the file's. */
+static int find_ttl(struct import *import)
+{
+    const struct cache *cache = &import->cache;
+    edb_limits own = EDB_LIMITS_INIT;
+    edb_limits file = EDB_LIMITS_INIT;
+    edb_status status = EDB_OK;
+    if (cache->db != NULL)
+        status = edb_limits_get(cache->db, NULL, &file);
+    if (status == EDB_OK && cache->space != NULL)
+        status = edb_limits_get(cache->db, cache->space, &own);
+    import->limit_ttl_s = own.ttl_s != 0 ? own.ttl_s : file.ttl_s;
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 
 /* Where the import begins: --start, or where an earlier one stood. One that is done counts as long
@@ -297,6 +329,8 @@ static void begin_anew(struct import *import, int is_usable)
     int is_joined = is_usable && import->begin <= marker->next_row;
     if (!is_joined || import->begin < marker->begin_row)
         marker->begin_row = import->begin;
+    if (!is_joined)
+        marker->first_expiry_s = 0;
     marker->is_done = 0;
 }
 
@@ -366,11 +400,8 @@ static int fill_batch(struct import *import)
         code = next_row(import, &record);
         if (code == CODE_END)
             break;
-        if (code == CODE_OK) {
-            edb_status status = count_known(import, &record);
-            code =
-                status == EDB_OK ? batch_add(&import->batch, &record) : report_status(status, NULL);
-        }
+        if (code == CODE_OK)
+            code = add_row(import, &record);
         if (code != CODE_OK)
             return code;
         import->row++;
@@ -380,6 +411,34 @@ static int fill_batch(struct import *import)
     if (code == CODE_END)
         import->is_at_end = !interrupt_caught();
     return CODE_OK;
+}
+
+/* Into the batch, unless it has expired. */
+static int add_row(struct import *import, struct record *record)
+{
+    struct record_terms *terms = &record->terms;
+    if (terms->expiry_s != 0 && terms->expiry_s <= time(NULL)) {
+        import->expired++;
+        return CODE_OK;
+    }
+    terms->ttl_s = terms->expiry_s == 0 ? import->wish.ttl_s : 0;
+    terms->pinned |= (uint32_t)import->wish.is_pinned;
+    note_expiry(import, terms);
+    edb_status status = count_known(import, record);
+    return status == EDB_OK ? batch_add(&import->batch, record) : report_status(status, NULL);
+}
+
+/* For the marker: from then on there are rows to import again. */
+static void note_expiry(struct import *import, const struct record_terms *terms)
+{
+    struct import_marker *marker = &import->marker;
+    uint32_t ttl_s = terms->ttl_s != 0 ? terms->ttl_s : import->limit_ttl_s;
+    uint64_t expiry_s = terms->expiry_s;
+    if (expiry_s == 0 && ttl_s != 0 && ttl_s != EDB_TTL_NEVER)
+        expiry_s = (uint64_t)time(NULL) + ttl_s;
+    int is_first = marker->first_expiry_s == 0 || expiry_s < marker->first_expiry_s;
+    if (expiry_s != 0 && expiry_s <= UINT32_MAX && is_first)
+        marker->first_expiry_s = (uint32_t)expiry_s;
 }
 
 static int is_batch_full(const struct import *import)
@@ -564,10 +623,11 @@ static void print_json(const struct import *import, double seconds)
 {
     struct emitter json = EMITTER(stdout);
     emit_begin(&json, '{');
-    emit_named_count(&json, "rows", import->stored - import->begin);
+    emit_named_count(&json, "rows", import->stored - import->begin - import->expired);
     emit_named_count(&json, "continued_at", import->continued);
     emit_named_count(&json, "duplicates", import->duplicates);
     emit_named_count(&json, "replaced", import->replaced);
+    emit_named_count(&json, "expired", import->expired);
     emit_name(&json, "seconds");
     emit_real(&json, (float)seconds);
     emit_end(&json, '}');
@@ -577,7 +637,7 @@ static void print_json(const struct import *import, double seconds)
 static void print_summary(const struct import *import, double seconds)
 {
     char count[STYLE_COUNTED_BYTES];
-    uint64_t rows = import->stored - import->begin;
+    uint64_t rows = import->stored - import->begin - import->expired;
     printf("%s of ", style_counted(rows, "row", "rows", count));
     style_print_name(stdout, import->source.name);
     fputs(" stored in ", stdout);
@@ -591,5 +651,8 @@ static void print_summary(const struct import *import, double seconds)
     if (import->replaced > 0)
         printf(", %s", style_counted(import->replaced, "key was there before and is replaced",
                                      "keys were there before and are replaced", count));
+    if (import->expired > 0)
+        printf(", %s", style_counted(import->expired, "row has expired and is left out",
+                                     "rows have expired and are left out", count));
     printf(", %s\n", style_seconds(seconds, count));
 }

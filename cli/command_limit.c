@@ -16,7 +16,6 @@ static int limit(const struct arguments *arguments);
 static int any_given(const struct arguments *arguments);
 static int set_limits(struct cache *cache, const struct arguments *arguments, edb_limits *limits);
 static void write_limits(const struct cache *cache, const edb_limits *limits);
-static void print_span(uint32_t seconds);
 static void print_limits(const struct cache *cache, const edb_limits *limits);
 
 static const struct option options[] = {
@@ -122,22 +121,10 @@ static void write_limits(const struct cache *cache, const edb_limits *limits)
     putchar('\n');
 }
 
-/* A span in its largest whole unit: "12 h". */
-static void print_span(uint32_t seconds)
-{
-    if (seconds % 86400 == 0)
-        printf("%u d", seconds / 86400);
-    else if (seconds % 3600 == 0)
-        printf("%u h", seconds / 3600);
-    else if (seconds % 60 == 0)
-        printf("%u min", seconds / 60);
-    else
-        printf("%u s", seconds);
-}
-
 static void print_limits(const struct cache *cache, const edb_limits *limits)
 {
     char text[STYLE_COUNT_BYTES];
+    char counted[STYLE_COUNTED_BYTES];
     char word[16];
     style_print_name(stdout, cache->path);
     if (cache->space != NULL) {
@@ -150,15 +137,13 @@ static void print_limits(const struct cache *cache, const edb_limits *limits)
     else if (limits->max_rows == 0)
         printf(": at most %s", style_bytes(limits->max_bytes, text));
     else
-        printf(": at most %s rows", style_count(limits->max_rows, text));
+        printf(": at most %s", style_counted(limits->max_rows, "row", "rows", counted));
     if (limits->max_rows > 0 && limits->max_bytes > 0)
         printf(" and %s", style_bytes(limits->max_bytes, text));
     if (limits->max_rows > 0 || limits->max_bytes > 0)
         printf(", evicted by %s%s", word, limits->cost_aware ? " and cost" : "");
-    if (limits->ttl_s > 0) {
-        fputs("; records expire after ", stdout);
-        print_span(limits->ttl_s);
-    }
+    if (limits->ttl_s > 0)
+        printf("; records expire after %s", style_span(limits->ttl_s, text));
     if (limits->dead_percent > 0)
         printf("; compacted when %u %% is dead", limits->dead_percent);
     putchar('\n');

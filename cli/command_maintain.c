@@ -3,12 +3,24 @@
 
 #include "cache_open.h"
 #include "commands.h"
+#include "json_emit.h"
 #include "report_error.h"
 #include "text_style.h"
 
+/* What has changed when it is done. */
+struct figures {
+    uint64_t evictions; /* of all spaces, ever */
+    uint64_t bytes;     /* of the file */
+};
+
 static int maintain(const struct arguments *arguments);
+static edb_status read_figures(edb *db, struct figures *figures_out);
+static void print_json(const struct figures *before, const struct figures *after);
+static void print_summary(const char *path, const struct figures *before,
+                          const struct figures *after);
 
 static const struct option options[] = {
+    OPTION_JSON,
     OPTIONS_COMMON,
 };
 
@@ -29,26 +41,60 @@ const struct command command_maintain = {
 static int maintain(const struct arguments *arguments)
 {
     struct cache cache;
-    edb_stats before = {.struct_size = sizeof before};
-    edb_stats after = {.struct_size = sizeof after};
+    struct figures before;
+    struct figures after;
     int code = cache_open(&cache, arguments, CACHE_CHANGE);
     if (code != CODE_OK)
         return cache_close(&cache, code);
-    edb_status status = edb_stats_get(cache.db, &before);
+    edb_status status = read_figures(cache.db, &before);
     if (status == EDB_OK)
         status = edb_maintain(cache.db);
     if (status == EDB_OK)
-        status = edb_stats_get(cache.db, &after);
+        status = read_figures(cache.db, &after);
     if (status != EDB_OK)
-        return cache_close(&cache, report_status(status, NULL));
-    if (!report_is_quiet()) {
-        char rows[STYLE_COUNTED_BYTES];
-        char was[STYLE_COUNT_BYTES];
-        char is[STYLE_COUNT_BYTES];
-        style_print_name(stdout, cache.path);
-        printf(": %s evicted, ", style_counted(before.live - after.live, "row", "rows", rows));
-        printf("%s before, %s now\n", style_bytes(before.file_bytes, was),
-               style_bytes(after.file_bytes, is));
+        code = report_status(status, NULL);
+    else if (option_given(arguments, "json"))
+        print_json(&before, &after);
+    else if (!report_is_quiet())
+        print_summary(cache.path, &before, &after);
+    return cache_close(&cache, code);
+}
+
+static edb_status read_figures(edb *db, struct figures *figures_out)
+{
+    edb_stats stats = {.struct_size = sizeof stats};
+    edb_space *space;
+    edb_status status = edb_stats_get(db, &stats);
+    *figures_out = (struct figures){.bytes = stats.file_bytes};
+    for (size_t i = 0; status == EDB_OK && i < stats.spaces; i++) {
+        edb_space_stats of_space = {.struct_size = sizeof of_space};
+        status = edb_space_at(db, i, &space);
+        if (status == EDB_OK)
+            status = edb_space_stats_get(space, &of_space);
+        figures_out->evictions += of_space.evictions;
     }
-    return cache_close(&cache, CODE_OK);
+    return status;
+}
+
+static void print_json(const struct figures *before, const struct figures *after)
+{
+    struct emitter json = EMITTER(stdout);
+    emit_begin(&json, '{');
+    emit_named_count(&json, "evicted", after->evictions - before->evictions);
+    emit_named_count(&json, "bytes_before", before->bytes);
+    emit_named_count(&json, "bytes_after", after->bytes);
+    emit_end(&json, '}');
+    putchar('\n');
+}
+
+static void print_summary(const char *path, const struct figures *before,
+                          const struct figures *after)
+{
+    char rows[STYLE_COUNTED_BYTES];
+    char was[STYLE_COUNT_BYTES];
+    char is[STYLE_COUNT_BYTES];
+    uint64_t evicted = after->evictions - before->evictions;
+    style_print_name(stdout, path);
+    printf(": %s evicted, ", style_counted(evicted, "row", "rows", rows));
+    printf("%s before, %s now\n", style_bytes(before->bytes, was), style_bytes(after->bytes, is));
 }

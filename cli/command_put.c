@@ -126,9 +126,7 @@ static int store(struct cache *cache, const struct arguments *arguments,
     put_options.text = option_text(arguments, "text");
     put_options.metadata_json = option_text(arguments, "metadata");
     put_options.value_bytes = content->value_bytes;
-    put_options.ttl_s = (uint32_t)option_time(arguments, "ttl", 0);
-    if (option_given(arguments, "ttl") && put_options.ttl_s == 0)
-        put_options.ttl_s = EDB_TTL_NEVER;
+    put_options.ttl_s = option_ttl(arguments);
     put_options.cost = (uint32_t)option_count(arguments, "cost", 0);
     put_options.pinned = (uint32_t)option_given(arguments, "pin");
     const void *stored = content->value != NULL ? (const void *)content->value : content->vector;

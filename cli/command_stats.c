@@ -93,13 +93,13 @@ static void print_file(const char *path, const edb_stats *stats)
 /* Hits, misses, and what the hits saved. */
 static void print_ledger(const edb_space_stats *stats)
 {
-    char hits[STYLE_COUNT_BYTES];
-    char misses[STYLE_COUNT_BYTES];
+    char hits[STYLE_COUNTED_BYTES];
+    char misses[STYLE_COUNTED_BYTES];
     char saved[STYLE_COUNT_BYTES];
     uint64_t asked = stats->hits + stats->misses;
-    printf("%22s %s hits, %s misses (%.1f %% hits), %s", "", style_count(stats->hits, hits),
-           style_count(stats->misses, misses), 100.0 * (double)stats->hits / (double)asked,
-           style_bytes(stats->hit_bytes, saved));
+    printf("%22s %s, %s (%.1f %% hits), %s", "", style_counted(stats->hits, "hit", "hits", hits),
+           style_counted(stats->misses, "miss", "misses", misses),
+           100.0 * (double)stats->hits / (double)asked, style_bytes(stats->hit_bytes, saved));
     if (stats->hit_cost > 0)
         printf(" and a cost of %s", style_count(stats->hit_cost, saved));
     fputs(" not computed again\n", stdout);

@@ -263,8 +263,7 @@ static int add_known(struct embedding *run, const struct record *record, uint64_
 {
     edb_view view;
     edb_status status = edb_view_row(run->cache->space, row, &view);
-    int code = status == EDB_OK ? text_batch_add_known(run->filling, record, is_changed,
-                                                       view.vector, run->cache->spec.dims)
+    int code = status == EDB_OK ? text_batch_add_known(run->filling, record, is_changed, &view)
                                 : report_status(status, NULL);
     edb_view_release(&view);
     return code;

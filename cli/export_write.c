@@ -43,6 +43,7 @@ int export_line(struct export_lines *lines, const edb_view *view)
         emit_document(&json, metadata);
     }
     edb_free(metadata);
+    record_write_terms(&json, view);
     if (lines->count++ == 0)
         write_space(&json, lines->spec);
     emit_end(&json, '}');

@@ -24,7 +24,7 @@ int keys_find(struct import_keys *keys, const struct source *source, const struc
     if (keys->path != NULL)
         keys->are_json = record_is_json_name(keys->path) || wish->key_field != NULL ||
                          wish->text_field != NULL || wish->metadata_field != NULL ||
-                         wish->metadata_is_rest;
+                         wish->metadata_is_rest || wish->cost_field != NULL;
     return code;
 }
 

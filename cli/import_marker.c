@@ -1,6 +1,6 @@
 /* The marker of an import. Its record: key "<space>\n<absolute path>", value {"begin_row": N,
- * "next_row": N, "first_row": N, "state": "<16 hex digits>"}; of an import that is done also
- * "space_rows": N and "space_live": N, what the space had then.
+ * "next_row": N, "first_row": N, "first_expiry_s": N, "state": "<16 hex digits>"}; of an import
+ * that is done also "space_rows": N and "space_live": N, what the space had then.
  *
  * The state is a digest of all that would make rows differ: kind, rows, dims, the options; size,
  * time of change and both ends of the source, of the keys file and of the texts file; of a
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "report_error.h"
@@ -93,7 +94,8 @@ edb_status marker_finish(struct import_marker *marker, edb *db, edb_space *space
 int marker_is_current(const struct import_marker *marker, const edb_space_stats *stats)
 {
     return marker->begin_row == 0 && marker->space_rows == stats->rows &&
-           marker->space_live == stats->live;
+           marker->space_live == stats->live &&
+           (marker->first_expiry_s == 0 || marker->first_expiry_s > time(NULL));
 }
 
 edb_status marker_count_unfinished(edb_space *markers, uint64_t *count_out)
@@ -144,8 +146,9 @@ static edb_status put_value(struct import_marker *marker, edb *db, edb_txn *txn)
     int bytes =
         snprintf(value, sizeof value,
                  "{\"begin_row\": %" PRIu64 ", \"next_row\": %" PRIu64 ", \"first_row\": %" PRIu64
-                 ", \"state\": \"%016" PRIx64 "\"%s}",
-                 marker->begin_row, marker->next_row, marker->first_row, marker->state, done);
+                 ", \"first_expiry_s\": %" PRIu32 ", \"state\": \"%016" PRIx64 "\"%s}",
+                 marker->begin_row, marker->next_row, marker->first_row, marker->first_expiry_s,
+                 marker->state, done);
     options.value_bytes = (size_t)bytes;
     if (status == EDB_OK)
         status = edb_txn_put(txn, space, marker->key, strlen(marker->key), value, &options);
@@ -169,11 +172,13 @@ static uint64_t digest_source(const struct source *source, const struct source_w
 
 static uint64_t digest_options(uint64_t digest, const struct source_wish *wish)
 {
-    const char *const words[] = {wish->dtype,       wish->tensor,     wish->texts,
-                                 wish->key_field,   wish->text_field, wish->metadata_field,
-                                 wish->vector_field};
+    const char *const words[] = {wish->dtype,        wish->tensor,     wish->texts,
+                                 wish->key_field,    wish->text_field, wish->metadata_field,
+                                 wish->vector_field, wish->cost_field};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         digest = digest_word(digest, words[i]);
+    digest = digest_number(digest, wish->ttl_s);
+    digest = digest_number(digest, (uint64_t)wish->is_pinned);
     digest = digest_number(digest, (uint64_t)wish->metadata_is_rest);
     return digest_number(digest, (uint64_t)wish->has_no_header);
 }
@@ -212,6 +217,8 @@ static int read_value(struct import_marker *marker, const edb_view *view)
     marker->begin_row = (uint64_t)json_integer_value(json_object_get(value, "begin_row"));
     marker->next_row = (uint64_t)json_integer_value(json_object_get(value, "next_row"));
     marker->first_row = (uint64_t)json_integer_value(json_object_get(value, "first_row"));
+    const json_t *expiry = json_object_get(value, "first_expiry_s");
+    marker->first_expiry_s = (uint32_t)json_integer_value(expiry);
     const json_t *space_rows = json_object_get(value, "space_rows");
     marker->is_done = space_rows != NULL;
     marker->space_rows = (uint64_t)json_integer_value(space_rows);

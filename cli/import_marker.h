@@ -18,8 +18,9 @@ struct import_marker {
     int is_changed;     /* it is of another state of the source */
     uint64_t begin_row; /* rows of the source from here on are in */
     uint64_t next_row;
-    uint64_t first_row; /* row number in the space of the first row that the import stored */
-    int is_done;        /* the import came to its end, and then the space had: */
+    uint64_t first_row;      /* row number in the space of the first row that the import stored */
+    uint32_t first_expiry_s; /* when the first of these rows expires; 0 = none does */
+    int is_done;             /* the import came to its end, and then the space had: */
     uint64_t space_rows;
     uint64_t space_live;
 };
@@ -39,8 +40,8 @@ edb_status marker_put(struct import_marker *marker, edb *db, edb_txn *txn, uint6
 /* Commits, durably, that the import is done: `space` is as it is now. */
 edb_status marker_finish(struct import_marker *marker, edb *db, edb_space *space);
 
-/* Whether the import that is done began with the first row, and nobody has put or deleted anything
- * in the space since. */
+/* Whether the import that is done began with the first row, nobody has put or deleted anything in
+ * the space since, and none of its rows has expired. */
 int marker_is_current(const struct import_marker *marker, const edb_space_stats *stats);
 
 /* How many markers of their space speak of an import that is not done, as far as it is not

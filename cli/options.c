@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <embedcache.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -101,6 +102,12 @@ uint64_t option_time(const struct arguments *arguments, const char *name, uint64
     if (value != NULL)
         parse_time(value, &seconds);
     return seconds;
+}
+
+uint32_t option_ttl(const struct arguments *arguments)
+{
+    uint32_t seconds = (uint32_t)option_time(arguments, "ttl", 0);
+    return seconds == 0 && option_given(arguments, "ttl") ? EDB_TTL_NEVER : seconds;
 }
 
 double option_real(const struct arguments *arguments, const char *name, double fallback)
@@ -217,8 +224,8 @@ static int check_value(const struct command *command, const struct option *optio
         uint64_t seconds;
         if (!parse_time(value, &seconds))
             return report_error(CODE_USAGE,
-                                "--%s %s: give a number of seconds, or of minutes, hours or days: "
-                                "90, 15m, 12h, 30d",
+                                "--%s %s: give a number of seconds, or of minutes, hours or days, "
+                                "up to 49710d: 90, 15m, 12h, 30d",
                                 option->name, value);
     } else if (option->kind == OPTION_REAL) {
         return check_number(option, value);
@@ -338,7 +345,6 @@ static int parse_count(const char *text, uint64_t *count_out)
     return 1;
 }
 
-/* A count of at least 1, and what it counts: bytes, or K, M or G of them. */
 /* Copies a number without the unit behind it, which is one of `units`; its place there, or -1. */
 static int split_unit(const char *text, const char *units, int (*fold)(int), char *digits,
                       size_t bytes)
@@ -350,6 +356,7 @@ static int split_unit(const char *text, const char *units, int (*fold)(int), cha
     return unit == NULL ? -1 : (int)(unit - units);
 }
 
+/* Bytes, or K, M or G of them. */
 static int parse_size(const char *text, uint64_t *bytes_out)
 {
     char digits[DIGITS_MAX];
@@ -360,7 +367,7 @@ static int parse_size(const char *text, uint64_t *bytes_out)
     return 1;
 }
 
-/* What the library takes for "never" is not among them. */
+/* Seconds, or m, h or d of them. What the library takes for "never" is not among them. */
 static int parse_time(const char *text, uint64_t *seconds_out)
 {
     static const uint64_t factors[] = {1, 60, 60 * 60, 24 * 60 * 60};

@@ -58,6 +58,10 @@ struct option {
 
 /* Rows that several tables share. */
 #define OPTION_SPACE TEXT_ROW("space", "NAME", "the space to use (\"default\" when not given)")
+/* For how long records are kept that a command stores. */
+#define OPTIONS_TERMS \
+    TIME_ROW("ttl", "they expire so long from now, such as 30d; 0 = never (as the limits say)"), \
+    FLAG_ROW("pin", 0, "they are never evicted")
 #define OPTION_JSON FLAG_ROW("json", 0, "JSON for scripts")
 /* What a space is, where a command may create one; space_wish_take reads them. */
 #define OPTIONS_SPACE_SPEC \
@@ -111,6 +115,9 @@ const char *option_text(const struct arguments *arguments, const char *name);
 uint64_t option_count(const struct arguments *arguments, const char *name, uint64_t fallback);
 uint64_t option_size(const struct arguments *arguments, const char *name, uint64_t fallback);
 uint64_t option_time(const struct arguments *arguments, const char *name, uint64_t fallback);
+
+/* The option "ttl" as edb_put_options has it: 0 when not given, EDB_TTL_NEVER for a 0. */
+uint32_t option_ttl(const struct arguments *arguments);
 double option_real(const struct arguments *arguments, const char *name, double fallback);
 
 /* The position of the chosen word; `fallback` when not given. */

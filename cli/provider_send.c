@@ -93,6 +93,7 @@ static enum failure_kind examine(struct provider *provider, struct transfer *tra
 static enum failure_kind accept_answer(struct provider *provider, struct transfer *transfer,
                                        struct provider_failure *failure);
 static int keep_vectors(struct task *task, const struct answer *answer);
+static uint32_t share_of(uint64_t tokens, size_t index, size_t count);
 static void try_again(struct provider *provider, struct task *task, double retry_after);
 static double chance(struct provider *provider);
 static void halve(struct provider *provider, struct task *task,
@@ -401,10 +402,21 @@ static int keep_vectors(struct task *task, const struct answer *answer)
 {
     struct text_batch *batch = task->batch;
     int code = text_batch_make_vectors(batch, answer->dims);
-    for (size_t i = 0; i < task->count && code == CODE_OK; i++)
-        memcpy(text_batch_vector(batch, batch->asked[task->first + i]),
-               answer->vectors + i * answer->dims, answer->dims * sizeof *answer->vectors);
+    for (size_t i = 0; i < task->count && code == CODE_OK; i++) {
+        uint32_t text = batch->asked[task->first + i];
+        memcpy(text_batch_vector(batch, text), answer->vectors + i * answer->dims,
+               answer->dims * sizeof *answer->vectors);
+        batch->texts[text].cost = share_of(answer->tokens, i, task->count);
+    }
     return code;
+}
+
+/* The tokens of a request are counted over all of its texts: each has the same share, and the first
+ * ones what remains. */
+static uint32_t share_of(uint64_t tokens, size_t index, size_t count)
+{
+    uint64_t share = tokens / count + (index < tokens % count);
+    return share < UINT32_MAX ? (uint32_t)share : UINT32_MAX;
 }
 
 static void try_again(struct provider *provider, struct task *task, double retry_after)

@@ -28,13 +28,14 @@ int batch_open(struct batch *batch, size_t dims, size_t rows_wanted)
     batch->memory_capacity = 65536;
     batch->vectors = malloc(rows * dims * sizeof *batch->vectors + 1);
     batch->pieces = malloc(rows * PIECES * sizeof *batch->pieces);
+    batch->terms = malloc(rows * sizeof *batch->terms);
     batch->memory = malloc(batch->memory_capacity);
     batch->table = calloc(slots, sizeof *batch->table);
     batch->keys = malloc(rows * sizeof *batch->keys);
     batch->options = malloc(rows * sizeof *batch->options);
     batch->row_numbers = malloc(rows * sizeof *batch->row_numbers);
-    int complete = batch->vectors && batch->pieces && batch->memory && batch->table &&
-                   batch->keys && batch->options && batch->row_numbers;
+    int complete = batch->vectors && batch->pieces && batch->terms && batch->memory &&
+                   batch->table && batch->keys && batch->options && batch->row_numbers;
     return complete ? CODE_OK : report_no_memory();
 }
 
@@ -83,6 +84,7 @@ int batch_add(struct batch *batch, const struct record *record)
         code = add_piece(batch, VALUE, record->value, record->value_bytes);
     if (code != CODE_OK)
         return code;
+    batch->terms[batch->rows] = record->terms;
     *find_slot(batch, record->key, record->key_bytes) = (uint32_t)batch->rows + 1;
     batch->rows++;
     return CODE_OK;
@@ -91,6 +93,7 @@ int batch_add(struct batch *batch, const struct record *record)
 void batch_move_row(struct batch *batch, size_t from, size_t to)
 {
     memmove(piece_of(batch, to, 0), piece_of(batch, from, 0), PIECES * sizeof *batch->pieces);
+    batch->terms[to] = batch->terms[from];
 }
 
 void batch_aim(struct batch *batch)
@@ -99,6 +102,7 @@ void batch_aim(struct batch *batch)
         const struct batch_piece *key = piece_of(batch, row, KEY);
         const struct batch_piece *text = piece_of(batch, row, TEXT);
         const struct batch_piece *metadata = piece_of(batch, row, METADATA);
+        const struct record_terms *terms = &batch->terms[row];
         edb_put_options options = EDB_PUT_OPTIONS_INIT;
         batch->keys[row].data = batch->memory + key->at;
         batch->keys[row].bytes = key->bytes;
@@ -106,6 +110,10 @@ void batch_aim(struct batch *batch)
         options.text_bytes = text->bytes;
         options.metadata_json = metadata->present ? batch->memory + metadata->at : NULL;
         options.metadata_bytes = metadata->bytes;
+        options.ttl_s = terms->ttl_s;
+        options.expiry_s = terms->expiry_s;
+        options.cost = terms->cost;
+        options.pinned = terms->pinned;
         batch->options[row] = options;
     }
 }
@@ -145,6 +153,7 @@ void batch_close(struct batch *batch)
 {
     free(batch->vectors);
     free(batch->pieces);
+    free(batch->terms);
     free(batch->memory);
     free(batch->table);
     free(batch->keys);

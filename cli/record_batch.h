@@ -21,6 +21,7 @@ struct batch {
     size_t rows_max;
     float *vectors;
     struct batch_piece *pieces; /* key, text, metadata, value of each row */
+    struct record_terms *terms; /* of each row */
     char *memory;
     size_t memory_used;
     size_t memory_capacity;

@@ -35,6 +35,10 @@ static int take_plain(struct record_reader *reader, const char *line, size_t byt
 static int are_simple(const struct record_reader *reader, const struct json_plain *plain,
                       const struct plain_members *members);
 static int is_metadata(const struct json_plain_member *member);
+static int take_plain_terms(const struct record_fields *fields, const struct json_plain *plain,
+                            struct record_terms *terms);
+static int is_plain_number(const struct json_plain_member *member, uint32_t *number_out);
+static int is_plain_truth(const struct json_plain_member *member, uint32_t *truth_out);
 static int ends_in(const struct json_plain_member *member, const char *word);
 static const char *take_string(struct record_reader *reader, const struct json_plain_member *member,
                                size_t *bytes_out);
@@ -49,6 +53,9 @@ static int take_base64(struct record_reader *reader, const char *field, int whic
 static const char *main_member(const struct record_reader *reader);
 static int take_text(struct record_reader *reader, struct record *record);
 static int take_metadata(struct record_reader *reader, struct record *record);
+static int take_terms(struct record_reader *reader, struct record_terms *terms);
+static int take_number(struct record_reader *reader, const char *field, const char *wrong,
+                       uint32_t *number_out);
 static json_t *rest_of_object(const struct record_reader *reader);
 static const char *metadata_name(const struct record_reader *reader);
 static json_t *member_of(const struct record_reader *reader, const char *name);
@@ -93,6 +100,8 @@ int record_next(struct record_reader *reader, struct record *record_out)
         code = take_value(reader, record_out);
     if (code == CODE_OK)
         code = take_metadata(reader, record_out);
+    if (code == CODE_OK)
+        code = take_terms(reader, &record_out->terms);
     return code;
 }
 
@@ -206,7 +215,7 @@ static int take_plain(struct record_reader *reader, const char *line, size_t byt
     struct plain_members members = {.text = json_plain_find(&plain, fields->text),
                                     .metadata = json_plain_find(&plain, fields->metadata)};
     members.key = fields->key == NULL ? members.text : json_plain_find(&plain, fields->key);
-    if (!are_simple(reader, &plain, &members))
+    if (!are_simple(reader, &plain, &members) || !take_plain_terms(fields, &plain, &record->terms))
         return 0;
     if (members.metadata != NULL && members.metadata->kind == PLAIN_OBJECT) {
         record->metadata = members.metadata->value;
@@ -253,6 +262,43 @@ static int is_metadata(const struct json_plain_member *member)
     int is_good = metadata != NULL && metadata_wrong(metadata, member->value_bytes, phrase) == NULL;
     json_decref(metadata);
     return is_good;
+}
+
+/* Returns 0 where there is something to refuse. */
+static int take_plain_terms(const struct record_fields *fields, const struct json_plain *plain,
+                            struct record_terms *terms)
+{
+    return is_plain_number(json_plain_find(plain, fields->expiry), &terms->expiry_s) &&
+           is_plain_number(json_plain_find(plain, fields->cost), &terms->cost) &&
+           is_plain_truth(json_plain_find(plain, fields->pinned), &terms->pinned);
+}
+
+/* Whether it is absent, null, or a whole number of 32 bits. */
+static int is_plain_number(const struct json_plain_member *member, uint32_t *number_out)
+{
+    uint64_t number = 0;
+    *number_out = 0;
+    if (member == NULL || member->kind == PLAIN_NULL)
+        return 1;
+    if (member->kind != PLAIN_WORD)
+        return 0;
+    for (size_t i = 0; i < member->value_bytes; i++) {
+        char digit = member->value[i];
+        if (digit < '0' || digit > '9')
+            return 0;
+        number = number * 10 + (uint64_t)(digit - '0');
+    }
+    *number_out = (uint32_t)number;
+    return number <= UINT32_MAX;
+}
+
+static int is_plain_truth(const struct json_plain_member *member, uint32_t *truth_out)
+{
+    *truth_out = 0;
+    if (member == NULL || member->kind == PLAIN_NULL)
+        return 1;
+    *truth_out = member->kind == PLAIN_WORD && *member->value == 't';
+    return member->kind == PLAIN_WORD && (*member->value == 't' || *member->value == 'f');
 }
 
 static int ends_in(const struct json_plain_member *member, const char *word)
@@ -452,6 +498,39 @@ static int take_metadata(struct record_reader *reader, struct record *record)
     return wrong == NULL ? CODE_OK : refuse_member(reader, metadata_name(reader), wrong);
 }
 
+static int take_terms(struct record_reader *reader, struct record_terms *terms)
+{
+    const struct record_fields *fields = &reader->fields;
+    int code = take_number(reader, fields->expiry,
+                           "is no time: give whole seconds since 1970, up to 4,294,967,295",
+                           &terms->expiry_s);
+    if (code == CODE_OK)
+        code = take_number(reader, fields->cost,
+                           "is no cost, a whole number up to 4,294,967,295: name the cost with "
+                           "--cost-field ('' = none)",
+                           &terms->cost);
+    const json_t *pinned = member_of(reader, fields->pinned);
+    terms->pinned = json_is_true(pinned);
+    if (code != CODE_OK || pinned == NULL || json_is_null(pinned) || json_is_boolean(pinned))
+        return code;
+    return refuse_member(reader, fields->pinned, "is neither true nor false");
+}
+
+/* 0 where the member is absent or null. */
+static int take_number(struct record_reader *reader, const char *field, const char *wrong,
+                       uint32_t *number_out)
+{
+    const json_t *member = member_of(reader, field);
+    json_int_t number = json_integer_value(member);
+    *number_out = 0;
+    if (member == NULL || json_is_null(member))
+        return CODE_OK;
+    if (!json_is_integer(member) || number < 0 || number > UINT32_MAX)
+        return refuse_member(reader, field, wrong);
+    *number_out = (uint32_t)number;
+    return CODE_OK;
+}
+
 /* A new object without what was read as something else, or NULL when nothing is left. */
 static json_t *rest_of_object(const struct record_reader *reader)
 {
@@ -469,6 +548,8 @@ static json_t *rest_of_object(const struct record_reader *reader)
         json_object_del(rest, reader->fields.text);
     if (reader->vector_field != NULL)
         json_object_del(rest, reader->vector_field);
+    if (reader->fields.cost != NULL)
+        json_object_del(rest, reader->fields.cost);
     if (json_object_size(rest) > 0)
         return rest;
     json_decref(rest);

@@ -14,8 +14,19 @@ struct record_fields {
     const char *key;      /* NULL: the text is the key */
     const char *text;     /* NULL: none */
     const char *metadata; /* NULL: none */
-    int metadata_is_rest; /* all members but key, text, vector and value */
+    int metadata_is_rest; /* all members but key, text, vector, value and cost */
     int key_needed;       /* a line without a key is refused; else its text must be there */
+    const char *expiry;   /* NULL: none of these is looked for */
+    const char *cost;
+    const char *pinned;
+};
+
+/* For how long a record is kept; 0 = nothing was said. */
+struct record_terms {
+    uint32_t ttl_s; /* as in edb_put_options, of which one of the two is given */
+    uint32_t expiry_s;
+    uint32_t cost;
+    uint32_t pinned;
 };
 
 struct record {
@@ -29,6 +40,7 @@ struct record {
     size_t vector_bytes;
     const char *value; /* opaque bytes, or NULL */
     size_t value_bytes;
+    struct record_terms terms;
 };
 
 struct record_reader {
@@ -47,6 +59,11 @@ struct record_reader {
     char *decoded[3];    /* what came as base64: key, text, value */
     char number[24];     /* an integer key as decimal */
 };
+
+/* The members of an export's lines with the terms of a record. */
+#define RECORD_EXPIRY_MEMBER "expiry_s"
+#define RECORD_COST_MEMBER "cost"
+#define RECORD_PINNED_MEMBER "pinned"
 
 /* The member of an export's first line that says what the space is. */
 #define RECORD_SPACE_MEMBER "embedcache_space"

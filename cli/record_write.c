@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "record_read.h"
 #include "report_error.h"
 #include "text_style.h"
 
@@ -78,7 +79,20 @@ int record_write_rest(struct emitter *json, const edb_view *view)
     else
         emit_null(json);
     edb_free(metadata);
+    record_write_terms(json, view);
     return CODE_OK;
+}
+
+void record_write_terms(struct emitter *json, const edb_view *view)
+{
+    if (view->expiry_s != 0)
+        emit_named_count(json, RECORD_EXPIRY_MEMBER, view->expiry_s);
+    if (view->cost != 0)
+        emit_named_count(json, RECORD_COST_MEMBER, view->cost);
+    if (view->pinned == 0)
+        return;
+    emit_name(json, RECORD_PINNED_MEMBER);
+    emit_bool(json, 1);
 }
 
 void record_print_key(FILE *file, const edb_view *view, size_t columns)

@@ -20,8 +20,11 @@ void record_write_row(struct emitter *json, const edb_view *view);
 /* "vector": the numbers; "value" as base64 in a space of opaque values. */
 void record_write_vector(struct emitter *json, const edb_view *view, uint32_t dims);
 
-/* "text" (null when there is none) and "metadata". CODE_OK or a reported code. */
+/* "text" (null when there is none), "metadata" and the terms. CODE_OK or a reported code. */
 int record_write_rest(struct emitter *json, const edb_view *view);
+
+/* "expiry_s", "cost" and "pinned", each only where it is set. */
+void record_write_terms(struct emitter *json, const edb_view *view);
 
 /* The key in at most `columns` characters. */
 void record_print_key(FILE *file, const edb_view *view, size_t columns);

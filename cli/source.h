@@ -22,6 +22,9 @@ struct source_wish {
     const char *text_field;
     const char *metadata_field;
     const char *vector_field;
+    const char *cost_field; /* of JSON only */
+    uint32_t ttl_s;         /* of rows that bring no expiry; as in edb_put_options */
+    int is_pinned;          /* all rows are */
     int metadata_is_rest;
     int has_no_header;
     uint32_t dims;
@@ -80,7 +83,8 @@ int source_check_fields(const struct source *source, const struct source_wish *w
 int source_skip(struct source *source, uint64_t rows);
 
 /* The members of JSON lines that the wish means, "key", "text" and "metadata" where it says
- * nothing. */
+ * nothing, and those with the terms of a record. Where the rest is metadata that is what expiry,
+ * pin and a cost that is not named are. */
 struct record_fields source_fields(const struct source_wish *wish);
 
 /* All kinds; NULL ends them. */

@@ -58,10 +58,9 @@ int source_open(struct source *source, const struct source_wish *wish)
 int source_check_fields(const struct source *source, const struct source_wish *wish, int has_keys)
 {
     const struct given given[] = {
-        {"key-field", wish->key_field != NULL},
-        {"text-field", wish->text_field != NULL},
-        {"metadata-field", wish->metadata_field != NULL},
-        {"metadata-rest", wish->metadata_is_rest},
+        {"key-field", wish->key_field != NULL},           {"text-field", wish->text_field != NULL},
+        {"metadata-field", wish->metadata_field != NULL}, {"metadata-rest", wish->metadata_is_rest},
+        {"cost-field", wish->cost_field != NULL},
     };
     if (has_keys && !is_listed(source->kind->options, "key-field"))
         return CODE_OK;
@@ -82,13 +81,24 @@ int source_skip(struct source *source, uint64_t rows)
 
 struct record_fields source_fields(const struct source_wish *wish)
 {
-    struct record_fields fields = {"key", "text", "metadata", wish->metadata_is_rest, 1};
+    struct record_fields fields = {
+        .key = "key",
+        .text = "text",
+        .metadata = "metadata",
+        .metadata_is_rest = wish->metadata_is_rest,
+        .key_needed = 1,
+        .expiry = wish->metadata_is_rest ? NULL : RECORD_EXPIRY_MEMBER,
+        .cost = wish->metadata_is_rest ? NULL : RECORD_COST_MEMBER,
+        .pinned = wish->metadata_is_rest ? NULL : RECORD_PINNED_MEMBER,
+    };
     if (wish->key_field != NULL)
         fields.key = wish->key_field[0] != '\0' ? wish->key_field : NULL;
     if (wish->text_field != NULL)
         fields.text = wish->text_field[0] != '\0' ? wish->text_field : NULL;
     if (wish->metadata_field != NULL)
         fields.metadata = wish->metadata_field[0] != '\0' ? wish->metadata_field : NULL;
+    if (wish->cost_field != NULL)
+        fields.cost = wish->cost_field[0] != '\0' ? wish->cost_field : NULL;
     return fields;
 }
 

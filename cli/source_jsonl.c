@@ -34,7 +34,7 @@ static void close_lines(struct source *source);
 const struct source_kind source_jsonl = {
     .name = "jsonl",
     .endings = "ndjson",
-    .options = "key-field|text-field|metadata-field|metadata-rest|vector-field",
+    .options = "key-field|text-field|metadata-field|metadata-rest|vector-field|cost-field",
     .is_surely = is_surely,
     .open = open_lines,
     .next = next_line,

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "report_error.h"
 
@@ -36,7 +37,9 @@ static int find_second_only(struct comparison *comparison);
 static int compare_record(struct comparison *comparison, const edb_view *view);
 static int compare_views(const struct comparison *comparison, const edb_view *first,
                          const edb_view *second);
+static enum difference_kind compare_terms(const edb_view *first, const edb_view *second);
 static int compare_metadata(const edb_view *first, const edb_view *second, int *differs_out);
+static int has_expired(const edb_view *view);
 static int find_record(struct side *side, const edb_view *view, edb_view *found_out);
 static int find_digest(struct side *side, const edb_view *view, edb_view *found_out);
 static int fill_digests(struct side *side);
@@ -91,7 +94,7 @@ static int find_second_only(struct comparison *comparison)
     int code;
     while ((code = step(iterator, &view)) == CODE_OK) {
         code = find_record(&comparison->first, &view, &other);
-        if (code == CODE_NOT_FOUND)
+        if (code == CODE_NOT_FOUND && !has_expired(&view))
             comparison->found(comparison->arg, &(struct difference){DIFFERENCE_ONLY_SECOND,
                                                                     comparison->spec, NULL, &view});
         else if (code == CODE_OK)
@@ -109,8 +112,9 @@ static int compare_record(struct comparison *comparison, const edb_view *view)
     edb_view other;
     int code = find_record(&comparison->second, view, &other);
     if (code == CODE_NOT_FOUND) {
-        comparison->found(comparison->arg, &(struct difference){DIFFERENCE_ONLY_FIRST,
-                                                                comparison->spec, view, NULL});
+        if (!has_expired(view))
+            comparison->found(comparison->arg, &(struct difference){DIFFERENCE_ONLY_FIRST,
+                                                                    comparison->spec, view, NULL});
         return CODE_OK;
     }
     if (code != CODE_OK)
@@ -138,9 +142,21 @@ static int compare_views(const struct comparison *comparison, const edb_view *fi
         code = compare_metadata(first, second, &differs);
     if (differs)
         difference.kind = DIFFERENCE_METADATA;
+    else if (code == CODE_OK && difference.kind == DIFFERENCES)
+        difference.kind = compare_terms(first, second);
     if (difference.kind != DIFFERENCES)
         comparison->found(comparison->arg, &difference);
     return code;
+}
+
+/* DIFFERENCES where there is none. */
+static enum difference_kind compare_terms(const edb_view *first, const edb_view *second)
+{
+    if (first->expiry_s != second->expiry_s)
+        return DIFFERENCE_EXPIRY;
+    if (first->cost != second->cost)
+        return DIFFERENCE_COST;
+    return first->pinned != second->pinned ? DIFFERENCE_PIN : DIFFERENCES;
 }
 
 /* By its stored form; where that differs, by what it says. */
@@ -161,6 +177,12 @@ static int compare_metadata(const edb_view *first, const edb_view *second, int *
     edb_free(one);
     edb_free(other);
     return code;
+}
+
+/* Since the walk met it: then its twin has, too, and is not found any more. */
+static int has_expired(const edb_view *view)
+{
+    return view->expiry_s != 0 && view->expiry_s <= time(NULL);
 }
 
 /* CODE_OK, CODE_NOT_FOUND (not reported) or a reported code. */
@@ -192,6 +214,8 @@ static int find_digest(struct side *side, const edb_view *view, edb_view *found_
     }
     for (; low < side->digest_count && side->digests[low].beginning == wanted.beginning; low++) {
         edb_status status = edb_view_row(side->space, side->digests[low].row, found_out);
+        if (status == EDB_NOT_FOUND)
+            continue;
         if (status != EDB_OK)
             return report_status(status, NULL);
         if (found_out->key_form == view->key_form && found_out->key_bytes == view->key_bytes &&

@@ -10,6 +10,9 @@ enum difference_kind {
     DIFFERENCE_VECTOR,
     DIFFERENCE_TEXT,
     DIFFERENCE_METADATA,
+    DIFFERENCE_EXPIRY,
+    DIFFERENCE_COST,
+    DIFFERENCE_PIN,
     DIFFERENCES
 };
 
@@ -24,10 +27,10 @@ struct difference {
 
 typedef void difference_function(void *arg, const struct difference *difference);
 
-/* Finds every key that is in one space only or whose vector (bit for bit), text or metadata
- * differs; a key that differs in several ways is told by the first of these. Rows count for
- * nothing. The spaces have the same dims and key form. Digests of keys are looked up in a table of
- * 16 bytes a record. CODE_OK or a reported code. */
+/* Finds every key that is in one space only or whose vector (bit for bit), text, metadata, expiry,
+ * cost or pin differs; a key that differs in several ways is told by the first of these. Rows count
+ * for nothing. The spaces have the same dims and key form. Digests of keys are looked up in a table
+ * of 16 bytes a record. CODE_OK or a reported code. */
 int space_compare(edb_space *first, edb_space *second, difference_function *found, void *arg);
 
 #endif

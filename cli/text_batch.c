@@ -45,7 +45,7 @@ int text_batch_add(struct text_batch *batch, const struct record *record, int is
         return code;
     if (text == TEXT_NEW) {
         text = (int)batch->text_count++;
-        batch->texts[text] = (struct batch_text){number, 0, FATE_WAITS, 0};
+        batch->texts[text] = (struct batch_text){.record = number, .fate = FATE_WAITS};
         batch->asked[batch->asked_count++] = (uint32_t)text;
         batch->asked_tokens += text_tokens(record->text_bytes);
     }
@@ -54,17 +54,18 @@ int text_batch_add(struct text_batch *batch, const struct record *record, int is
 }
 
 int text_batch_add_known(struct text_batch *batch, const struct record *record, int is_changed,
-                         const float *vector, uint32_t dims)
+                         const edb_view *known)
 {
     int text = (int)batch->text_count;
-    int code = text_batch_make_vectors(batch, dims);
+    int code = text_batch_make_vectors(batch, (uint32_t)(known->vector_bytes / sizeof(float)));
     if (code == CODE_OK)
         code = text_batch_add(batch, record, is_changed, text);
     if (code != CODE_OK)
         return code;
-    batch->texts[text] = (struct batch_text){(uint32_t)batch->records.rows - 1, 0, FATE_KNOWN, 0};
+    batch->texts[text] = (struct batch_text){
+        .record = (uint32_t)batch->records.rows - 1, .fate = FATE_KNOWN, .cost = known->cost};
     batch->text_count++;
-    memcpy(text_batch_vector(batch, (size_t)text), vector, dims * sizeof *vector);
+    memcpy(text_batch_vector(batch, (size_t)text), known->vector, known->vector_bytes);
     return CODE_OK;
 }
 
@@ -138,8 +139,11 @@ uint64_t text_tokens(size_t bytes)
 
 static void keep_record(struct text_batch *batch, size_t from, size_t to)
 {
+    struct record_terms *terms = &batch->records.terms[to];
     batch->needs[to] = batch->needs[from];
     batch_move_row(&batch->records, from, to);
+    if (terms->cost == 0)
+        terms->cost = batch->texts[batch->needs[to].text].cost;
 }
 
 /* Records that share a text have its vector each. */

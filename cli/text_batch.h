@@ -20,6 +20,7 @@ struct batch_text {
     uint32_t record; /* the first that has it */
     uint32_t twins;  /* further input of the same key and text: hits, if it comes */
     uint32_t fate;
+    uint32_t cost; /* in tokens; 0 = not known. Records that bring no cost get it */
     uint64_t hash; /* of the owner */
 };
 
@@ -61,9 +62,9 @@ int text_batch_lacks_room(const struct text_batch *batch, size_t bytes, uint64_t
 /* Adds a record (copied) that waits for a text: one of the batch, or its own, TEXT_NEW. */
 int text_batch_add(struct text_batch *batch, const struct record *record, int is_changed, int text);
 
-/* Adds a record whose vector is known. */
+/* Adds a record whose vector is known, and what that cost. */
 int text_batch_add_known(struct text_batch *batch, const struct record *record, int is_changed,
-                         const float *vector, uint32_t dims);
+                         const edb_view *known);
 
 /* Valid until the next text_batch_add. */
 const char *text_batch_text(const struct text_batch *batch, size_t text, size_t *bytes_out);

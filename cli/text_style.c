@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { ESCAPE_BYTES = 8 };
+enum { ESCAPE_BYTES = 8, MINUTE_S = 60, HOUR_S = 60 * MINUTE_S, DAY_S = 24 * HOUR_S };
 
 static void print_characters(FILE *file, const char *text, size_t bytes, size_t columns);
 static size_t write_escape(const unsigned char *at, size_t length, char out[ESCAPE_BYTES]);
@@ -84,6 +84,33 @@ const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES])
     else
         snprintf(out, STYLE_COUNT_BYTES, "%.2f s", seconds);
     return out;
+}
+
+const char *style_span(uint64_t seconds, char out[STYLE_COUNT_BYTES])
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = {{DAY_S, "d"}, {HOUR_S, "h"}, {MINUTE_S, "min"}, {1, "s"}};
+    char count[STYLE_COUNT_BYTES];
+    size_t unit = 0;
+    while (seconds % units[unit].seconds != 0)
+        unit++;
+    style_count(seconds / units[unit].seconds, count);
+    snprintf(out, STYLE_COUNT_BYTES, "%.26s %s", count, units[unit].name);
+    return out;
+}
+
+const char *style_span_about(uint64_t seconds, char out[STYLE_COUNT_BYTES])
+{
+    uint64_t unit = 1;
+    if (seconds >= 2 * DAY_S - HOUR_S)
+        unit = DAY_S;
+    else if (seconds >= 2 * HOUR_S - MINUTE_S)
+        unit = HOUR_S;
+    else if (seconds >= 2 * MINUTE_S)
+        unit = MINUTE_S;
+    return style_span((seconds + unit / 2) / unit * unit, out);
 }
 
 void style_print_name(FILE *file, const char *text)

@@ -36,6 +36,13 @@ const char *style_bytes(uint64_t bytes, char out[STYLE_COUNT_BYTES]);
 /* "12.3 ms" or "4.56 s" into `out`; returns `out`. */
 const char *style_seconds(double seconds, char out[STYLE_COUNT_BYTES]);
 
+/* Seconds in the largest unit that says them in whole numbers, "12 h", into `out`; returns
+ * `out`. */
+const char *style_span(uint64_t seconds, char out[STYLE_COUNT_BYTES]);
+
+/* Likewise, rounded to a number of its unit that people can see at a glance. */
+const char *style_span_about(uint64_t seconds, char out[STYLE_COUNT_BYTES]);
+
 /* Writes all of it, on one line: control characters and bytes that are no UTF-8 become visible
  * (\n, \x1b, \u009b), so that no name or key can steer the terminal. */
 void style_print_name(FILE *file, const char *text);

@@ -193,6 +193,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data.append(data[-1])
         document = {"object": "list", "data": data, "model": modes.get("model", request["model"]),
                     "usage": {"prompt_tokens": 3 * len(texts), "total_tokens": 3 * len(texts)}}
+        if "usage" in modes:
+            document["usage"]["total_tokens"] = int(modes["usage"])
         if "nomodel" in modes:
             del document["model"]
         if "nousage" in modes:

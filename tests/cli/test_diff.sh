@@ -54,6 +54,14 @@ expect 0 put b.edb a --vector '[1, 2]' --text 'text a' --metadata '{"n": 2}'
 differs 'space default: a has other metadata in b.edb' '0 keys only'
 expect 0 put b.edb a --vector '[1, 2]' --text 'text a'
 differs 'other metadata' '0 keys only'
+for option in '--ttl 9d' '--cost 3' '--pin'; do
+    # shellcheck disable=SC2086
+    expect 0 put b.edb a --vector '[1, 2]' --text 'text a' --metadata '{"n": 1}' $option
+    case $option in *ttl*) what=expiry ;; *cost*) what=cost ;; *) what=pin ;; esac
+    expect 1 diff a.edb b.edb --json
+    same 'what differs' "$(member out '[one["what"] for one in d["differences"]]')" "['$what']"
+    differs "space default: a has another $what in b.edb" '0 keys only in the first, 0 only in the second, 1 with other'
+done
 expect 0 create b.edb --space more --dims 3
 differs 'space more is only in b.edb' '0 keys only in the first, 0 only in the second, 0 with other content, 1 difference of spaces'
 expect 0 create b.edb --space more --dims 3

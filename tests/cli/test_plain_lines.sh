@@ -41,7 +41,7 @@ def metadata():
     return json.dumps({"n": chance.choice([1, 1.5, None, True, [1, {"x": "}"}], {"y": {}}]), "t{": text()}, ensure_ascii=chance.random() < 0.5)
 
 def line(number):
-    """A line and what it means: key, text, metadata."""
+    """A line and what it means: key, text, metadata, and for how long it is kept."""
     key, content = f"{number} {text()}", chance.choice([None, text()])
     if chance.random() < 0.1:
         key, members = str(number), [('"key"', str(number))]
@@ -54,17 +54,24 @@ def line(number):
     about = chance.choice([None, None, metadata()])
     if about is not None or chance.random() < 0.2:
         members.append(('"metadata"', about or "null"))
+    terms = {}
+    for name, values in (("expiry_s", ["4102444800", "4294967295"]), ("cost", ["1", "4294967295"]), ("pinned", ["true"])):
+        value = chance.choice([None] * 6 + values + ["null", "false" if name == "pinned" else "0"])
+        if value is not None:
+            members.append((f'"{name}"', value))
+        if value in values:
+            terms[name] = json.loads(value)
     for extra in chance.sample(["row", "é", "", "keys", "texts_base64x"], chance.choice([0, 0, 1, 3])):
         members.append((json.dumps(extra, ensure_ascii=False), chance.choice(["0", "-7", "true", "false", "null", '"x"', '"\\n"', "0.5", "[1, 2]", '{"a": 1}', "123456789012345678"])))
     chance.shuffle(members)
     written = ",".join(blanks() + name + blanks() + ":" + blanks() + value + blanks() for name, value in members)
-    return blanks() + "{" + written + "}" + blanks(), (key, content, None if about is None else json.loads(about))
+    return blanks() + "{" + written + "}" + blanks(), (key, content, None if about is None else json.loads(about), terms)
 
 def damage(line):
     kind = chance.randrange(5)
     if kind == 4: # another value, or another name
-        member = chance.choice(["key", "text", "metadata", "row"])
-        value = chance.choice(["1", "null", "true", '"x"', "[]", "{}", "1.5"])
+        member = chance.choice(["key", "text", "metadata", "row", "cost"])
+        value = chance.choice(["1", "null", "true", '"x"', "[]", "{}", "1.5", "-1", "4294967296"])
         return f',"{member}":{value}}}'.join(line.replace(f'"{member}"', f'"no {member}"', 1).rsplit("}", 1))
     at = chance.randrange(line.index("{") + 1, len(line))
     piece = chance.choice(list('{}[]":,\\u/0-1.eEtfn d\t') + ['"key":', '"text":1,', '"key_base64":"YQ==",', "\\ud800", "\\u00", "null", "\x01", "1e5", "01", "1234567890123456789012"])
@@ -101,15 +108,16 @@ import base64, json, sys
 wanted = json.load(open("good.json"))
 lines = [json.loads(line) for line in open("out.jsonl", newline="\n")]
 assert len(lines) == len(wanted), (len(lines), len(wanted))
-for row, (line, (key, text, metadata)) in enumerate(zip(lines, wanted)):
-    found = (line["key"], line.get("text"), line.get("metadata"))
-    if found != (key, text, metadata) or line["vector"][0] != row:
-        sys.exit(f"row {row}: {found!r}, not {(key, text, metadata)!r}")
+for row, (line, meaning) in enumerate(zip(lines, wanted)):
+    terms = {name: line[name] for name in ("expiry_s", "cost", "pinned") if name in line}
+    found = [line["key"], line.get("text"), line.get("metadata"), terms]
+    if found != meaning or line["vector"][0] != row:
+        sys.exit(f"row {row}: {found!r}, not {meaning!r}")
 PYTHON
 
 # And in damaged ones.
 for how in flat parsed; do
-    expect 3 embed $how.edb --input $how.jsonl --key-field key --dims 8 --json
+    expect 3 embed $how.edb --input $how.jsonl --key-field key --cost-field cost --dims 8 --json
     member out '[d[name] for name in ("texts", "hits", "embedded", "changed", "wordless", "skipped", "refused")]' >$how.counts
     sed 's/at column [0-9]*//; s/flat.jsonl/parsed.jsonl/' err >$how.err
 done

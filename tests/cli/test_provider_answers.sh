@@ -61,6 +61,27 @@ EMBEDCACHE_EMBEDDER=$(address)/embeddings embeds environment.edb '(301, 20, 281,
 check_vectors environment.edb 300 8 -- "${texts[@]}"
 same 'addresses' "$(requests 'sorted(set(q["path"] for q in r))')" "['/good/v1/embeddings', '/nousage/v1/embeddings']"
 
+# The tokens of an answer are what its texts cost, unless a line says so itself; a text that another key has costs the same.
+embeds cost.edb '(20, 0, 20, 1)' --input few.txt --embedder "$(address usage=50)" --model toy --ttl 9d --pin
+embedcache export cost.edb - >records.jsonl
+same 'costs' "$(python3 -c 'import json; print(sorted(json.loads(line)["cost"] for line in open("records.jsonl")))')" \
+    "$(python3 -c 'print([2] * 10 + [3] * 10)')"
+same 'expiry and pin' "$(python3 -c 'import json; print({(line["pinned"], "expiry_s" in line) for line in map(json.loads, open("records.jsonl"))})')" \
+    '{(True, True)}'
+printf '{"id": "%s", "text": "%s", "tokens": %s}\n' a one 70 b two null c one 0 >said.jsonl
+embeds said.edb '(3, 0, 3, 1)' --input said.jsonl --key-field id --cost-field tokens "${good[@]}"
+echo '{"id": "d", "text": "two"}' >>said.jsonl
+embeds said.edb '(4, 3, 1, 1)' --input said.jsonl --key-field id --cost-field tokens "${good[@]}"
+embedcache get said.edb a b c d --json >records.jsonl
+same 'costs that are said' "$(python3 -c 'import json; print([json.loads(line).get("cost") for line in open("records.jsonl")])')" \
+    '[70, 3, 3, 3]'
+embeds copied.edb '(4, 0, 4, 2)' --input said.jsonl --key-field id "${good[@]}" --batch 1 --concurrency 1
+embedcache get copied.edb a b c d --json >records.jsonl
+same 'costs of texts that were copied' "$(python3 -c 'import json; print([json.loads(line).get("cost") for line in open("records.jsonl")])')" \
+    '[3, 3, 3, 3]'
+expect 0 get environment.edb "${texts[0]}" --json
+same 'no cost where nobody counts' "$(member out 'd.get("cost")')" None
+
 # Decimals that a double cannot tell from the middle between two floats are rounded right all the same.
 embeds halfway.edb '(20, 0, 20, 1)' --input few.txt --embedder "$(address halfway)" --model toy
 check_vectors halfway.edb 20 8 halfway -- "${texts[@]:0:20}"

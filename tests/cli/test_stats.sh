@@ -15,6 +15,14 @@ expect 0 create "$file" --dims 2
 expect 0 put "$file" a --vector '[1, 2]' --space "$space"
 expect 0 put "$file" a --vector '[1, 3]' --space "$space"
 expect 0 put "$file" b --vector '[1, 2]'
+printf '{"text": "%s", "n": %s}\n' one 5 two 7 three 1000 >texts.jsonl
+# (What is asked before there is a space is no miss of it.)
+head -n 2 texts.jsonl | embedcache embed "$file" --space texts --input - --cost-field n -q
+expect 0 embed "$file" --space texts --input texts.jsonl --cost-field n
+expect 0 limit "$file" --space texts --max-rows 1
+expect 0 stats "$file"
+says '2 hits, 1 miss (66.7 % hits), 3.0 KiB and a cost of 12 not computed again'
+says '2 evicted'
 expect 0 stats "$file" --json
 cp out stats.json
 expect 0 stats "$file" --format json
@@ -31,10 +39,16 @@ for name, metric in (("file_bytes", "file_bytes"), ("used_bytes", "used_bytes"),
                      ("sections", "sections"), ("synced_bytes", "synced_bytes"), ("tail_rows", "tail_rows"),
                      ("mapped_bytes", "mapped_bytes")):
     assert metrics["embedcache_" + metric]["samples"] == [[{"file": file}, stats[name]]], (name, metrics, stats)
-named = {"default": (1, 1), odd: (2, 1)}
+named = {"default": (1, 1), odd: (2, 1), "texts": (3, 1)}
 for metric, index in (("space_rows_total", 0), ("space_live_rows", 1)):
     found = {labels["space"]: value for labels, value in metrics["embedcache_" + metric]["samples"]}
     assert found == {space: values[index] for space, values in named.items()}, found
+for figure, metric in (("hits", "hits_total"), ("misses", "misses_total"), ("hit_bytes", "hit_bytes_total"),
+                       ("hit_cost", "hit_cost_total"), ("evictions", "evictions_total"), ("live_bytes", "live_bytes")):
+    found = {labels["space"]: value for labels, value in metrics["embedcache_space_" + metric]["samples"]}
+    assert found == {space["name"].replace("\x1b", "\ufffd"): space[figure] for space in stats["spaces"]}, (figure, found)
+(texts,) = [space for space in stats["spaces"] if space["name"] == "texts"]
+assert [texts[figure] for figure in ("hits", "misses", "hit_bytes", "hit_cost", "evictions")] == [2, 1, 2 * 384 * 4, 12, 2], texts
 (labels, value), = metrics["embedcache_info"]["samples"]
 assert value == 1 and labels["format_version"] == "1" and len(labels["uuid"]) == 36, labels
 PYTHON
