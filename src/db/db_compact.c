@@ -98,11 +98,38 @@ static edb_status take_compaction(struct db_compaction *c)
     return status;
 }
 
+static void release_compaction(struct db_compaction *c)
+{
+    c->before->io->unlock(c->before->file, OS_LOCK_COMPACTION);
+    store_close(c->before);
+    c->before = NULL;
+}
+
+static bool is_of_this_file(struct db_compaction *c)
+{
+    os_rwlock_read(&c->db->view_lock);
+    bool same = c->db->store == c->before;
+    os_rwlock_unlock(&c->db->view_lock);
+    return same;
+}
+
+/* The lock comes first: who does not get it has written nothing. The handle may turn out to have to
+ * move to another file. */
+static edb_status take_settled(struct db_compaction *c)
+{
+    for (;;) {
+        edb_status status = take_compaction(c);
+        if (status == EDB_OK)
+            status = settle(c->db, c->wait_ms);
+        if (status != EDB_OK || is_of_this_file(c))
+            return status;
+        release_compaction(c);
+    }
+}
+
 static edb_status begin(struct db_compaction *c)
 {
-    edb_status status = settle(c->db, c->wait_ms);
-    if (status == EDB_OK)
-        status = take_compaction(c);
+    edb_status status = take_settled(c);
     if (status == EDB_OK)
         status = open_source(c);
     if (status != EDB_OK)
@@ -322,14 +349,6 @@ static edb_status enter(edb *db)
 static void leave(edb *db)
 {
     atomic_store(&db->compacting, false);
-}
-
-static bool is_of_this_file(struct db_compaction *c)
-{
-    os_rwlock_read(&c->db->view_lock);
-    bool same = c->db->store == c->before;
-    os_rwlock_unlock(&c->db->view_lock);
-    return same;
 }
 
 edb_status db_compaction_begin(edb *db)

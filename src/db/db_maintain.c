@@ -77,6 +77,16 @@ static void note_failure(edb *db, edb_status status)
     tell(db, "it is not compacted", status);
 }
 
+/* Where another process is at it already it is given time: else who writes would always be ahead of
+ * who copies. */
+static edb_status compact_now(edb *db)
+{
+    edb_status status = edb_compact(db, NULL, NULL);
+    if (status == EDB_BUSY)
+        os_current()->sleep_ms(db->maintenance_ms);
+    return status;
+}
+
 void db_go_on_compacting(edb *db)
 {
     bool due;
@@ -88,11 +98,13 @@ void db_go_on_compacting(edb *db)
     edb_status status = EDB_OK;
     if (!is_open && !due)
         return;
-    if (!is_open)
+    if (urgent)
+        status = compact_now(db);
+    else if (!is_open)
         status = db_compaction_begin(db);
     uint64_t now = os_current()->monotonic_ms();
-    if (status == EDB_OK)
-        status = db_compaction_step(db, urgent ? UINT64_MAX : now + db->maintenance_ms, &done);
+    if (status == EDB_OK && !urgent)
+        status = db_compaction_step(db, now + db->maintenance_ms, &done);
     if (status != EDB_OK && status != EDB_BUSY)
         note_failure(db, status);
 }
