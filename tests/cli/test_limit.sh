@@ -100,6 +100,7 @@ expect 0 verify cache.edb
 
 # The whole file: what is over its limit goes from the largest space, and the newest is there.
 expect 0 limit cache.edb --max-rows 50 --eviction fifo
+expect 0 maintain cache.edb
 embedcache stats cache.edb --json >figures
 [ "$(member figures 'd["live"]')" -le 50 ] || fail "$(member figures 'd["live"]') rows in a file of 50"
 expect 0 put cache.edb newest --vector "[$(seq -s, 384)]"
