@@ -147,7 +147,7 @@ const struct command command_import = {
         "came from: give the .jsonl, or the .npy or .fbin that it stands beside. Lines may say "
         "until when, in seconds since 1970, a record is kept (\"expiry_s\"), what it cost "
         "(\"cost\") and that it is pinned (\"pinned\": true); --ttl is for those that do not "
-        "say when. Rows that have expired are left out and counted.",
+        "say when. Rows that have expired are left out and counted; those behind them move up.",
     .examples =
         "embedcache import cache.edb base.npy --keys base.jsonl --model text-embedding-ada-002\n"
         "embedcache import cache.edb sift_base.fvecs --metric l2\n"

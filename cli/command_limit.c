@@ -22,7 +22,8 @@ static const struct option options[] = {
     TEXT_ROW("space", "NAME", "the space to limit (the whole file when not given)"),
     COUNT_ROW("max-rows", 0, "at most so many records; 0 = no limit", 0, UINT64_MAX),
     SIZE_ROW("max-bytes", "of a space: what its records take; of the file: its size; 0 = no limit"),
-    TIME_ROW("ttl", "records expire so long after they were put, such as 30d; 0 = never"),
+    TIME_ROW("ttl", "records expire so long after they were put, such as 30d; 0 = never, "
+                    "or of a space as the file says"),
     CHOICE_ROW("eviction", EVICTION_WORDS, "which records go first (s3-fifo)"),
     CHOICE_ROW("cost-aware", "no|yes", "whether what cost more stays longer (no); s3-fifo only"),
     COUNT_ROW("dead-percent", 0,

@@ -60,8 +60,8 @@ struct option {
 #define OPTION_SPACE TEXT_ROW("space", "NAME", "the space to use (\"default\" when not given)")
 /* For how long records are kept that a command stores. */
 #define OPTIONS_TERMS \
-    TIME_ROW("ttl", "they expire so long from now, such as 30d; 0 = never (as the limits say)"), \
-    FLAG_ROW("pin", 0, "they are never evicted")
+    TIME_ROW("ttl", "records expire so long from now, such as 30d; 0 = never (as limits say)"), \
+    FLAG_ROW("pin", 0, "records are never evicted")
 #define OPTION_JSON FLAG_ROW("json", 0, "JSON for scripts")
 /* What a space is, where a command may create one; space_wish_take reads them. */
 #define OPTIONS_SPACE_SPEC \

@@ -16,7 +16,7 @@ struct record_fields {
     const char *metadata; /* NULL: none */
     int metadata_is_rest; /* all members but key, text, vector, value and cost */
     int key_needed;       /* a line without a key is refused; else its text must be there */
-    const char *expiry;   /* NULL: none of these is looked for */
+    const char *expiry;   /* NULL: none, as of the next two */
     const char *cost;
     const char *pinned;
 };
