@@ -6,7 +6,8 @@
  *
  * Sections are derived: when they cannot be written the tail stays, and the next commit tries
  * again. Sizes grow by factors of eight, so a row's index entry is written about log8(rows /
- * 16,384) times; merging stops at 4 million rows a section, which bounds both memory and time. */
+ * 16,384) times; merging stops at half a million rows a section in a commit, at 4 million on close,
+ * which bounds both memory and time. */
 #include <string.h>
 
 #include "base/checked.h"
@@ -19,7 +20,9 @@ static const uint64_t tail_rows_max = 262144;
 static const uint64_t closing_rows = 64;
 static const uint64_t closing_bytes = 1u << 20;
 static const uint64_t deaths_bytes = 64u << 20; /* of frames to walk over for deletes alone */
-static const uint64_t merged_rows_max[] = {[SECTION_KEYS] = 1u << 22, [SECTION_ROWS] = 1u << 20};
+/* What a commit does beside itself is a matter of some 50 ms. */
+static const uint64_t merged_rows_max[] = {[SECTION_KEYS] = 1u << 19, [SECTION_ROWS] = 1u << 18};
+static const uint64_t closing_rows_max[] = {[SECTION_KEYS] = 1u << 22, [SECTION_ROWS] = 1u << 20};
 
 enum { MERGE_RATIO = 8 };
 
@@ -144,9 +147,10 @@ static bool take_small(struct merging *merging)
 static size_t merged_from(const struct store_section_list *sections, uint64_t tail_rows,
                           uint16_t kind, enum flush_kind flush)
 {
-    struct merging merging = {sections->items, sections->count, tail_rows, merged_rows_max[kind]};
-    while (flush == FLUSH_CLOSING ? take_small(&merging)
-                                  : flush == FLUSH_WRITING && take_class(&merging))
+    bool closing = flush == FLUSH_CLOSING;
+    struct merging merging = {sections->items, sections->count, tail_rows,
+                              closing ? closing_rows_max[kind] : merged_rows_max[kind]};
+    while (closing ? take_small(&merging) : flush == FLUSH_WRITING && take_class(&merging))
         continue;
     return merging.from;
 }

@@ -118,6 +118,8 @@ static edb_status evict_at_once(edb *db, uint32_t wait_ms)
         return status;
     db_hand_over(db, true);
     status = db_evict(db, UINT64_MAX);
+    if (status == EDB_OK)
+        db_flush(db, true);
     db_write_end(db);
     return status;
 }
