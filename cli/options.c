@@ -373,7 +373,7 @@ static int parse_time(const char *text, uint64_t *seconds_out)
     static const uint64_t factors[] = {1, 60, 60 * 60, 24 * 60 * 60};
     char digits[DIGITS_MAX];
     uint64_t factor = factors[split_unit(text, "mhd", tolower, digits, sizeof digits) + 1];
-    if (!parse_count(digits, seconds_out) || *seconds_out >= UINT32_MAX / factor)
+    if (!parse_count(digits, seconds_out) || *seconds_out > (UINT32_MAX - 1) / factor)
         return 0;
     *seconds_out *= factor;
     return 1;

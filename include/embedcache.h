@@ -175,7 +175,8 @@ typedef struct edb_open_options {
 EDB_API edb_status edb_open(const char *path, const edb_open_options *options, edb **db_out);
 
 /* Closes the handle and its spaces. What this handle wrote is synced: after EDB_OK all of it
- * survives power loss. Views that are still held stay valid until released. Iterators and
+ * survives power loss. Where it wrote and limits ask for it, records are evicted and the file is
+ * compacted first. Views that are still held stay valid until released. Iterators and
  * transactions must be closed before.
  *
  * db   NULL is allowed. The handle is gone whatever is returned.
@@ -583,7 +584,8 @@ EDB_API edb_status edb_limits_get(edb *db, edb_space *space, edb_limits *limits_
 /* Does at once what commits do in steps: hands over what was counted, evicts what is over a budget,
  * and compacts when that is due.
  *
- * EDB_BUSY  another writer has the file just now: nothing was done. Others as for edb_put. */
+ * EDB_BUSY  another writer has the file just now, or another process compacts it: what was left is
+ *           done at a later call. Others as for edb_put, and edb_compact. */
 EDB_API edb_status edb_maintain(edb *db);
 
 /* ----------------------------------------------------------------------------- looking after it */

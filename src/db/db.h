@@ -52,7 +52,7 @@ struct edb_space {
     bool evicts; /* this handle writes, and the space or the file has a budget */
 
     struct tally *tallies; /* NULL in a handle that cannot write */
-    struct ledger handed;  /* what of them was handed over. With the write lock */
+    struct ledger handed;  /* what of them was handed over */
 };
 
 /* A section that was found damaged: its offset alone could be another's after a repair by hand. */
@@ -94,6 +94,7 @@ struct edb {
     uint64_t compaction_from;   /* one failed: the next waits until the file has so many bytes */
     bool lost;                  /* the view must be built again */
     uint64_t generation;        /* how often the view was built */
+    uint64_t named_catalogs[4]; /* that slots named when the view was built; 0: none */
     uint64_t sections_from;     /* catalogs before it name a damaged section: they are not used */
     struct db_damaged *damaged; /* and later ones that name one of these are not */
     size_t damaged_count;

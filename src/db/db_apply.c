@@ -228,13 +228,26 @@ static edb_status apply_group(edb *db, const struct store_frame *frame)
     return status;
 }
 
+static bool is_named(const edb *db, uint64_t catalog)
+{
+    for (size_t i = 0; i < 4; i++)
+        if (db->named_catalogs[i] == catalog)
+            return true;
+    return false;
+}
+
 /* Sections that were not yet synced when their catalog was written are believed only if no power
- * failure can lie between. */
+ * failure can lie between. What stands before the anchor of a slot is on the device, but may have
+ * lost parts before it came there: of the catalogs there only the one that the slot names was in
+ * use. */
 static bool sections_written(const edb *db, const struct store_frame *frame,
                              const struct catalog *catalog)
 {
-    if (frame->header.offset + frame->header.frame_bytes <= db->walk_limits.deep_from)
+    uint64_t deep_from = db->walk_limits.deep_from;
+    if (deep_from == UINT64_MAX || is_named(db, frame->header.offset))
         return true;
+    if (frame->header.offset + frame->header.frame_bytes <= deep_from)
+        return false;
     for (uint32_t i = 0; i < catalog->section_count; i++)
         if (catalog->sections[i].offset + catalog->sections[i].frame_bytes >
             frame->header.synced_to)

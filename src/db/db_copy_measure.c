@@ -59,7 +59,7 @@ static void end_samples(struct db_copy *copy)
 {
     if (copy->samples > 0)
         copy->needed += (uint64_t)((double)copy->sampled_bytes / (double)copy->samples *
-                                   (double)copy->source->spaces[copy->space]->live);
+                                   (double)rows_live_count(&copy->live[copy->space]));
     copy->sampled_bytes = copy->samples = 0;
     copy->word = 0;
     copy->space++;

@@ -13,6 +13,7 @@
 enum {
     BATCH_ROWS = 256,
     LOOKS_MAX = 4096, /* at rows that turn out to be pinned, for one batch */
+    IN_VAIN_MAX = 64, /* batches without a row: then all that is left is pinned */
     SLACK = 128,      /* evicting goes on to one in so many rows below the budget */
 };
 
@@ -23,7 +24,8 @@ uint64_t db_live_bytes(const edb_space *space)
     const struct account *account = &space->account;
     if (account->rows == 0)
         return 0;
-    return (uint64_t)((double)account->bytes / (double)account->rows * (double)space->live);
+    double bytes = (double)account->bytes / (double)account->rows * (double)space->live;
+    return bytes < (double)FILE_BYTES_MAX ? (uint64_t)bytes : FILE_BYTES_MAX;
 }
 
 /* How many of `live` rows, which take `bytes`, are too many. */
@@ -210,7 +212,8 @@ edb_status db_evict(edb *db, uint64_t until_ms)
 {
     edb_status status = EDB_OK;
     struct naming *naming = NULL;
-    for (bool first = true; status == EDB_OK; first = false) {
+    unsigned in_vain = 0;
+    for (bool first = true; status == EDB_OK && in_vain < IN_VAIN_MAX; first = false) {
         uint64_t rows;
         edb_space *space = excess(db, &rows);
         if (space == NULL || (!first && db->store->io->monotonic_ms() >= until_ms))
@@ -224,8 +227,7 @@ edb_status db_evict(edb *db, uint64_t until_ms)
         naming->space = space;
         naming->wanted = rows;
         status = evict_batch(db, naming);
-        if (naming->count == 0)
-            break;
+        in_vain = naming->count == 0 ? in_vain + 1 : 0;
     }
     memory_free(naming);
     return status;

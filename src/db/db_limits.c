@@ -136,6 +136,8 @@ static edb_status write_limits(edb *db, uint32_t space, const struct limits *lim
 {
     struct db_run run;
     bool durable = db->durability == EDB_DURABLE;
+    if (space > db->space_count)
+        return fail(EDB_STALE, "%s: the space is gone: close the file and open it again", db->path);
     edb_status status = db_run_set_limits(db->store, space, limits, &run);
     if (status == EDB_OK)
         status = db_append(db, run.drafts, run.count, durable);
@@ -157,6 +159,8 @@ edb_status edb_limits_set(edb *db, edb_space *space, const edb_limits *given)
         return status;
     status = write_limits(db, space != NULL ? space->id : 0, &limits);
     db_write_end(db);
+    if (status == EDB_OK)
+        db_go_on_compacting(db);
     return status;
 }
 

@@ -45,7 +45,8 @@ static bool may_be_due(edb *db, bool *due_out, bool *urgent_out)
     uint64_t max_bytes = db->limits.max_bytes;
     bool asked = max_bytes > 0 || db->limits.dead_percent > 0;
     *due_out = asked && is_compaction_due(db);
-    *urgent_out = max_bytes > 0 && db->store->end.offset > max_bytes + max_bytes / URGENT_SHARE;
+    uint64_t used = db->store->end.offset;
+    *urgent_out = max_bytes > 0 && used > max_bytes && used - max_bytes > max_bytes / URGENT_SHARE;
     os_rwlock_unlock(&db->view_lock);
     return asked;
 }
@@ -72,7 +73,7 @@ static void note_failure(edb *db, edb_status status)
 {
     os_rwlock_write(&db->view_lock);
     uint64_t used = db->store->end.offset;
-    db->compaction_from = status == EDB_OK ? 0 : used + used / RETRY_SHARE;
+    db->compaction_from = used + used / RETRY_SHARE;
     os_rwlock_unlock(&db->view_lock);
     tell(db, "it is not compacted", status);
 }
@@ -105,7 +106,8 @@ void db_go_on_compacting(edb *db)
     uint64_t now = os_current()->monotonic_ms();
     if (status == EDB_OK && !urgent)
         status = db_compaction_step(db, now + db->maintenance_ms, &done);
-    if (status != EDB_OK && status != EDB_BUSY)
+    /* EDB_INVALID: another thread has finished it meanwhile. */
+    if (status != EDB_OK && status != EDB_BUSY && status != EDB_INVALID)
         note_failure(db, status);
 }
 

@@ -69,6 +69,7 @@ static edb_status exchange(edb *db, struct store *next)
     db->walk_limits = (struct store_limits){0};
     db->sections_from = 0;
     db->damaged_count = 0;
+    db->compaction_from = 0;
     uint32_t known = db->space_known;
     struct evict *marks = take_marks(db);
     edb_status status = db_load(db);

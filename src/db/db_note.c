@@ -32,7 +32,7 @@ bool db_has_counted(const edb *db)
     return db->writable && pending_counts(db) > 0;
 }
 
-/* What is not taken now stays for the next NOTE. */
+/* What is not taken now stays for the next NOTE that has room. */
 static bool add_rows(struct note_writer *writer, edb_space *space)
 {
     uint64_t row = 0;
@@ -59,7 +59,7 @@ static bool add_space(struct note_writer *writer, edb_space *space)
     return true;
 }
 
-/* With the view lock, shared: rows are not added meanwhile. */
+/* With the view lock, exclusive: who asks for statistics sees counts handed over or not. */
 static bool gather(edb *db, struct buffer *out)
 {
     struct note_writer writer;
@@ -67,6 +67,18 @@ static bool gather(edb *db, struct buffer *out)
     for (uint32_t i = 0; i < db->space_count && whole; i++)
         whole = add_space(&writer, db->spaces[i]);
     return whole && writer.spaces > 0;
+}
+
+/* What did not get into the file is handed over another time; the uses are lost. */
+static void take_back(edb *db, const struct buffer *payload)
+{
+    struct note_reader reader;
+    if (!note_open(&reader, payload->bytes, payload->count))
+        return;
+    os_rwlock_write(&db->view_lock);
+    while (note_next_space(&reader))
+        ledger_subtract(&db->spaces[reader.space - 1]->handed, &reader.ledger);
+    os_rwlock_unlock(&db->view_lock);
 }
 
 static edb_status append_note(edb *db, const struct buffer *payload)
@@ -93,12 +105,16 @@ void db_hand_over(edb *db, bool now)
         return;
     db->handed_over_ms = ms;
     buffer_open(&payload, NOTE_BYTES_MAX);
-    os_rwlock_read(&db->view_lock);
+    os_rwlock_write(&db->view_lock);
     bool any = gather(db, &payload);
     os_rwlock_unlock(&db->view_lock);
-    if (any && append_note(db, &payload) != EDB_OK)
+    if (any && append_note(db, &payload) != EDB_OK) {
         log_event(EDB_LOG_WARNING, "%s: hits were not handed over: %s", db->path,
                   edb_error_detail());
+        any = false;
+    }
+    if (!any && payload.bytes != NULL)
+        take_back(db, &payload);
     buffer_close(&payload);
 }
 

@@ -171,7 +171,9 @@ edb_status edb_open(const char *path, const edb_open_options *options, edb **db_
 
 edb_status db_open_store(const char *path, struct store *store, edb **db_out)
 {
-    const edb_open_options options = {.durability = EDB_LAZY, .busy_wait_ms = BUSY_WAIT_MS};
+    const edb_open_options options = {.durability = EDB_LAZY,
+                                      .busy_wait_ms = BUSY_WAIT_MS,
+                                      .maintenance_ms = EDB_MAINTENANCE_OFF};
     edb *db;
     *db_out = NULL;
     edb_status status = make_handle(path, &options, &db);

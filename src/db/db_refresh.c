@@ -170,6 +170,8 @@ edb_status db_load(edb *db)
     if (status != EDB_OK)
         return status;
     db->walk_limits.deep_from = count > 0 ? hints[0].trusted_to : FIRST_FRAME_OFFSET;
+    for (size_t i = 0; i < 4; i++)
+        db->named_catalogs[i] = i < count ? hints[i].catalog_hint.catalog : 0;
     atomic_store(&db->store->synced_to, count > 0 ? hints[0].synced_to : FIRST_FRAME_OFFSET);
     status = store_cover(db->store);
     if (status == EDB_OK)

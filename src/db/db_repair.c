@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "db/db_budget.h"
 #include "db/db_group.h"
 #include "db/db_held.h"
 #include "db/db_verdict.h"
@@ -311,6 +312,28 @@ static edb_status advance_rows(struct repair *r)
     return status;
 }
 
+static edb_status set_limits(struct repair *r, uint32_t space, const struct limits *limits)
+{
+    struct db_run run;
+    if (!db_any_limit(limits))
+        return EDB_OK;
+    edb_status status = db_run_set_limits(r->db->store, space, limits, &run);
+    if (status == EDB_OK)
+        status = db_append(r->db, run.drafts, run.count, false);
+    db_run_close(&run);
+    return status;
+}
+
+/* Behind all records: the repair itself evicts nothing. */
+static edb_status save_limits(struct repair *r)
+{
+    edb_status status = set_limits(r, 0, &r->verdict.limits);
+    for (uint32_t i = 0; i < r->verdict.space_count && status == EDB_OK; i++)
+        if (r->targets[i] != NULL)
+            status = set_limits(r, r->targets[i]->id, &r->verdict.spaces[i].limits);
+    return status;
+}
+
 static edb_status publish(struct repair *r)
 {
     struct store *store = r->db->store;
@@ -390,6 +413,8 @@ static edb_status save_all(struct repair *r)
         status = write_batch(r);
     if (status == EDB_OK)
         status = advance_rows(r);
+    if (status == EDB_OK)
+        status = save_limits(r);
     if (status == EDB_OK)
         tell_lost_spaces(r);
     for (size_t i = 0; i < r->scan.count; i++)

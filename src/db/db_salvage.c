@@ -60,7 +60,7 @@ static edb_status take_group(struct salvage *s, const struct frame_header *heade
 
 static edb_status take_frame(struct salvage *s, const struct frame_header *header)
 {
-    bool known = header->type >= FRAME_GROUP && header->type <= FRAME_PAD;
+    bool known = header->type >= FRAME_GROUP && header->type <= FRAME_NOTE;
     if (header->type == FRAME_GROUP)
         return take_group(s, header);
     if (header->type == FRAME_CATALOG && s->visitor->catalog != NULL)

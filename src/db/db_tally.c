@@ -14,12 +14,10 @@ edb_status db_tally_open(edb_space *space)
     return EDB_OK;
 }
 
-/* Threads have tallies of their own as long as there are not more than TALLIES: so that a plain
- * addition is enough. Where two share one, a count may be lost. */
+/* Threads mostly have tallies of their own: nobody waits for another's. */
 static void add(_Atomic uint64_t *count, uint64_t more)
 {
-    uint64_t before = atomic_load_explicit(count, memory_order_relaxed);
-    atomic_store_explicit(count, before + more, memory_order_relaxed);
+    atomic_fetch_add_explicit(count, more, memory_order_relaxed);
 }
 
 static struct tally *own_tally(edb_space *space)
@@ -60,9 +58,6 @@ struct ledger db_tally_pending(const edb_space *space)
         sum.hit_bytes += atomic_load_explicit(&tally->hit_bytes, memory_order_relaxed);
         sum.hit_cost += atomic_load_explicit(&tally->hit_cost, memory_order_relaxed);
     }
-    sum.hits -= space->handed.hits;
-    sum.misses -= space->handed.misses;
-    sum.hit_bytes -= space->handed.hit_bytes;
-    sum.hit_cost -= space->handed.hit_cost;
+    ledger_subtract(&sum, &space->handed);
     return sum;
 }

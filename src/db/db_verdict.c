@@ -30,6 +30,17 @@ static void raise_next_row(struct db_verdict *v, uint32_t id, uint64_t next_row)
         v->spaces[id - 1].next_row = next_row;
 }
 
+/* Those that were set last. */
+static void learn_limits(struct db_verdict *v, const struct db_piece *piece,
+                         const struct record *record)
+{
+    uint32_t id = piece->group.space;
+    if (record->key_bytes < LIMITS_BYTES || id > EDB_SPACES_MAX)
+        return;
+    limits_decode(record_key(piece->bytes, &piece->group, record),
+                  id == 0 ? &v->limits : &v->spaces[id - 1].limits);
+}
+
 static edb_status learn_from_group(void *arg, const struct db_part *part, bool certain)
 {
     struct db_verdict *v = arg;
@@ -45,6 +56,8 @@ static edb_status learn_from_group(void *arg, const struct db_part *part, bool c
         return status;
     piece.shallow = true;
     status = db_piece_record(&piece, 0, &record, &what);
+    if (status == EDB_OK && what != PIECE_LOST && record.operation == RECORD_LIMITS)
+        learn_limits(v, &piece, &record);
     if (status != EDB_OK || what == PIECE_LOST || record.operation != RECORD_SPACE)
         return status;
     status = spec_decode(record_key(piece.bytes, &piece.group, &record), record.key_bytes, &spec);
@@ -69,7 +82,10 @@ static edb_status learn_from_catalog(void *arg, const struct frame_header *heade
     for (uint32_t i = 0; i < catalog.space_count && status == EDB_OK; i++) {
         learn_space(v, i + 1, &catalog.spaces[i].spec);
         raise_next_row(v, i + 1, catalog.spaces[i].next_row);
+        v->spaces[i].limits = catalog.spaces[i].limits;
     }
+    if (status == EDB_OK)
+        v->limits = catalog.limits;
     catalog_close(&catalog);
     return status == EDB_NO_MEMORY ? status : EDB_OK;
 }
@@ -134,10 +150,13 @@ static bool vector_fits(const struct spec *spec, const struct record *record)
 bool db_verdict_believes(const struct db_verdict *v, const struct db_piece *piece)
 {
     uint32_t id = piece->group.space;
-    if (!piece->readable || id == 0 || id > EDB_SPACES_MAX)
+    if (!piece->readable || id > EDB_SPACES_MAX)
         return false;
-    if (piece->whole)
-        return true;
+    if (piece->whole) /* 0: limits of the file */
+        return id > 0 || (piece->group.count == 1 &&
+                          piece->bytes[piece->group.entries_offset] == RECORD_LIMITS);
+    if (id == 0)
+        return false;
     const struct verdict_space *space = &v->spaces[id - 1];
     struct db_piece shallow = *piece;
     shallow.shallow = true;

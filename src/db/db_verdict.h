@@ -13,6 +13,7 @@
 struct verdict_space {
     bool known;
     struct spec spec;
+    struct limits limits;
     uint64_t next_row; /* the first number that was never given */
     uint64_t saved_to; /* the caller's: behind the last row that was saved */
     size_t doubt;      /* number of the newest transaction in doubt, from 1; 0: there is none */
@@ -39,6 +40,7 @@ struct db_verdict {
                  opened */
     struct verdict_space *spaces; /* EDB_SPACES_MAX of them */
     uint32_t space_count;
+    struct limits limits;         /* of the file */
     struct verdict_death *deaths; /* in order, once all was judged */
     size_t death_count;
     size_t death_capacity;

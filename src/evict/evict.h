@@ -31,7 +31,7 @@
 struct evict_chunk {
     uint64_t number;
     uint32_t live;                /* rows; without any the chunk goes, unless it is the newest */
-    bool changed;                 /* since evict_save */
+    bool changed;                 /* since the newest section of it */
     struct catalog_section saved; /* the section that the newest catalog names; all zero: none */
     _Atomic bool touched;
     uint16_t *marks;       /* what everybody knows */
@@ -63,6 +63,7 @@ struct evict {
     uint64_t old_rows;          /* LRU: that may still go by it, before it is found anew */
     uint32_t laps;              /* of the main hand since the last victim */
     uint64_t live;              /* rows, when a victim was last asked for */
+    uint64_t rows;              /* that have marks */
     struct evict_chunk *chunks; /* in order of their numbers */
     size_t chunk_count;
     struct evict_ghosts ghosts;

@@ -32,10 +32,24 @@ static struct evict_chunk *chunk_of(const struct evict *evict, uint64_t row)
     return there ? &evict->chunks[at] : NULL;
 }
 
+static void drop_chunk(struct evict *evict, size_t at)
+{
+    struct evict_chunk *chunk = &evict->chunks[at];
+    memory_free(chunk->marks);
+    memory_free((void *)chunk->uses);
+    evict->chunk_count--;
+    memmove(chunk, chunk + 1, (evict->chunk_count - at) * sizeof *chunk);
+}
+
+/* The newest chunk is kept when it has no rows, for rows come there; until a newer one comes. */
 edb_status evict_reserve(struct evict *evict, uint64_t row)
 {
+    size_t count = evict->chunk_count;
     if (chunk_of(evict, row) != NULL)
         return EDB_OK;
+    if (count > 0 && evict->chunks[count - 1].live == 0 &&
+        evict->chunks[count - 1].number < row / EVICT_CHUNK_ROWS)
+        drop_chunk(evict, count - 1);
     size_t at = place_of(evict, row / EVICT_CHUNK_ROWS);
     struct evict_chunk *grown = memory_resize(evict->chunks, evict->chunk_count + 1, sizeof *grown);
     if (grown == NULL)
@@ -60,8 +74,10 @@ edb_status evict_reserve(struct evict *evict, uint64_t row)
 void evict_count(struct evict *evict, uint64_t row, uint32_t rows)
 {
     struct evict_chunk *chunk = chunk_of(evict, row);
-    if (chunk != NULL)
-        chunk->live += rows;
+    if (chunk == NULL)
+        return;
+    chunk->live += rows;
+    evict->rows += rows;
 }
 
 /* Rows only come behind the newest chunk: one without rows is not asked for again. */
@@ -71,20 +87,19 @@ void evict_uncount(struct evict *evict, uint64_t row)
     if (chunk == NULL || chunk->live == 0)
         return;
     chunk->live--;
+    evict->rows--;
     size_t at = (size_t)(chunk - evict->chunks);
-    if (chunk->live > 0 || at + 1 == evict->chunk_count)
-        return;
-    memory_free(chunk->marks);
-    memory_free((void *)chunk->uses);
-    evict->chunk_count--;
-    memmove(chunk, chunk + 1, (evict->chunk_count - at) * sizeof *chunk);
+    if (chunk->live == 0 && at + 1 < evict->chunk_count)
+        drop_chunk(evict, at);
 }
 
 void evict_note_saved(struct evict *evict, const struct catalog_section *section)
 {
     struct evict_chunk *chunk = chunk_of(evict, section->first);
-    if (chunk != NULL)
-        chunk->saved = *section;
+    if (chunk == NULL)
+        return;
+    chunk->saved = *section;
+    chunk->changed = false;
 }
 
 void evict_close(struct evict *evict)
@@ -160,10 +175,12 @@ bool evict_touched(struct evict *evict, uint64_t row, uint64_t *row_out, unsigne
         struct evict_chunk *chunk = &evict->chunks[at];
         uint64_t from = chunk->number * EVICT_CHUNK_ROWS;
         *row_out = row > from ? row : from;
-        if (*row_out == from && !atomic_exchange(&chunk->touched, false))
+        if (!atomic_exchange(&chunk->touched, false))
             continue;
-        if (touched_in_chunk(chunk, row_out, uses_out))
+        if (touched_in_chunk(chunk, row_out, uses_out)) {
+            atomic_store_explicit(&chunk->touched, true, memory_order_relaxed); /* maybe more */
             return true;
+        }
         row = from + EVICT_CHUNK_ROWS;
     }
     return false;

@@ -39,7 +39,7 @@ static bool in_main(const struct evict *evict, uint64_t row, uint16_t mark)
 static void pass_time(struct evict *evict)
 {
     evict->events++;
-    if (evict->events < evict->period_events || evict->events < PERIOD_EVENTS_MIN)
+    if (evict->events < evict->rows / PERIODS || evict->events < PERIOD_EVENTS_MIN)
         return;
     evict->events = 0;
     evict->period++;
@@ -284,7 +284,6 @@ edb_status evict_next(struct evict *evict, const struct evict_rows *rows, uint64
 {
     *row_out = ROW_NONE;
     evict->live = rows->live;
-    evict->period_events = (uint32_t)(rows->live / PERIODS);
     if (evict->policy == EDB_EVICT_S3_FIFO)
         evict_size_ghosts(&evict->ghosts, rows->live);
     for (int step = 0; step < STEPS_MAX; step++) {
@@ -331,7 +330,6 @@ void evict_save(struct evict *evict, size_t chunk, uint8_t bytes[EVICT_CHUNK_ROW
     for (size_t i = 0; i < EVICT_CHUNK_ROWS; i++)
         bytes[i] = is_lru(evict) ? save_age((uint16_t)(evict->period - marks[i]))
                                  : (uint8_t)(marks[i] & ~MARK_NAMED);
-    evict->chunks[chunk].changed = false;
 }
 
 void evict_load(struct evict *evict, uint64_t first, const uint8_t *bytes, size_t count)

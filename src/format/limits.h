@@ -9,7 +9,7 @@
 
 struct limits {
     uint32_t ttl_s;       /* of records that are put without an expiry; 0 = none */
-    uint8_t eviction;     /* edb_eviction; one that is not known counts as EDB_S3_FIFO */
+    uint8_t eviction;     /* edb_eviction; one that is not known counts as EDB_EVICT_S3_FIFO */
     uint8_t cost_aware;   /* 1: what cost more stays longer */
     uint8_t dead_percent; /* of the file: dead bytes that are worth writing it anew; 0 = as ever */
     uint64_t max_rows;    /* 0 = no limit */

@@ -45,6 +45,15 @@ void ledger_add(struct ledger *ledger, const struct ledger *more)
     ledger->evictions += more->evictions;
 }
 
+void ledger_subtract(struct ledger *ledger, const struct ledger *less)
+{
+    ledger->hits -= less->hits;
+    ledger->misses -= less->misses;
+    ledger->hit_bytes -= less->hit_bytes;
+    ledger->hit_cost -= less->hit_cost;
+    ledger->evictions -= less->evictions;
+}
+
 bool ledger_is_zero(const struct ledger *ledger)
 {
     return (ledger->hits | ledger->misses | ledger->hit_bytes | ledger->hit_cost |

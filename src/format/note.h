@@ -27,6 +27,7 @@ struct ledger {
 void ledger_encode(const struct ledger *ledger, uint8_t bytes[LEDGER_BYTES]);
 void ledger_decode(const uint8_t bytes[LEDGER_BYTES], struct ledger *out);
 void ledger_add(struct ledger *ledger, const struct ledger *more);
+void ledger_subtract(struct ledger *ledger, const struct ledger *less);
 bool ledger_is_zero(const struct ledger *ledger);
 
 /* A NOTE in the making, in a buffer that its owner frees with buffer_close. */

@@ -496,12 +496,20 @@ static edb_status read_batch(struct os_file *file, struct os_read *reads, size_t
     return handle == NULL ? EDB_IO : EDB_OK;
 }
 
-/* How far this file may reach: the device is shared by all. */
+static bool has_name(uint32_t number)
+{
+    for (uint32_t i = 0; i < machine.file_count; i++)
+        if (machine.names[i].text[0] != '\0' && machine.names[i].file == number)
+            return true;
+    return false;
+}
+
+/* How far this file may reach: the device is shared by all that have a name. */
 static uint64_t room_for(const struct sim_handle *handle)
 {
     uint64_t others = 0;
     for (uint32_t i = 0; i < machine.file_count; i++) {
-        if (i != handle->number)
+        if (i != handle->number && has_name(i))
             others += machine.files[i].content.size;
     }
     uint64_t room = machine.capacity > others ? machine.capacity - others : 0;
