@@ -63,6 +63,7 @@ fuzz: ## let libFuzzer run for FUZZ_S (60) seconds on each target of tests/fuzz
 
 proof: all deb fuzz ## what takes too long for every `make test`: packages, fuzzing, an hour of long tests
 	@$(MAKE) --no-print-directory all TARGET=tests_proof
+	@EDB_BUILD=$(BUILD) tools/check abi
 	@tools/cross arm64
 	@tools/cross s390x
 	$(BUILD)/tests/flip_bits_megabyte
