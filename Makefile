@@ -63,12 +63,15 @@ fuzz: ## let libFuzzer run for FUZZ_S (60) seconds on each target of tests/fuzz
 
 proof: all deb fuzz ## what takes too long for every `make test`: packages, fuzzing, an hour of long tests
 	@$(MAKE) --no-print-directory all TARGET=tests_proof
+	@EDB_BUILD=$(BUILD) tools/check abi
+	@tools/cross arm64
+	@tools/cross s390x
 	$(BUILD)/tests/flip_bits_megabyte
 	$(BUILD)/tests/adversarial_keys 800000
 	@tools/proof
 
 clean: ## remove all build directories
-	@rm -rf build build-asan build-tsan build-fuzz build-bench
+	@rm -rf build build-asan build-tsan build-fuzz build-bench build-arm64 build-s390x
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile

@@ -9,14 +9,16 @@ install(TARGETS embedcache_shared EXPORT shared_targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS embedcache_static EXPORT static_targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS embedcache_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY ${EDB_GENERATED}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-install(FILES ${EDB_GENERATED}/completion/embedcache.bash
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME embedcache)
-install(FILES ${EDB_GENERATED}/completion/_embedcache
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
-install(FILES ${EDB_GENERATED}/completion/embedcache.fish
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+if(EDB_COMMAND)
+    install(TARGETS embedcache_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(DIRECTORY ${EDB_GENERATED}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${EDB_GENERATED}/completion/embedcache.bash
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME embedcache)
+    install(FILES ${EDB_GENERATED}/completion/_embedcache
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+    install(FILES ${EDB_GENERATED}/completion/embedcache.fish
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
 
 install(FILES README.md docs/format.md docs/limits.md docs/performance.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/guide DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -371,7 +371,8 @@ EDB_API edb_status edb_sync(edb *db);
 EDB_API edb_status edb_get(edb_space *space, const void *key, size_t key_bytes, float *vector_out);
 
 /* One record, borrowed. The pointers lead into the file's mapping where the bytes are raw (no copy
- * is made). They stay valid until edb_view_release, also over overwrite, delete and edb_close. */
+ * is made; on big-endian machines the vector is one). They stay valid until edb_view_release, also
+ * over overwrite, delete and edb_close. */
 typedef struct edb_view {
     const void *vector; /* dims floats, 4-byte aligned; or value bytes */
     size_t vector_bytes;
@@ -491,6 +492,8 @@ typedef struct edb_matrix {
  * is contiguous), and rows[i] says which row the i-th score belongs to. From Python, a block is
  * np.frombuffer(...).reshape(count, dims) over `vectors`, read-only, with edb_vectors_release in
  * the finalizer of the last array that refers to it. edb_search is this, block by block.
+ *
+ * On big-endian machines what is lent is a copy in memory, one block.
  *
  * matrix_out  library-owned (free with edb_vectors_release). 8 bytes a row.
  *

@@ -1,7 +1,9 @@
-/* Sizes of stored vectors and the test for values that no search could order. */
+/* Sizes and byte order of stored vectors and the test for values that no search could order. */
 #include "codec/codec_vector.h"
 
 #include <string.h>
+
+#include "base/bytes.h"
 
 enum { BLOCK = 64 };
 
@@ -16,6 +18,20 @@ static uint32_t carry(const uint8_t *floats, size_t count);
 size_t codec_vector_bytes(uint32_t element, size_t dims)
 {
     return element == EDB_F32 ? dims * sizeof(float) : 0;
+}
+
+void codec_vector_copy(const void *from, size_t count, void *to)
+{
+    if (CODEC_VECTOR_IN_PLACE) {
+        memcpy(to, from, count * sizeof(float));
+        return;
+    }
+    const uint8_t *at = from;
+    uint8_t *out = to;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = load_u32(at + i * sizeof bits);
+        memcpy(out + i * sizeof bits, &bits, sizeof bits);
+    }
 }
 
 size_t codec_vector_first_bad(const void *floats, size_t count)

@@ -269,6 +269,7 @@ edb_status db_read_record(const edb_space *space, const struct db_found *found, 
 
 /* Fills a view from a record and pins it. */
 edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view *view_out);
+void db_view_unpin(void *pin);
 
 /* ------------------------------------------------------------------------- db_commit.c: writing */
 
@@ -290,6 +291,7 @@ struct db_change {
     size_t metadata_bytes;
     const void *vector;
     size_t vector_bytes;
+    bool is_stored;    /* `vector` has its bytes in the file's order, not in the machine's */
     uint32_t ttl_s;    /* PUT: 0, EDB_TTL_NEVER, or from the commit on */
     uint32_t expiry_s; /* without a ttl_s: 0 or since 1970 */
     uint32_t put_s;    /* 0: the time of the commit */

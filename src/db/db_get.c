@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "codec/codec_metadata.h"
+#include "codec/codec_vector.h"
 #include "db/db_budget.h"
 
 /* What is done with a record once it is found, with the view lock held. */
@@ -69,7 +70,7 @@ static edb_status copy_vector(edb_space *space, const struct db_found *found, vo
     const uint8_t *vector;
     edb_status status = db_vector(space, found, &vector);
     if (status == EDB_OK)
-        memcpy(out, vector, found->place.vector_bytes);
+        codec_vector_copy(vector, space->spec.dims, out);
     return status;
 }
 
@@ -135,7 +136,7 @@ void edb_view_release(edb_view *view)
     if (view == NULL)
         return;
     if (view->pin != NULL)
-        store_unpin(view->pin);
+        db_view_unpin(view->pin);
     memset(view, 0, sizeof *view);
 }
 

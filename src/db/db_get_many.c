@@ -25,7 +25,7 @@ static edb_status take(const struct gathering *g, size_t i, const struct db_foun
     if (status == EDB_OK)
         status = db_vector(g->space, found, &vector);
     if (status == EDB_OK)
-        memcpy(g->matrix + i * dims, vector, 4 * dims);
+        codec_vector_copy(vector, dims, g->matrix + i * dims);
     else
         memset(g->matrix + i * dims, 0, 4 * dims);
     g->found[i] = status == EDB_OK;

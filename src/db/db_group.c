@@ -1,11 +1,13 @@
 /* From planned changes to frames. Called by db_commit and db_space. The vectors are not copied: the
- * frame's pieces point to where the caller has them, neighbours in memory become one piece. */
+ * frame's pieces point to where the caller has them, neighbours in memory become one piece. Where
+ * the machine's floats are not the file's, vectors of the caller are turned into a block first. */
 #include "db/db_group.h"
 
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/memory.h"
+#include "codec/codec_vector.h"
 
 /* What goes into one frame at most, so that with its header and gaps it stays below
  * FRAME_BYTES_MAX. One record can be larger than this (32 MiB of value, 16 MiB of text, 5 MiB of
@@ -87,8 +89,18 @@ static void fill_heap(const struct db_change *change, uint8_t *at)
         memcpy(at, change->metadata, change->metadata_bytes);
 }
 
-static struct record describe(const struct db_change *change, uint32_t heap_offset,
-                              uint32_t vector_offset, uint64_t chain_seed)
+/* The vector as it will stand in the file: where the caller has it, or turned, `at` bytes into the
+ * block. */
+static const uint8_t *stored_vector(const struct db_change *change, uint8_t *turned, uint64_t at)
+{
+    if (CODEC_VECTOR_IN_PLACE || change->is_stored || change->space->spec.dims == 0)
+        return change->vector;
+    codec_vector_copy(change->vector, change->vector_bytes / sizeof(float), turned + at);
+    return turned + at;
+}
+
+static struct record describe(const struct db_change *change, const uint8_t *vector,
+                              uint32_t heap_offset, uint32_t vector_offset, uint64_t chain_seed)
 {
     bool put = change->operation == RECORD_PUT;
     struct record record = {
@@ -113,31 +125,32 @@ static struct record describe(const struct db_change *change, uint32_t heap_offs
         record.vector_bytes = (uint32_t)change->vector_bytes;
         record.vector_offset = vector_offset;
         record.vector_checksum =
-            record_vector_checksum(change->vector, change->vector_bytes, change->row, chain_seed);
+            record_vector_checksum(vector, change->vector_bytes, change->row, chain_seed);
     }
     return record;
 }
 
 /* Adds a vector as a piece of its own, or to the piece before when it is its neighbour in
  * memory. */
-static void add_vector(struct frame_draft *draft, const struct db_change *change, uint64_t offset)
+static void add_vector(struct frame_draft *draft, const uint8_t *vector, size_t bytes,
+                       uint64_t offset)
 {
-    if (change->vector_bytes == 0)
+    if (bytes == 0)
         return;
     struct frame_piece *before = &draft->pieces[draft->piece_count - 1];
-    if (draft->piece_count > 1 &&
-        (const uint8_t *)before->bytes + before->count == change->vector &&
+    if (draft->piece_count > 1 && (const uint8_t *)before->bytes + before->count == vector &&
         before->offset + before->count == offset) {
-        before->count += change->vector_bytes;
+        before->count += bytes;
         return;
     }
-    draft->pieces[draft->piece_count++] =
-        (struct frame_piece){offset, change->vector, change->vector_bytes};
+    draft->pieces[draft->piece_count++] = (struct frame_piece){offset, vector, bytes};
 }
 
 static void encode_records(const struct span_of_changes *span, const struct group *group,
-                           uint64_t chain_seed, struct frame_draft *draft, uint8_t *payload)
+                           uint64_t chain_seed, struct frame_draft *draft,
+                           const struct db_group_draft *memory)
 {
+    uint8_t *payload = memory->payload;
     uint8_t *entry = payload + GROUP_PREAMBLE_BYTES;
     uint8_t *heap = entry + (size_t)group->count * RECORD_BYTES;
     uint64_t heap_offset = 0;
@@ -146,14 +159,16 @@ static void encode_records(const struct span_of_changes *span, const struct grou
         const struct db_change *change = &span->changes[i];
         if (!belongs(change, span->space))
             continue;
+        const uint8_t *vector =
+            stored_vector(change, memory->turned, vector_offset - group->block_offset);
         struct record record =
-            describe(change, (uint32_t)heap_offset, (uint32_t)vector_offset, chain_seed);
+            describe(change, vector, (uint32_t)heap_offset, (uint32_t)vector_offset, chain_seed);
         fill_heap(change, heap + heap_offset);
         record_encode(&record, heap + heap_offset, chain_seed, entry);
         entry += RECORD_BYTES;
         heap_offset += heap_bytes_of(change);
         if (change->operation == RECORD_PUT) {
-            add_vector(draft, change, vector_offset);
+            add_vector(draft, vector, change->vector_bytes, vector_offset);
             vector_offset += change->vector_bytes;
         }
     }
@@ -183,9 +198,11 @@ static edb_status add_group(const struct store *store, struct db_run *run,
         return status;
     uint8_t *payload = memory_aligned(payload_bytes);
     struct frame_piece *pieces = memory_zeroed((size_t)span->count + 1, sizeof *pieces);
-    run->groups[run->count] = (struct db_group_draft){payload, pieces};
+    uint8_t *turned = CODEC_VECTOR_IN_PLACE ? NULL : memory_aligned(span->block_bytes);
+    struct db_group_draft *memory = &run->groups[run->count];
+    *memory = (struct db_group_draft){payload, pieces, turned};
     struct frame_draft *draft = &run->drafts[run->count++];
-    if (payload == NULL || pieces == NULL)
+    if (payload == NULL || pieces == NULL || (!CODEC_VECTOR_IN_PLACE && turned == NULL))
         return memory_failed(payload_bytes);
     uint64_t end = span->block_bytes > 0 ? group.block_offset + span->block_bytes
                                          : FRAME_HEADER_BYTES + payload_bytes;
@@ -199,7 +216,7 @@ static edb_status add_group(const struct store *store, struct db_run *run,
                                   .piece_count = 1};
     pieces[0] = (struct frame_piece){FRAME_HEADER_BYTES, payload, payload_bytes};
     group_encode(&group, payload);
-    encode_records(span, &group, store->genesis.chain_seed, draft, payload);
+    encode_records(span, &group, store->genesis.chain_seed, draft, memory);
     return EDB_OK;
 }
 
@@ -297,6 +314,7 @@ struct db_change db_change_of(const edb_space *space, const uint8_t *frame,
         .cost = record->cost,
         .vector = frame + record->vector_offset,
         .vector_bytes = record->vector_bytes,
+        .is_stored = true,
         .row = record->row,
         .prior_row = record->prior_row,
     };
@@ -308,6 +326,7 @@ void db_run_close(struct db_run *run)
     for (size_t i = 0; i < run->count; i++) {
         memory_free(run->groups[i].payload);
         memory_free(run->groups[i].pieces);
+        memory_free(run->groups[i].turned);
     }
     memory_free(run->drafts);
     memory_free(run->groups);

@@ -8,6 +8,7 @@
 struct db_group_draft {
     uint8_t *payload;
     struct frame_piece *pieces;
+    uint8_t *turned; /* CODEC_VECTOR_IN_PLACE: NULL. Else the vector block */
 };
 
 struct db_run {

@@ -3,7 +3,9 @@
  * lock held. */
 #include <string.h>
 
+#include "base/memory.h"
 #include "codec/codec_digest.h"
+#include "codec/codec_vector.h"
 #include "db/db.h"
 
 enum { INDEX_BYTES = 48 }; /* of a row in KEYS and ROWS, about */
@@ -241,6 +243,36 @@ static void fill_extras(const struct db_found *found, edb_view *view)
     }
 }
 
+/* What a view's pin leads to where floats cannot be used as they stand in the file: its own. */
+struct turned_view {
+    struct store_map *pin;
+    float vector[];
+};
+
+static edb_status turn_view(const edb_space *space, edb_view *view)
+{
+    size_t dims = space->spec.dims;
+    struct turned_view *turned = memory_aligned(sizeof *turned + dims * sizeof(float));
+    if (turned == NULL) {
+        store_unpin(view->pin);
+        memset(view, 0, sizeof *view);
+        return memory_failed(dims * sizeof(float));
+    }
+    codec_vector_copy(view->vector, dims, turned->vector);
+    if (dims > 0)
+        view->vector = turned->vector;
+    turned->pin = view->pin;
+    view->pin = turned;
+    return EDB_OK;
+}
+
+void db_view_unpin(void *pin)
+{
+    struct turned_view *turned = CODEC_VECTOR_IN_PLACE ? NULL : pin;
+    store_unpin(turned != NULL ? turned->pin : pin);
+    memory_free(turned);
+}
+
 edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view *view_out)
 {
     const uint8_t *vector;
@@ -257,5 +289,5 @@ edb_status db_fill_view(edb_space *space, const struct db_found *found, edb_view
                            .row = found->row};
     fill_extras(found, view_out);
     view_out->pin = store_pin(found->store);
-    return EDB_OK;
+    return CODEC_VECTOR_IN_PLACE ? EDB_OK : turn_view(space, view_out);
 }

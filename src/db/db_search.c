@@ -54,16 +54,20 @@ struct block {
     uint64_t next; /* where the one after it begins */
     uint64_t *rows;
     const float **vectors;
+    float *turned; /* CODEC_VECTOR_IN_PLACE: NULL. Else what `vectors` point to */
     size_t count;
     size_t capacity;
 };
 
-static edb_status open_block(struct block *block, size_t capacity)
+static edb_status open_block(struct block *block, size_t capacity, size_t dims)
 {
     block->rows = memory_zeroed(capacity, sizeof *block->rows);
     block->vectors = memory_zeroed(capacity, sizeof *block->vectors);
     block->capacity = capacity;
-    bool whole = block->rows != NULL && block->vectors != NULL;
+    if (!CODEC_VECTOR_IN_PLACE)
+        block->turned = memory_zeroed(capacity, dims * sizeof(float));
+    bool whole = block->rows != NULL && block->vectors != NULL &&
+                 (CODEC_VECTOR_IN_PLACE || block->turned != NULL);
     return whole ? EDB_OK : memory_failed(capacity * sizeof *block->rows);
 }
 
@@ -71,6 +75,18 @@ static void close_block(struct block *block)
 {
     memory_free(block->rows);
     memory_free((void *)block->vectors);
+    memory_free(block->turned);
+}
+
+static void add_vector(struct block *block, const uint8_t *stored)
+{
+    size_t dims = block->moment->space->spec.dims;
+    const float *vector = (const float *)(const void *)stored;
+    if (!CODEC_VECTOR_IN_PLACE) {
+        codec_vector_copy(stored, dims, block->turned + block->count * dims);
+        vector = block->turned + block->count * dims;
+    }
+    block->vectors[block->count++] = vector;
 }
 
 /* A step, with the view held still: locates rows until the block is full. */
@@ -93,7 +109,7 @@ static edb_status fill_block(void *arg)
         if (status != EDB_OK)
             return status;
         block->rows[block->count] = row;
-        block->vectors[block->count++] = (const float *)(const void *)vector;
+        add_vector(block, vector);
         block->next = row + 1;
     }
     return EDB_OK;
@@ -120,7 +136,7 @@ static edb_status search_space(edb_space *space, const struct index_query *query
     struct flat_search *search = NULL;
     struct db_moment moment = {0};
     struct block block = {.moment = &moment};
-    edb_status status = open_block(&block, flat_search_block_rows(query->dims));
+    edb_status status = open_block(&block, flat_search_block_rows(query->dims), query->dims);
     if (status == EDB_OK)
         status = flat_search_open(query, &search);
     if (status == EDB_OK)

@@ -2,12 +2,14 @@
  *
  *   1 db_moment_open    which rows are live, and where they stand
  *   2 gather            each vector, verified; neighbours in the file become one run
- *   3 join              runs of whole pages are mapped once more, one behind another: one matrix
+ *   3 join              runs of whole pages are mapped once more, one behind another: one matrix.
+ *     turn              instead, where floats cannot be used as they stand: a matrix in memory
  *   4 lend              what the caller gets */
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/memory.h"
+#include "codec/codec_vector.h"
 #include "db/db_moment.h"
 
 enum {
@@ -31,6 +33,7 @@ struct lent {
     const struct os_io *io;
     const uint8_t *joined;
     uint64_t joined_bytes;
+    uint8_t *turned;
 };
 
 struct gathering {
@@ -190,6 +193,27 @@ static edb_status join(struct gathering *gathering)
     return EDB_OK;
 }
 
+/* One matrix of all runs, with the bytes of each float as this machine has them. */
+static edb_status turn(struct gathering *gathering)
+{
+    struct lent *lent = gathering->lent;
+    uint64_t bytes = lent->matrix.count * gathering->stride;
+    if (bytes == 0)
+        return EDB_OK;
+    uint8_t *at = lent->turned = memory_aligned(bytes);
+    if (at == NULL)
+        return memory_failed(bytes);
+    for (size_t i = 0; i < gathering->run_count; i++) {
+        const struct run *run = &gathering->runs[i];
+        uint64_t length = run->count * gathering->stride;
+        codec_vector_copy(run->bytes, length / sizeof(float), at);
+        at += length;
+    }
+    gathering->runs[0] = (struct run){lent->turned, 0, lent->matrix.count};
+    gathering->run_count = 1;
+    return EDB_OK;
+}
+
 /* -------------------------------------------------------------------------------------- lending */
 
 static edb_status lend(const struct gathering *gathering)
@@ -221,7 +245,7 @@ static edb_status lend_space(edb_space *space, struct gathering *gathering)
     if (status == EDB_OK)
         status = gather(gathering);
     if (status == EDB_OK)
-        status = join(gathering);
+        status = CODEC_VECTOR_IN_PLACE ? join(gathering) : turn(gathering);
     if (status == EDB_OK)
         status = lend(gathering);
     db_moment_close(&gathering->moment);
@@ -265,6 +289,7 @@ void edb_vectors_release(edb_matrix *matrix)
         store_unjoin(lent->io, lent->joined, lent->joined_bytes);
     if (lent->pin != NULL)
         store_unpin(lent->pin);
+    memory_free(lent->turned);
     memory_free(lent->blocks);
     memory_free(lent->rows);
     memory_free(lent);

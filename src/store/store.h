@@ -136,6 +136,9 @@ struct store {
  * there. */
 edb_status store_create(const char *path, uint32_t mode);
 
+/* A random number for the file: of the same bytes of chance it is the same on every machine. */
+edb_status store_random_number(const struct os_io *io, uint64_t *number_out);
+
 /* Opens an existing file and reads its identity; no frame is walked yet: `end` is unset until
  * store_rewind. */
 edb_status store_open(const char *path, bool writable, struct store **store_out);

@@ -96,7 +96,7 @@ static edb_status begin_session(struct store *store)
     if (atomic_load(&store->epoch) != 0)
         return EDB_OK;
     uint64_t epoch;
-    edb_status status = store->io->random(&epoch, sizeof epoch);
+    edb_status status = store_random_number(store->io, &epoch);
     if (status != EDB_OK)
         return status;
     atomic_store(&store->epoch, epoch | 1);

@@ -4,23 +4,31 @@
  * anything in the file is acknowledged as durable (store_sync.c, 15). */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "store/store.h"
 #include "store/store_map.h"
 
 enum { EMPTY_BYTES = FIRST_FRAME_OFFSET + PAGE_BYTES, SUCCESSOR_MODE = 0600 };
 
+edb_status store_random_number(const struct os_io *io, uint64_t *number_out)
+{
+    uint8_t bytes[8] = {0};
+    edb_status status = io->random(bytes, sizeof bytes);
+    *number_out = load_u64(bytes);
+    return status;
+}
+
 static edb_status fill_identity(struct genesis *genesis)
 {
-    uint64_t seeds[2];
     memset(genesis, 0, sizeof *genesis);
     genesis->version = FORMAT_VERSION;
     const struct os_io *io = os_current();
     edb_status status = io->random(genesis->uuid, sizeof genesis->uuid);
     if (status == EDB_OK)
-        status = io->random(seeds, sizeof seeds);
-    genesis->hash_seed = seeds[0];
-    genesis->chain_seed = seeds[1];
+        status = store_random_number(io, &genesis->hash_seed);
+    if (status == EDB_OK)
+        status = store_random_number(io, &genesis->chain_seed);
     return status;
 }
 
@@ -127,7 +135,7 @@ static edb_status begin_successor(const struct store *store, struct store_succes
                     "and import them into a new file",
                     store->path, (unsigned long long)genesis.edition);
     genesis.edition++;
-    edb_status status = store->io->random(&genesis.chain_seed, sizeof genesis.chain_seed);
+    edb_status status = store_random_number(store->io, &genesis.chain_seed);
     if (status == EDB_OK)
         status = begin_file(out->path, SUCCESSOR_MODE, &genesis, &creation);
     if (status != EDB_OK)

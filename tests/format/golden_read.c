@@ -1,8 +1,10 @@
 /* A file of format 1 (still a draft) that was written once is read for ever: by this library, and
  * by a second reader made from docs/format.md alone. The same for a file written now.
  *
- * EDB_GOLDEN_WRITE=1 writes the golden file anew. While the format is a draft that is how a change
- * of it is made; afterwards the file is frozen, and a new version gets a file of its own. */
+ * EDB_GOLDEN_WRITE=FOLDER writes the files of today there before it reads those that are kept.
+ * Every machine writes the same bytes (tools/cross compares). While the format is a draft,
+ * EDB_GOLDEN_WRITE=tests/format/golden is how a change of it is made; afterwards the file is
+ * frozen, and a new version gets a file of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +15,7 @@
 
 #include <sodium.h>
 
-#include "format/decode_golden.h"
+#include "format/decode_fields.h"
 #include "format/golden_content.h"
 #include "os/os_sim.h"
 
@@ -26,7 +28,7 @@ static const char *const path = "golden.edb";
 
 /* A golden file, and how it was made. */
 struct golden {
-    const char *file;
+    const char *name; /* in tests/format/golden */
     edb_status (*write)(const char *path);
     bool compacted;
     uint8_t bytes[FILE_BYTES_MAX + 1];
@@ -34,10 +36,8 @@ struct golden {
 };
 
 static struct golden goldens[] = {
-    {.file = "tests/format/golden/format-1-draft.edb", .write = golden_write},
-    {.file = "tests/format/golden/format-1-draft-compacted.edb",
-     .write = golden_write_compacted,
-     .compacted = true},
+    {.name = "format-1-draft.edb", .write = golden_write},
+    {.name = "format-1-draft-compacted.edb", .write = golden_write_compacted, .compacted = true},
 };
 
 enum { GOLDENS = sizeof goldens / sizeof goldens[0] };
@@ -70,36 +70,42 @@ static const char *name_golden(const struct golden *golden)
 {
     static char name[1024];
     const char *source = getenv("EDB_SOURCE");
-    snprintf(name, sizeof name, "%s/%s", source != NULL ? source : ".", golden->file);
+    snprintf(name, sizeof name, "%s/tests/format/golden/%s", source != NULL ? source : ".",
+             golden->name);
     return name;
 }
 
-static FILE *open_golden(const struct golden *golden, const char *mode)
+static FILE *open_golden(const struct golden *golden)
 {
     const char *name = name_golden(golden);
-    FILE *file = fopen(name, mode);
+    FILE *file = fopen(name, "rb");
     if (file == NULL)
         fprintf(stderr, "%s cannot be opened: run in the root of the project\n", name);
     return file;
 }
 
-static bool write_anew(struct golden *golden)
+static bool write_anew(struct golden *golden, const char *folder)
 {
+    char name[1024];
     size_t count = write_fresh(golden, golden->bytes);
-    FILE *file = open_golden(golden, "wb");
-    if (file == NULL || fwrite(golden->bytes, 1, count, file) != count || fclose(file) != 0)
+    snprintf(name, sizeof name, "%s/%s", folder, golden->name);
+    FILE *file = fopen(name, "wb");
+    if (file == NULL || fwrite(golden->bytes, 1, count, file) != count || fclose(file) != 0) {
+        fprintf(stderr, "%s cannot be written\n", name);
         return false;
-    printf("%s was written: %zu bytes\n", golden->file, count);
+    }
+    printf("%s was written: %zu bytes\n", name, count);
     return true;
 }
 
 static int begin(void **state)
 {
     (void)state;
+    const char *folder = getenv("EDB_GOLDEN_WRITE");
     for (size_t i = 0; i < GOLDENS; i++) {
-        if (getenv("EDB_GOLDEN_WRITE") != NULL && !write_anew(&goldens[i]))
+        if (folder != NULL && !write_anew(&goldens[i], folder))
             return -1;
-        FILE *file = open_golden(&goldens[i], "rb");
+        FILE *file = open_golden(&goldens[i]);
         if (file == NULL)
             return -1;
         goldens[i].count = fread(goldens[i].bytes, 1, sizeof goldens[i].bytes, file);
@@ -136,13 +142,26 @@ static void assert_stored_key(const struct decoded_row *row, const struct golden
     assert_memory_equal(row->key, stored, bytes);
 }
 
+/* The bits of each float, lowest byte first; a value as it is. */
+static void assert_stored_vector(const struct decoded_row *row, const struct golden_record *record,
+                                 uint32_t dims)
+{
+    assert_int_equal(row->vector_bytes, record->vector_bytes);
+    if (dims == 0)
+        assert_memory_equal(row->vector, record->vector, record->vector_bytes);
+    for (uint32_t d = 0; d < dims; d++) {
+        uint32_t bits;
+        memcpy(&bits, record->vector + 4 * d, sizeof bits);
+        assert_int_equal(u32_at(row->vector, 4 * d), bits);
+    }
+}
+
 static void assert_decoded_row(const struct decoded_row *row, const struct golden_record *record,
-                               uint32_t form)
+                               const edb_space_spec *spec)
 {
     assert_true(row->live);
-    assert_stored_key(row, record, form);
-    assert_int_equal(row->vector_bytes, record->vector_bytes);
-    assert_memory_equal(row->vector, record->vector, record->vector_bytes);
+    assert_stored_key(row, record, spec->key_form);
+    assert_stored_vector(row, record, spec->dims);
     assert_int_equal(row->has_text, record->has_text);
     if (record->has_text) {
         assert_int_equal(row->text_bytes, strlen(record->text));
@@ -185,7 +204,7 @@ static void assert_decoded_space(const struct golden *golden, const struct decod
     for (int key = 0; key < golden_keys(number); key++) {
         struct golden_record record;
         if (golden_record(number, key, &record))
-            assert_decoded_row(&space->rows[record.row], &record, spec.key_form);
+            assert_decoded_row(&space->rows[record.row], &record, &spec);
         else
             assert_false(space->rows[record.row].live);
     }

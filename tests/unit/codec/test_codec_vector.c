@@ -1,4 +1,5 @@
-/* The first NaN or infinity is found wherever it stands, and nothing else is taken for one. */
+/* The first NaN or infinity is found wherever it stands, and nothing else is taken for one. In the
+ * file a float has its lowest byte first, on every machine. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,6 +72,20 @@ static void test_agrees_with_isfinite_on_random_bits(void **state)
     }
 }
 
+static void test_the_lowest_byte_comes_first(void **state)
+{
+    (void)state;
+    const float floats[] = {1.0f, -2.5f, 0x1.020304p0f};
+    const uint8_t stored[] = {0, 0, 0x80, 0x3f, 0, 0, 0x20, 0xc0, 0x82, 0x01, 0x81, 0x3f};
+    const size_t count = sizeof floats / sizeof floats[0];
+    uint8_t out[1 + sizeof stored]; /* neither side has to be aligned */
+    float back[sizeof floats / sizeof floats[0]];
+    codec_vector_copy(floats, count, out + 1);
+    assert_memory_equal(out + 1, stored, sizeof stored);
+    codec_vector_copy(out + 1, count, back);
+    assert_memory_equal(back, floats, sizeof floats);
+}
+
 static void test_bytes(void **state)
 {
     (void)state;
@@ -85,6 +100,7 @@ int main(void)
         cmocka_unit_test(test_finds_every_kind_at_every_place),
         cmocka_unit_test(test_passes_every_finite_kind),
         cmocka_unit_test(test_agrees_with_isfinite_on_random_bits),
+        cmocka_unit_test(test_the_lowest_byte_comes_first),
         cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
