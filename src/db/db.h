@@ -49,7 +49,8 @@ struct edb_space {
     struct keys keys;
     struct rows rows;
     struct evict evict;
-    bool evicts; /* this handle writes, and the space or the file has a budget */
+    uint64_t stuck_at; /* nothing could be evicted: tried again when it has so many rows */
+    bool evicts;       /* this handle writes, and the space or the file has a budget */
 
     struct tally *tallies; /* NULL in a handle that cannot write */
     struct ledger handed;  /* what of them was handed over */

@@ -13,7 +13,8 @@
 enum {
     BATCH_ROWS = 256,
     LOOKS_MAX = 4096, /* at rows that turn out to be pinned, for one batch */
-    IN_VAIN_MAX = 64, /* batches without a row: then all that is left is pinned */
+    IN_VAIN_MAX = 4,  /* batches without a row: then all that is left is pinned */
+    STUCK_ROWS = 64,  /* that come before it is tried again */
     SLACK = 128,      /* evicting goes on to one in so many rows below the budget */
 };
 
@@ -51,11 +52,19 @@ static uint64_t file_excess(const edb *db)
     uint64_t live = 0;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < db->space_count; i++) {
+        if (db_is_own(db->spaces[i]))
+            continue;
         live += db->spaces[i]->live;
         bytes += db_live_bytes(db->spaces[i]);
     }
     bool full = db->store->end.offset > db->limits.max_bytes;
     return too_many(live, bytes, db->limits.max_rows, full ? live_bytes_max(db) : 0);
+}
+
+/* Where all that is left is pinned nothing is looked for at every commit. */
+static bool can_give(const edb_space *space)
+{
+    return space->evicts && space->live >= space->stuck_at;
 }
 
 /* The space that gives rows for the file's sake: the one that takes most. */
@@ -65,7 +74,7 @@ static edb_space *largest_space(const edb *db)
     for (uint32_t i = 0; i < db->space_count; i++) {
         edb_space *space = db->spaces[i];
         bool larger = largest == NULL || db_live_bytes(space) > db_live_bytes(largest);
-        if (space->evicts && space->live > 0 && larger)
+        if (can_give(space) && space->live > 0 && larger)
             largest = space;
     }
     return largest;
@@ -78,7 +87,7 @@ static edb_space *excess(const edb *db, uint64_t *rows_out)
         edb_space *space = db->spaces[i];
         *rows_out = too_many(space->live, db_live_bytes(space), space->limits.max_rows,
                              space->limits.max_bytes);
-        if (space->evicts && *rows_out > 0)
+        if (can_give(space) && *rows_out > 0)
             return space;
     }
     *rows_out = file_excess(db);
@@ -213,7 +222,7 @@ edb_status db_evict(edb *db, uint64_t until_ms)
     edb_status status = EDB_OK;
     struct naming *naming = NULL;
     unsigned in_vain = 0;
-    for (bool first = true; status == EDB_OK && in_vain < IN_VAIN_MAX; first = false) {
+    for (bool first = true; status == EDB_OK; first = false) {
         uint64_t rows;
         edb_space *space = excess(db, &rows);
         if (space == NULL || (!first && db->store->io->monotonic_ms() >= until_ms))
@@ -228,6 +237,10 @@ edb_status db_evict(edb *db, uint64_t until_ms)
         naming->wanted = rows;
         status = evict_batch(db, naming);
         in_vain = naming->count == 0 ? in_vain + 1 : 0;
+        if (in_vain == IN_VAIN_MAX) {
+            space->stuck_at = space->live + space->live / SLACK + STUCK_ROWS;
+            in_vain = 0;
+        }
     }
     memory_free(naming);
     return status;

@@ -67,6 +67,7 @@ static edb_status settle_space(edb_space *space, const struct limits *file)
     }
     evict_close(&space->evict);
     space->evicts = false;
+    space->stuck_at = 0;
     if (!evicts)
         return EDB_OK;
     space->evict.policy = policy_of(limits);

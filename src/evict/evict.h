@@ -64,6 +64,7 @@ struct evict {
     uint32_t laps;              /* of the main hand since the last victim */
     uint64_t live;              /* rows, when a victim was last asked for */
     uint64_t rows;              /* that have marks */
+    uint64_t kept;              /* of them, that their owner keeps */
     struct evict_chunk *chunks; /* in order of their numbers */
     size_t chunk_count;
     struct evict_ghosts ghosts;

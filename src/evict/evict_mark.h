@@ -1,7 +1,7 @@
 /* What a mark holds, private to evict/.
  *
  *   S3-FIFO  bits 0-1 uses, 2 in the main queue whatever its number, 3 named to go, 4-5 chances
- *            that its cost gives it, 6-7 of these that are left
+ *            that its cost gives it, 6-7 of these that are left, 8 kept by its owner: in no queue
  *   LRU      the period in which it was used last
  *   FIFO     nothing */
 #ifndef EDB_EVICT_EVICT_MARK_H
@@ -13,6 +13,7 @@ enum {
     MARK_USES = 3,
     MARK_MAIN = 4,
     MARK_NAMED = 8,
+    MARK_KEPT = 256,
     MARK_CREDIT_SHIFT = 4,
     MARK_LEFT_SHIFT = 6,
 };

@@ -102,6 +102,8 @@ static void remove_from_queues(struct evict *evict, uint64_t row, uint64_t key_h
     bool small = named ? !(mark & MARK_MAIN) : !in_main(evict, row, mark);
     if (small && !named && evict->small_count > 0)
         evict->small_count--;
+    if ((mark & MARK_KEPT) && evict->kept > 0)
+        evict->kept--;
     if (evicted && small)
         evict_add_ghost(&evict->ghosts, key_hash);
     if (evicted && !named)
@@ -130,7 +132,7 @@ void evict_use(struct evict *evict, uint64_t row, unsigned uses)
     if (uses > EVICT_USES_MAX)
         uses = EVICT_USES_MAX;
     unsigned credit = mark >> MARK_CREDIT_SHIFT & 3u;
-    mark &= MARK_MAIN | 3u << MARK_CREDIT_SHIFT;
+    mark &= MARK_MAIN | MARK_KEPT | 3u << MARK_CREDIT_SHIFT;
     evict_set_mark(evict, row, (uint16_t)(mark | uses | credit << MARK_LEFT_SHIFT));
 }
 
@@ -177,6 +179,8 @@ static edb_status look_main(struct evict *evict, const struct evict_rows *rows, 
     }
     evict->main_hand = row + 1;
     uint16_t mark = evict_mark(evict, row);
+    if (mark & MARK_KEPT)
+        return EDB_NOT_FOUND;
     if (mark & MARK_USES)
         mark--;
     else if (mark >> MARK_LEFT_SHIFT & 3)
@@ -210,7 +214,8 @@ static edb_status count_small(struct evict *evict, const struct evict_rows *rows
 static edb_status next_s3_fifo(struct evict *evict, const struct evict_rows *rows,
                                uint64_t *row_out)
 {
-    bool small = evict->small_count > rows->live / SMALL_SHARE || evict->small_hand == 0 ||
+    uint64_t queued = rows->live > evict->kept ? rows->live - evict->kept : 0;
+    bool small = evict->small_count > queued / SMALL_SHARE || evict->small_hand == 0 ||
                  evict->laps > 2 * EVICT_USES_MAX + 2;
     edb_status status = evict->small_counted ? EDB_OK : count_small(evict, rows);
     if (status != EDB_OK)
@@ -298,11 +303,13 @@ edb_status evict_next(struct evict *evict, const struct evict_rows *rows, uint64
     return EDB_NOT_FOUND;
 }
 
-/* Hands have moved on by themselves. */
+/* In S3-FIFO it is in no queue from now on; in FIFO the hand has moved on by itself. */
 void evict_keep(struct evict *evict, uint64_t row)
 {
     uint16_t mark = evict_mark(evict, row);
-    mark = (uint16_t)(mark & ~MARK_NAMED);
+    if (evict->policy == EDB_EVICT_S3_FIFO)
+        evict->kept += !(mark & MARK_KEPT);
+    mark = (uint16_t)((mark & ~MARK_NAMED) | MARK_KEPT);
     evict_set_mark(evict, row, is_lru(evict) ? evict->period : mark);
 }
 
@@ -329,7 +336,7 @@ void evict_save(struct evict *evict, size_t chunk, uint8_t bytes[EVICT_CHUNK_ROW
     const uint16_t *marks = evict->chunks[chunk].marks;
     for (size_t i = 0; i < EVICT_CHUNK_ROWS; i++)
         bytes[i] = is_lru(evict) ? save_age((uint16_t)(evict->period - marks[i]))
-                                 : (uint8_t)(marks[i] & ~MARK_NAMED);
+                                 : (uint8_t)(marks[i] & ~(MARK_NAMED | MARK_KEPT));
 }
 
 void evict_load(struct evict *evict, uint64_t first, const uint8_t *bytes, size_t count)
