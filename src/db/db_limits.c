@@ -133,13 +133,15 @@ static edb_status check_limits(const edb *db, const edb_space *space, const edb_
 }
 
 /* With the write lock held. */
-static edb_status write_limits(edb *db, uint32_t space, const struct limits *limits)
+static edb_status write_limits(edb *db, const edb_space *space, const struct limits *limits)
 {
     struct db_run run;
     bool durable = db->durability == EDB_DURABLE;
-    if (space > db->space_count)
-        return fail(EDB_STALE, "%s: the space is gone: close the file and open it again", db->path);
-    edb_status status = db_run_set_limits(db->store, space, limits, &run);
+    uint32_t id = space != NULL ? space->id : 0;
+    if (id > db->space_count)
+        return fail(EDB_STALE, "%s: space '%s' is gone: close the file and open it again", db->path,
+                    space->spec.name);
+    edb_status status = db_run_set_limits(db->store, id, limits, &run);
     if (status == EDB_OK)
         status = db_append(db, run.drafts, run.count, durable);
     if (status == EDB_OK && durable)
@@ -158,7 +160,7 @@ edb_status edb_limits_set(edb *db, edb_space *space, const edb_limits *given)
         status = db_write_begin(db, db->durability == EDB_DURABLE);
     if (status != EDB_OK)
         return status;
-    status = write_limits(db, space != NULL ? space->id : 0, &limits);
+    status = write_limits(db, space, &limits);
     db_write_end(db);
     if (status == EDB_OK)
         db_go_on_compacting(db);
