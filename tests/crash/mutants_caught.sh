@@ -79,7 +79,7 @@ passes_unbroken()
     link_test "$1" "$copy" && run_test "$1" "$copy" 2 && touch "$copy/$1.passed"
 }
 
-# Applies the mutant $1 and runs the tests that its head names. 0: one has caught it.
+# Applies the mutant $1 and runs the tests that its head names, one that needs luck more than once. 0: one has caught it.
 try_mutant()
 {
     local name=$1 copy=$work/$1 by test code objects
