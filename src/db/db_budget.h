@@ -43,7 +43,7 @@ struct ledger db_tally_pending(const edb_space *space);
 void db_hand_over(edb *db, bool now);
 
 /* Whether there is anything to hand over. */
-bool db_has_counted(const edb *db);
+bool db_has_counted(edb *db);
 
 /* Applies a NOTE. One that is damaged, or of another version, is passed over. */
 void db_apply_note(edb *db, const struct store_frame *frame);

@@ -217,6 +217,22 @@ static edb_status evict_batch(edb *db, struct naming *naming)
     return status;
 }
 
+/* Until more rows have come. */
+static void give_up(edb_space *space)
+{
+    os_rwlock_write(&space->db->view_lock);
+    space->stuck_at = space->live + space->live / SLACK + STUCK_ROWS;
+    os_rwlock_unlock(&space->db->view_lock);
+}
+
+static edb_space *look_for_excess(edb *db, uint64_t *rows_out)
+{
+    os_rwlock_read(&db->view_lock);
+    edb_space *space = excess(db, rows_out);
+    os_rwlock_unlock(&db->view_lock);
+    return space;
+}
+
 edb_status db_evict(edb *db, uint64_t until_ms)
 {
     edb_status status = EDB_OK;
@@ -224,7 +240,7 @@ edb_status db_evict(edb *db, uint64_t until_ms)
     unsigned in_vain = 0;
     for (bool first = true; status == EDB_OK; first = false) {
         uint64_t rows;
-        edb_space *space = excess(db, &rows);
+        edb_space *space = look_for_excess(db, &rows);
         if (space == NULL || (!first && db->store->io->monotonic_ms() >= until_ms))
             break;
         if (first) {
@@ -238,7 +254,7 @@ edb_status db_evict(edb *db, uint64_t until_ms)
         status = evict_batch(db, naming);
         in_vain = naming->count == 0 ? in_vain + 1 : 0;
         if (in_vain == IN_VAIN_MAX) {
-            space->stuck_at = space->live + space->live / SLACK + STUCK_ROWS;
+            give_up(space);
             in_vain = 0;
         }
     }

@@ -17,17 +17,19 @@ enum {
     NOTE_BYTES_MAX = 4 << 20,
 };
 
-static uint64_t pending_counts(const edb *db)
+static uint64_t pending_counts(edb *db)
 {
     uint64_t count = 0;
+    os_rwlock_read(&db->view_lock);
     for (uint32_t i = 0; i < db->space_count; i++) {
         struct ledger pending = db_tally_pending(db->spaces[i]);
         count += pending.hits + pending.misses;
     }
+    os_rwlock_unlock(&db->view_lock);
     return count;
 }
 
-bool db_has_counted(const edb *db)
+bool db_has_counted(edb *db)
 {
     return db->writable && pending_counts(db) > 0;
 }
