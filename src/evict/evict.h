@@ -31,6 +31,7 @@
 struct evict_chunk {
     uint64_t number;
     uint32_t live;                /* rows; without any the chunk goes, unless it is the newest */
+    bool emptied;                 /* it had rows, and has none */
     bool changed;                 /* since the newest section of it */
     struct catalog_section saved; /* the section that the newest catalog names; all zero: none */
     _Atomic bool touched;

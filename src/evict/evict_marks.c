@@ -41,13 +41,13 @@ static void drop_chunk(struct evict *evict, size_t at)
     memmove(chunk, chunk + 1, (evict->chunk_count - at) * sizeof *chunk);
 }
 
-/* The newest chunk is kept when it has no rows, for rows come there; until a newer one comes. */
+/* The newest chunk is kept when its rows are gone, for more come there; until a newer one comes. */
 edb_status evict_reserve(struct evict *evict, uint64_t row)
 {
     size_t count = evict->chunk_count;
     if (chunk_of(evict, row) != NULL)
         return EDB_OK;
-    if (count > 0 && evict->chunks[count - 1].live == 0 &&
+    if (count > 0 && evict->chunks[count - 1].emptied &&
         evict->chunks[count - 1].number < row / EVICT_CHUNK_ROWS)
         drop_chunk(evict, count - 1);
     size_t at = place_of(evict, row / EVICT_CHUNK_ROWS);
@@ -77,6 +77,7 @@ void evict_count(struct evict *evict, uint64_t row, uint32_t rows)
     if (chunk == NULL)
         return;
     chunk->live += rows;
+    chunk->emptied = false;
     evict->rows += rows;
 }
 
@@ -89,7 +90,8 @@ void evict_uncount(struct evict *evict, uint64_t row)
     chunk->live--;
     evict->rows--;
     size_t at = (size_t)(chunk - evict->chunks);
-    if (chunk->live == 0 && at + 1 < evict->chunk_count)
+    chunk->emptied = chunk->live == 0;
+    if (chunk->emptied && at + 1 < evict->chunk_count)
         drop_chunk(evict, at);
 }
 

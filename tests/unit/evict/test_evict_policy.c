@@ -300,12 +300,51 @@ static void test_rows_far_apart(void **state)
     evict_close(&evict);
 }
 
+/* A batch asks for room for all of its rows before the first of them comes. */
+static void test_room_for_many_at_once(void **state)
+{
+    (void)state;
+    struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
+    uint64_t row = 0;
+    unsigned uses;
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(evict_reserve(&evict, i * EVICT_CHUNK_ROWS), EDB_OK);
+    for (uint64_t i = 0; i < 3; i++)
+        evict_insert(&evict, i * EVICT_CHUNK_ROWS, ROW_NONE, hash_of((uint32_t)i), 1);
+    for (uint64_t i = 0; i < 3; i++)
+        evict_touch(&evict, i * EVICT_CHUNK_ROWS);
+    for (uint64_t i = 0; i < 3; i++, row++) {
+        assert_true(evict_touched(&evict, row, &row, &uses));
+        assert_int_equal(row, i * EVICT_CHUNK_ROWS);
+    }
+    evict_close(&evict);
+}
+
+/* Chunks of which all rows are gone take no memory, whatever comes behind them. */
+static void test_empty_chunks_go(void **state)
+{
+    (void)state;
+    struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
+    for (uint64_t i = 0; i < 50; i++) {
+        uint64_t row = i * EVICT_CHUNK_ROWS;
+        assert_int_equal(evict_reserve(&evict, row), EDB_OK);
+        evict_insert(&evict, row, ROW_NONE, hash_of((uint32_t)i), 1);
+        evict_remove(&evict, row, hash_of((uint32_t)i), false);
+    }
+    assert_int_equal(evict.chunk_count, 1);
+    evict_close(&evict);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zipf),           cmocka_unit_test(test_zipf_with_a_scan),
-        cmocka_unit_test(test_cost_aware),     cmocka_unit_test(test_marks_are_kept),
+        cmocka_unit_test(test_zipf),
+        cmocka_unit_test(test_zipf_with_a_scan),
+        cmocka_unit_test(test_cost_aware),
+        cmocka_unit_test(test_marks_are_kept),
         cmocka_unit_test(test_rows_far_apart),
+        cmocka_unit_test(test_room_for_many_at_once),
+        cmocka_unit_test(test_empty_chunks_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
