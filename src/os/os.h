@@ -61,8 +61,8 @@ struct os_io {
                                    char **name_out);
 
     /* Removes the temporary files of `path` that nobody has locked: their creators died. What
-     * cannot be removed stays. */
-    void (*remove_leftovers)(const char *path);
+     * cannot be removed stays. Gives how many others there are, whose creators live. */
+    uint32_t (*remove_leftovers)(const char *path);
 
     /* Renames the temporary to `path`, atomically, only if nothing is there (EDB_EXISTS). Not
      * durable before sync_directory. A symbolic link that leads nowhere is EDB_IO. */
@@ -119,7 +119,7 @@ struct os_io {
     void (*will_need)(struct os_file *file, uint64_t offset, uint64_t bytes);
 
     /* Tries to take a lock on the file; EDB_BUSY when another open file has it. Dies with its
-     * holder. */
+     * holder. To unlock what this open file has not locked does nothing. */
     edb_status (*try_lock)(struct os_file *file, enum os_lock lock);
     void (*unlock)(struct os_file *file, enum os_lock lock);
 

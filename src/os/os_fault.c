@@ -160,9 +160,9 @@ static edb_status create_temporary(const char *path, uint32_t mode, struct os_fi
     return status;
 }
 
-static void remove_leftovers(const char *path)
+static uint32_t remove_leftovers(const char *path)
 {
-    inner()->remove_leftovers(path);
+    return inner()->remove_leftovers(path);
 }
 
 static edb_status publish(const char *temporary, const char *path)

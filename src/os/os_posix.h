@@ -62,7 +62,7 @@ static inline size_t os_posix_directory_length(const char *path)
  * os_posix_machine.c. */
 edb_status os_posix_create_temporary(const char *path, uint32_t mode, struct os_file **file_out,
                                      char **name_out);
-void os_posix_remove_leftovers(const char *path);
+uint32_t os_posix_remove_leftovers(const char *path);
 edb_status os_posix_publish(const char *temporary, const char *path);
 edb_status os_posix_replace(const char *temporary, const char *path);
 edb_status os_posix_sync_directory(const char *path);

@@ -115,26 +115,30 @@ static bool is_temporary_of(const char *entry, const char *base)
            strcmp(salt + SALT_DIGITS, ending) == 0;
 }
 
-/* With the lock nobody is at work on it; with the name it has not been published meanwhile. */
-static void remove_unclaimed(const char *name)
+/* With the lock nobody is at work on it; with the name it has not been published meanwhile. False:
+ * somebody has the lock. */
+static bool remove_unclaimed(const char *name)
 {
     struct os_file *file;
     bool same;
     if (os_posix_open_file(name, name, O_RDWR | O_NOFOLLOW, 0, &file) != 0)
-        return;
-    if (file->io->try_lock(file, OS_LOCK_WRITER) == EDB_OK &&
-        os_posix_same_file(file, name, &same, NULL) == EDB_OK && same && unlink(name) == 0)
+        return true;
+    edb_status status = file->io->try_lock(file, OS_LOCK_WRITER);
+    if (status == EDB_OK && os_posix_same_file(file, name, &same, NULL) == EDB_OK && same &&
+        unlink(name) == 0)
         log_event(EDB_LOG_INFO, "%s is removed: it was left behind by a creation that died", name);
     file->io->close(file);
+    return status != EDB_BUSY;
 }
 
-void os_posix_remove_leftovers(const char *path)
+uint32_t os_posix_remove_leftovers(const char *path)
 {
+    uint32_t living = 0;
     size_t length = os_posix_directory_length(path);
     size_t room = length + NAME_MAX + 1;
     char *name = memory_resize(NULL, room, 1);
     if (name == NULL)
-        return;
+        return 0;
     snprintf(name, room, "%.*s", (int)length, path);
     DIR *folder = opendir(length > 0 ? name : ".");
     const struct dirent *entry;
@@ -142,9 +146,11 @@ void os_posix_remove_leftovers(const char *path)
         if (!is_temporary_of(entry->d_name, path + length))
             continue;
         snprintf(name + length, room - length, "%s", entry->d_name);
-        remove_unclaimed(name);
+        if (!remove_unclaimed(name))
+            living++;
     }
     if (folder != NULL)
         closedir(folder);
     memory_free(name);
+    return living;
 }

@@ -351,19 +351,24 @@ static bool is_temporary_of(const char *text, const char *path)
            strspn(text + head, "0123456789abcdef") == 16 && strcmp(text + head + 16, ".tmp") == 0;
 }
 
-static void remove_leftovers(const char *path)
+static uint32_t remove_leftovers(const char *path)
 {
+    uint32_t living = 0;
     enter();
     for (uint32_t i = 0; i < machine.file_count; i++) {
         struct sim_name *name = &machine.names[i];
-        if (name->text[0] == '\0' || machine.files[name->file].lockers[OS_LOCK_WRITER] != NULL ||
-            !is_temporary_of(name->text, path))
+        if (name->text[0] == '\0' || !is_temporary_of(name->text, path))
             continue;
+        if (machine.files[name->file].lockers[OS_LOCK_WRITER] != NULL) {
+            living++;
+            continue;
+        }
         record(OS_SIM_REMOVE, name->file, (struct sim_range){0, 0}, name->text,
                strlen(name->text) + 1);
         name->text[0] = '\0';
     }
     leave();
+    return living;
 }
 
 /* Inside. */

@@ -87,7 +87,7 @@ static edb_status begin_file(const char *path, uint32_t mode, const struct genes
 {
     const struct os_io *io = os_current();
     memset(out, 0, sizeof *out);
-    io->remove_leftovers(path); /* (17) */
+    (void)io->remove_leftovers(path); /* (17) */
     edb_status status = io->create_temporary(path, mode, &out->file, &out->temporary);
     if (status != EDB_OK)
         return status;

@@ -271,6 +271,24 @@ static void publish_refuses_a_link_to_nothing(void **state)
     os_posix.close(file);
 }
 
+static void leftovers_are_told_from_the_living(void **state)
+{
+    (void)state;
+    struct os_file *file;
+    char *temporary, second[2 * PATH_BYTES + 32];
+    assert_int_equal(os_posix.remove_leftovers(path), 0);
+    assert_int_equal(os_posix.create_temporary(path, 0600, &file, &temporary), EDB_OK);
+    snprintf(second, sizeof second, "%s/.file.edb.0123456789abcdef.tmp", root);
+    assert_int_equal(link(temporary, second), 0); /* the lock is on the file, whatever its name */
+    assert_int_equal(os_posix.remove_leftovers(path), 2);
+    os_posix.unlock(file, OS_LOCK_WRITER);
+    assert_int_equal(os_posix.remove_leftovers(path), 0);
+    assert_int_not_equal(access(temporary, F_OK), 0);
+    assert_int_not_equal(access(second, F_OK), 0);
+    os_posix.close(file);
+    memory_free(temporary);
+}
+
 static void temporary_has_a_name_of_its_own(void **state)
 {
     (void)state;
@@ -398,6 +416,7 @@ int main(void)
         CASE(device_holds_what_was_synced),
         CASE(publish_does_not_replace),
         CASE(publish_refuses_a_link_to_nothing),
+        CASE(leftovers_are_told_from_the_living),
         CASE(temporary_has_a_name_of_its_own),
         CASE(same_file_follows_the_name),
         CASE(same_file_stays_where_it_was_opened),
