@@ -93,6 +93,7 @@ struct edb {
     struct store_limits walk_limits; /* of the walk, which stops where a snapshot was taken, and
                                         before a transaction that cannot be applied */
     uint64_t compaction_from;   /* one failed: the next waits until the file has so many bytes */
+    uint64_t steps_from;        /* others were at one: so does the next in steps */
     bool lost;                  /* the view must be built again */
     uint64_t generation;        /* how often the view was built */
     uint64_t named_catalogs[4]; /* that slots named when the view was built; 0: none */

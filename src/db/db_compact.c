@@ -9,10 +9,12 @@
  *   6 edb_sync            this handle moves over; the name becomes durable
  *
  * Each of 2 to 5 is done in pieces, a matter of milliseconds each; what comes between two pieces is
- * the caller's. Before the rename a crash leaves the old file, and a temporary one that the next
- * creation or compaction removes; after it, either. The mark comes first, so that no reader stays
- * behind: who sees it looks at the path. Should the rename not come, it is an empty frame like
- * others. */
+ * the caller's. In steps the lock is given back between them: another compaction may take the
+ * file's place meanwhile, and this one is given up then.
+ *
+ * Before the rename a crash leaves the old file, and a temporary one that the next creation or
+ * compaction removes; after it, either. The mark comes first, so that no reader stays behind: who
+ * sees it looks at the path. Should the rename not come, it is an empty frame like others. */
 #include "db/db_compact.h"
 
 #include <string.h>
@@ -35,10 +37,11 @@ enum stage { STAGE_SURVEY, STAGE_ROOM, STAGE_COPY, STAGE_FOLLOW, STAGE_TAKE_OVER
 struct db_compaction {
     edb *db;
     edb_compact_options options;
-    struct store *before; /* the old file, with the lock on compaction */
+    struct store *before; /* the old file */
     edb *source;
     struct store_successor successor;
     struct db_copy copy;
+    bool in_steps; /* or at once */
     enum stage stage;
     uint64_t round_from; /* a round of following: from here */
     uint64_t round_to;   /* to where the file ended when it began; 0: none has begun */
@@ -98,9 +101,14 @@ static edb_status take_compaction(struct db_compaction *c)
     return status;
 }
 
-static void release_compaction(struct db_compaction *c)
+static void give_lock_back(struct db_compaction *c)
 {
     c->before->io->unlock(c->before->file, OS_LOCK_COMPACTION);
+}
+
+static void release_compaction(struct db_compaction *c)
+{
+    give_lock_back(c);
     store_close(c->before);
     c->before = NULL;
 }
@@ -113,12 +121,25 @@ static bool is_of_this_file(struct db_compaction *c)
     return same;
 }
 
+/* Asked in steps only. What has a file may stand idle, but most are at work: two would need twice
+ * the room, and one of them in vain. */
+static edb_status check_alone(const struct db_compaction *c)
+{
+    uint32_t living = 0;
+    edb_status status = c->in_steps ? store_successors_living(c->before, &living) : EDB_OK;
+    if (status == EDB_OK && living > 0)
+        status = fail(EDB_BUSY, "%s: another compaction has begun and is not done", c->db->path);
+    return status;
+}
+
 /* The lock comes first: who does not get it has written nothing. The handle may turn out to have to
  * move to another file. */
 static edb_status take_settled(struct db_compaction *c)
 {
     for (;;) {
         edb_status status = take_compaction(c);
+        if (status == EDB_OK)
+            status = check_alone(c);
         if (status == EDB_OK)
             status = settle(c->db, c->wait_ms);
         if (status != EDB_OK || is_of_this_file(c))
@@ -153,20 +174,21 @@ static void end(struct db_compaction *c)
     store_successor_close(&c->successor);
     (void)edb_close(c->source);
     if (c->before != NULL && !forked)
-        c->before->io->unlock(c->before->file, OS_LOCK_COMPACTION);
+        give_lock_back(c);
     store_close(c->before);
     memory_free(c);
 }
 
 /* A new one. NULL and the reason in *status_out: it did not come to anything. */
-static struct db_compaction *open_compaction(edb *db, uint32_t wait_ms, edb_status *status_out)
+static struct db_compaction *open_compaction(edb *db, bool in_steps, edb_status *status_out)
 {
     struct db_compaction *c = memory_zeroed(1, sizeof *c);
     *status_out = c != NULL ? EDB_OK : memory_failed(sizeof *c);
     if (c == NULL)
         return NULL;
     c->db = db;
-    c->wait_ms = wait_ms;
+    c->in_steps = in_steps;
+    c->wait_ms = in_steps ? 0 : db->busy_wait_ms;
     *status_out = begin(c);
     if (*status_out == EDB_OK)
         return c;
@@ -204,7 +226,9 @@ static edb_status make_room(struct db_compaction *c)
     edb_status status = db_copy_measure(&c->copy, &needed, &done);
     if (status != EDB_OK || !done)
         return status;
-    status = check_room(c, needed);
+    status = check_alone(c);
+    if (status == EDB_OK)
+        status = check_room(c, needed);
     if (status == EDB_OK)
         status = store_successor_create(c->before, &c->successor);
     c->copy.target = c->successor.store;
@@ -351,6 +375,31 @@ static void leave(edb *db)
     atomic_store(&db->compacting, false);
 }
 
+/* Whether the file has still its name. The handle may have moved on already, or does now. */
+static edb_status check_place(struct db_compaction *c)
+{
+    bool same;
+    edb_status status = c->before->io->same_file(c->before->file, c->before->path, &same, NULL);
+    if (status == EDB_OK && !same)
+        status = db_move(c->db);
+    if (status == EDB_OK && !is_of_this_file(c))
+        status = fail(EDB_BUSY, "%s was written anew by another compaction: this one is given up",
+                      c->db->path);
+    return status;
+}
+
+/* Between two steps anything may have happened. With the lock nobody else's compaction takes the
+ * file's place: what is seen here stays so until the lock is given back (16). */
+static edb_status retake(struct db_compaction *c)
+{
+    edb_status status = c->before->io->try_lock(c->before->file, OS_LOCK_COMPACTION);
+    if (status == EDB_OK)
+        status = check_place(c);
+    if (status == EDB_OK && c->successor.store != NULL)
+        status = store_successor_check(&c->successor);
+    return status;
+}
+
 edb_status db_compaction_begin(edb *db)
 {
     edb_status status = enter(db);
@@ -359,7 +408,9 @@ edb_status db_compaction_begin(edb *db)
     if (db->compaction != NULL)
         status = fail(EDB_BUSY, "%s is being compacted already", db->path);
     else
-        db->compaction = open_compaction(db, 0, &status);
+        db->compaction = open_compaction(db, true, &status);
+    if (status == EDB_OK)
+        give_lock_back(db->compaction);
     leave(db);
     return status;
 }
@@ -391,14 +442,15 @@ edb_status db_compaction_step(edb *db, uint64_t until_ms, bool *done_out)
     struct db_compaction *c = db->compaction;
     if (c == NULL)
         status = fail(EDB_INVALID, "%s: no compaction is under way", db->path);
-    else if (!is_of_this_file(c))
-        status = fail(EDB_STALE, "%s was replaced while it was compacted", db->path);
     else
+        status = retake(c);
+    if (status == EDB_OK)
         status = take_step(c, until_ms, done_out);
     if (c != NULL && (status != EDB_OK || *done_out)) {
         db->compaction = NULL;
         end(c);
-    }
+    } else if (c != NULL)
+        give_lock_back(c);
     leave(db);
     return status;
 }
@@ -451,20 +503,20 @@ static edb_status keep_pace(const struct db_compaction *c)
     return status;
 }
 
-/* The one that was begun in steps, if it is still of the file that the handle has; else a new
- * one. */
+/* The one that was begun in steps, if it can still come to its end; else a new one. */
 static struct db_compaction *resume(edb *db, edb_status *status_out)
 {
     struct db_compaction *c = db->compaction;
     db->compaction = NULL;
     *status_out = EDB_OK;
-    if (c != NULL && is_of_this_file(c)) {
+    if (c != NULL && retake(c) == EDB_OK) {
+        c->in_steps = false;
         c->wait_ms = db->busy_wait_ms;
         return c;
     }
     if (c != NULL)
         end(c);
-    return open_compaction(db, db->busy_wait_ms, status_out);
+    return open_compaction(db, false, status_out);
 }
 
 static edb_status compact(edb *db, const edb_compact_options *options, edb_compact_report *report)

@@ -2,17 +2,18 @@
  * which the handle and everybody else go on. It belongs to its handle, which edb_close ends it
  * with.
  *
- * Only the lock on compaction is held between steps. None of the handle's locks may be held by who
- * calls; one thread at a time is at work, and others get EDB_BUSY. After any other failure, and
- * when it is done, there is none under way. */
+ * No lock is held between steps, so that one that stands idle keeps nobody waiting: each step takes
+ * the lock on compaction anew, and gives up what was begun when another compaction has that lock or
+ * has taken the file's place. None of the handle's locks may be held by who calls. When a step
+ * fails, and when it is done, there is none under way. */
 #ifndef EDB_DB_DB_COMPACT_H
 #define EDB_DB_DB_COMPACT_H
 
 #include "db/db.h"
 
 /* Begins one: writes what stands in memory only into sections, and opens a snapshot. Waits for
- * nobody. EDB_BUSY: somebody writes, or a compaction is under way, by this handle or another.
- * Others as for edb_compact. */
+ * nobody. EDB_BUSY: somebody writes, or a compaction is under way, by this handle or, as far as it
+ * can be seen, another: it has the lock, or a temporary file. Others as for edb_compact. */
 edb_status db_compaction_begin(edb *db);
 
 /* Does pieces of the one that is under way, at least one, until the clock of the system's table
@@ -20,8 +21,10 @@ edb_status db_compaction_begin(edb *db);
  * the new file has the name, though that may not be on the device yet (see edb_sync). When others
  * hold the writer lock that is left to a later step.
  *
- * EDB_INVALID: none is under way. EDB_STALE: something else is at the path. EDB_BUSY also: writers
- * were faster than the copy. Others as for edb_compact. */
+ * EDB_INVALID: none is under way. EDB_BUSY: another thread of the handle is at it, which alone ends
+ * nothing; another compaction is at work or was faster; writers were faster than the copy.
+ * EDB_STALE: something else is at the path, or under the temporary name. Others as for
+ * edb_compact. */
 edb_status db_compaction_step(edb *db, uint64_t until_ms, bool *done_out);
 
 /* Whether one is under way. */

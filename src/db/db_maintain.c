@@ -13,6 +13,7 @@ enum {
     DEAD_SHARE = 10,  /* a file that has reached its size is compacted when a tenth is dead */
     URGENT_SHARE = 8, /* past its size by one eighth it is compacted at once */
     RETRY_SHARE = 8,  /* after a failure it grows by an eighth before the next try */
+    LOOK_SHARE = 128, /* and by so much when others are at it, before they are looked for again */
 };
 
 /* -------------------------------------------------------------------------------- what is due */
@@ -38,15 +39,23 @@ static bool is_compaction_due(const edb *db)
     return limits->max_bytes > 0 && used > limits->max_bytes && dead_bytes(db) >= used / DEAD_SHARE;
 }
 
-/* Whether the limits of the file can ask for a compaction at all: looked at by every commit. */
-static bool may_be_due(edb *db, bool *due_out, bool *urgent_out)
+/* What the limits of the file ask for: looked at by every commit. */
+struct demand {
+    bool due;
+    bool urgent;
+    bool too_early; /* to begin in steps: others were at it just now */
+};
+
+/* False: they cannot ask for a compaction at all. */
+static bool look_at_limits(edb *db, struct demand *out)
 {
     os_rwlock_read(&db->view_lock);
     uint64_t max_bytes = db->limits.max_bytes;
-    bool asked = max_bytes > 0 || db->limits.dead_percent > 0;
-    *due_out = asked && is_compaction_due(db);
     uint64_t used = db->store->end.offset;
-    *urgent_out = max_bytes > 0 && used > max_bytes && used - max_bytes > max_bytes / URGENT_SHARE;
+    bool asked = max_bytes > 0 || db->limits.dead_percent > 0;
+    out->due = asked && is_compaction_due(db);
+    out->urgent = max_bytes > 0 && used > max_bytes && used - max_bytes > max_bytes / URGENT_SHARE;
+    out->too_early = used < db->steps_from;
     os_rwlock_unlock(&db->view_lock);
     return asked;
 }
@@ -88,23 +97,35 @@ static edb_status compact_now(edb *db)
     return status;
 }
 
+/* Who is at it is looked for in the folder: not at every commit. */
+static edb_status begin_in_steps(edb *db)
+{
+    edb_status status = db_compaction_begin(db);
+    if (status != EDB_BUSY)
+        return status;
+    os_rwlock_write(&db->view_lock);
+    uint64_t used = db->store->end.offset;
+    db->steps_from = used + used / LOOK_SHARE;
+    os_rwlock_unlock(&db->view_lock);
+    return status;
+}
+
 void db_go_on_compacting(edb *db)
 {
-    bool due;
-    bool urgent;
+    struct demand demand;
     bool done = false;
-    if (db->maintenance_ms == EDB_MAINTENANCE_OFF || !may_be_due(db, &due, &urgent))
+    if (db->maintenance_ms == EDB_MAINTENANCE_OFF || !look_at_limits(db, &demand))
         return;
     bool is_open = db_compaction_is_open(db);
     edb_status status = EDB_OK;
-    if (!is_open && !due)
+    if (!is_open && (!demand.due || (demand.too_early && !demand.urgent)))
         return;
-    if (urgent)
+    if (demand.urgent)
         status = compact_now(db);
     else if (!is_open)
-        status = db_compaction_begin(db);
+        status = begin_in_steps(db);
     uint64_t now = os_current()->monotonic_ms();
-    if (status == EDB_OK && !urgent)
+    if (status == EDB_OK && !demand.urgent)
         status = db_compaction_step(db, now + db->maintenance_ms, &done);
     /* EDB_INVALID: another thread has finished it meanwhile. */
     if (status != EDB_OK && status != EDB_BUSY && status != EDB_INVALID)
@@ -128,22 +149,20 @@ static edb_status evict_at_once(edb *db, uint32_t wait_ms)
 
 edb_status db_maintain(edb *db, uint32_t wait_ms)
 {
-    bool due;
-    bool urgent;
+    struct demand demand;
     edb_status status = evict_at_once(db, wait_ms);
-    if (status == EDB_OK && may_be_due(db, &due, &urgent) && due)
+    if (status == EDB_OK && look_at_limits(db, &demand) && demand.due)
         status = edb_compact(db, NULL, NULL);
     return status;
 }
 
 void db_maintain_last(edb *db)
 {
-    bool due;
-    bool urgent;
+    struct demand demand;
     os_rwlock_read(&db->view_lock);
     bool over = !db->lost && db_over_budget(db);
     os_rwlock_unlock(&db->view_lock);
-    if (!over && !(may_be_due(db, &due, &urgent) && due))
+    if (!over && !(look_at_limits(db, &demand) && demand.due))
         return;
     if (db->store->writer.poisoned || atomic_load(&db->store->damaged))
         return;

@@ -70,6 +70,7 @@ static edb_status exchange(edb *db, struct store *next)
     db->sections_from = 0;
     db->damaged_count = 0;
     db->compaction_from = 0;
+    db->steps_from = 0;
     uint32_t known = db->space_known;
     struct evict *marks = take_marks(db);
     edb_status status = db_load(db);

@@ -171,12 +171,20 @@ struct store_successor {
 /* EDB_FULL, EDB_READ_ONLY (no permission), EDB_IO, EDB_NO_MEMORY: nothing is left behind. */
 edb_status store_successor_create(const struct store *store, struct store_successor *out);
 
+/* How many files there are that are to become this one, with a creator that lives; what the dead
+ * have left is removed. EDB_NOT_FOUND, EDB_IO, EDB_NO_MEMORY. */
+edb_status store_successors_living(const struct store *store, uint32_t *count_out);
+
+/* Whether the temporary name still leads to it: else EDB_STALE. EDB_IO. */
+edb_status store_successor_check(const struct store_successor *successor);
+
 /* Gives it the name, which the file of before loses; the writer lock on that one is held. The
  * successor is on the device, whole; its name is not before the next store_sync. EDB_IO: nothing
  * has changed. */
 edb_status store_successor_publish(struct store_successor *successor);
 
-/* Removes what has not been published. A zeroed one is allowed. */
+/* Removes what has not been published, unless it has lost its temporary name. A zeroed one is
+ * allowed. */
 void store_successor_close(struct store_successor *successor);
 
 /* A file for what is saved of a damaged one: another cache, under an identity of its own, with the

@@ -159,6 +159,34 @@ edb_status store_successor_create(const struct store *store, struct store_succes
     return status;
 }
 
+edb_status store_successors_living(const struct store *store, uint32_t *count_out)
+{
+    char *path;
+    edb_status status = store->io->resolve(store->file, store->path, true, &path);
+    if (status == EDB_OK)
+        *count_out = store->io->remove_leftovers(path);
+    memory_free(path);
+    return status;
+}
+
+static edb_status has_name(const struct store_successor *successor, bool *has_out)
+{
+    struct os_file *file = successor->store->file;
+    return file->io->same_file(file, successor->temporary, has_out, NULL);
+}
+
+edb_status store_successor_check(const struct store_successor *successor)
+{
+    bool has_it;
+    edb_status status = has_name(successor, &has_it);
+    if (status != EDB_OK || has_it)
+        return status;
+    return fail(EDB_STALE,
+                "%s was removed or replaced while it was made: leave the temporary files of %s "
+                "alone",
+                successor->temporary, successor->path);
+}
+
 static void note_named(struct store_successor *successor)
 {
     memory_free(successor->temporary);
@@ -214,9 +242,13 @@ edb_status store_rescue_publish(struct store_successor *rescue)
     return io->sync_directory(rescue->path);
 }
 
+/* What stands under the temporary name may be somebody else's by now. */
 void store_successor_close(struct store_successor *successor)
 {
-    if (successor->temporary != NULL)
+    bool own = successor->temporary != NULL;
+    if (own && successor->store != NULL)
+        (void)has_name(successor, &own);
+    if (own)
         os_current()->remove(successor->temporary);
     store_close(successor->store);
     memory_free(successor->temporary);

@@ -171,7 +171,7 @@ struct figure {
     uint64_t count;
 };
 
-enum { FIGURES = CRASH_KINDS + 12 };
+enum { FIGURES = CRASH_KINDS + 13 };
 
 static void list_figures(const struct totals *sum, struct figure figures[FIGURES])
 {
@@ -180,6 +180,7 @@ static void list_figures(const struct totals *sum, struct figure figures[FIGURES
                                     {"transactions", did->transactions},
                                     {"deletes", did->deletes},
                                     {"compactions", did->compactions},
+                                    {"compactions overtaken by another", did->overtaken},
                                     {"lock hand-overs", did->hand_overs},
                                     {"of them behind lazy commits", did->taken_lazy},
                                     {"transactions crossed by another session", did->crossed},

@@ -19,10 +19,11 @@ struct workload {
     edb_space *spaces[2][HISTORY_SPACES];
     edb *dropped[64]; /* handles of processes that died; closed when all is over */
     size_t dropped_count;
-    size_t h;      /* whose turn it is */
-    int meanwhile; /* commits that are still to come while the file is compacted */
-    bool wrote[2]; /* since it was opened: closing makes that durable */
-    bool unnamed;  /* the file was written anew, and power loss may bring the one before back */
+    size_t h;       /* whose turn it is */
+    int meanwhile;  /* commits that are still to come while the file is compacted */
+    bool wrote[2];  /* since it was opened: closing makes that durable */
+    bool overtaken; /* the other one has compacted the file while this one's steps stood idle */
+    bool unnamed;   /* the file was written anew, and power loss may bring the one before back */
     struct workload_counts *counts;
     uint64_t sessions; /* opened so far */
     uint64_t session[2];
@@ -208,6 +209,7 @@ static void use_something(struct workload *w)
 
 static void close_and_open(struct workload *w)
 {
+    w->overtaken &= w->h != 0; /* which closes the compaction as well */
     if (w->kind == WORKLOAD_REOPEN || w->kind >= WORKLOAD_COMPACT)
         use_something(w);
     edb_status status = edb_close(w->handles[w->h]);
@@ -257,12 +259,27 @@ static void compact(struct workload *w)
     note(w, true);
 }
 
+/* The one that is under way is given up, and nothing else. */
+static void meet_another_file(struct workload *w)
+{
+    bool done;
+    w->overtaken = false;
+    edb_status status = db_compaction_step(w->handles[0], 0, &done);
+    if (status != EDB_BUSY || db_compaction_is_open(w->handles[0]))
+        die("a step of a compaction that was overtaken", status);
+    w->counts->overtaken++;
+}
+
 /* The next piece, or the beginning. When it is done the content is what it was, in a file that may
  * not have its name for ever yet. */
 static void compact_a_step(struct workload *w)
 {
     bool done = false;
     edb *db = w->handles[0];
+    if (w->overtaken) {
+        meet_another_file(w);
+        return;
+    }
     bool begins = !db_compaction_is_open(db);
     edb_status status = begins ? db_compaction_begin(db) : db_compaction_step(db, 0, &done);
     if (status != EDB_OK)
@@ -272,6 +289,14 @@ static void compact_a_step(struct workload *w)
     w->unnamed |= done;
     if (begins || done)
         note(w, false);
+}
+
+/* The other handle does it at once, whatever the steps of the first have come to. */
+static void compact_meanwhile(struct workload *w)
+{
+    w->h = 1;
+    compact(w);
+    w->overtaken = db_compaction_is_open(w->handles[0]);
 }
 
 /* The process is gone, its handle is not closed. Its lock went with it: it was taken only inside
@@ -405,6 +430,8 @@ static void step(struct workload *w)
         compact_a_step(w);
     if (dice < 3 && compacts)
         compact(w);
+    else if (dice == 19 && w->kind == WORKLOAD_STEPS)
+        compact_meanwhile(w);
     else if ((dice < 5 && compacts) || (dice < 2 && w->kind == WORKLOAD_STEPS))
         close_and_open(w);
     else if (dice < 3 && (w->kind == WORKLOAD_REOPEN || w->kind == WORKLOAD_KEEP))

@@ -18,7 +18,8 @@ enum workload_kind {
     WORKLOAD_DYING,       /* handles are dropped without closing, as if the process were killed */
     WORKLOAD_COMPACT,     /* as reopen, and the file is written anew in between */
     WORKLOAD_COMPACT_TWO, /* by one of two handles that take turns */
-    WORKLOAD_STEPS,       /* in steps, with the commits of two handles between them */
+    WORKLOAD_STEPS,       /* in steps, with the commits of two handles between them; now and then
+                             the other one compacts it meanwhile */
     WORKLOAD_HAND_OVER,   /* the lock passes from session to session, each leaving lazy commits; one
                              dies, one meets a sync that fails */
     WORKLOAD_KINDS
@@ -30,6 +31,7 @@ struct workload_counts {
     uint64_t transactions; /* of several changes */
     uint64_t deletes;      /* of keys that were there */
     uint64_t compactions;
+    uint64_t overtaken;   /* that were begun in steps, and given up as another was faster */
     uint64_t hand_overs;  /* commits of another session than the one before */
     uint64_t taken_lazy;  /* of them behind lazy commits that no sync had covered */
     uint64_t crossed;     /* transactions that were begun before another session's commit */
