@@ -48,6 +48,7 @@ struct db_compaction {
     int rounds;
     int tries;            /* to take over */
     uint32_t wait_ms;     /* for the writer lock */
+    uint32_t piece_ms;    /* that a long piece took lately */
     uint64_t paced_ms;    /* since when the pace is kept */
     uint64_t paced_bytes; /* that were written before */
     uint64_t rows_total;
@@ -415,12 +416,22 @@ edb_status db_compaction_begin(edb *db)
     return status;
 }
 
-/* Pieces until the time has come. Who holds the writer lock is not waited for: what he writes
- * meanwhile follows in the next step. */
+/* The longest of the last pieces, of which older ones count for less: a slow sync is soon
+ * forgotten, a quick one between two batches changes little. */
+static void note_piece(struct db_compaction *c, uint32_t took_ms)
+{
+    uint32_t before_ms = c->piece_ms - c->piece_ms / 4;
+    c->piece_ms = took_ms > before_ms ? took_ms : before_ms;
+}
+
+/* Pieces, as long as there is time for one more. Who holds the writer lock is not waited for: what
+ * he writes meanwhile follows in the next step. */
 static edb_status take_step(struct db_compaction *c, uint64_t until_ms, bool *done_out)
 {
     const struct os_io *io = c->before->io;
+    uint64_t now_ms = io->monotonic_ms();
     do {
+        uint64_t began_ms = now_ms;
         bool taking_over = c->stage == STAGE_TAKE_OVER;
         edb_status status = advance(c, done_out);
         if (taking_over && status == EDB_BUSY && c->tries < TAKE_OVER_TRIES) {
@@ -429,7 +440,9 @@ static edb_status take_step(struct db_compaction *c, uint64_t until_ms, bool *do
         }
         if (status != EDB_OK)
             return status;
-    } while (!*done_out && io->monotonic_ms() < until_ms);
+        now_ms = io->monotonic_ms();
+        note_piece(c, (uint32_t)(now_ms - began_ms));
+    } while (!*done_out && now_ms < until_ms && c->piece_ms <= until_ms - now_ms);
     return EDB_OK;
 }
 

@@ -17,9 +17,10 @@
 edb_status db_compaction_begin(edb *db);
 
 /* Does pieces of the one that is under way, at least one, until the clock of the system's table
- * shows `until_ms`: each is a matter of milliseconds. The last is to take over; *done_out says that
- * the new file has the name, though that may not be on the device yet (see edb_sync). When others
- * hold the writer lock that is left to a later step.
+ * shows `until_ms`: each is a matter of milliseconds, and none is begun that would, by the last
+ * ones, go past that time. The last is to take over; *done_out says that the new file has the name,
+ * though that may not be on the device yet (see edb_sync). When others hold the writer lock that is
+ * left to a later step.
  *
  * EDB_INVALID: none is under way. EDB_BUSY: another thread of the handle is at it, which alone ends
  * nothing; another compaction is at work or was faster; writers were faster than the copy.

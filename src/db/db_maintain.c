@@ -116,6 +116,7 @@ void db_go_on_compacting(edb *db)
     bool done = false;
     if (db->maintenance_ms == EDB_MAINTENANCE_OFF || !look_at_limits(db, &demand))
         return;
+    uint64_t until_ms = os_current()->monotonic_ms() + db->maintenance_ms;
     bool is_open = db_compaction_is_open(db);
     edb_status status = EDB_OK;
     if (!is_open && (!demand.due || (demand.too_early && !demand.urgent)))
@@ -124,9 +125,8 @@ void db_go_on_compacting(edb *db)
         status = compact_now(db);
     else if (!is_open)
         status = begin_in_steps(db);
-    uint64_t now = os_current()->monotonic_ms();
     if (status == EDB_OK && !demand.urgent)
-        status = db_compaction_step(db, now + db->maintenance_ms, &done);
+        status = db_compaction_step(db, until_ms, &done);
     /* EDB_INVALID: another thread has finished it meanwhile. */
     if (status != EDB_OK && status != EDB_BUSY && status != EDB_INVALID)
         note_failure(db, status);

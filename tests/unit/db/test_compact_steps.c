@@ -25,6 +25,8 @@ enum {
     LARGE_ROWS = 30000,
     LARGE_AT_ONCE = 1000,
     LARGE_DIMS = 256,
+    STEP_MS = 50,
+    WRITTEN_IN_A_MS = 256 << 10, /* a batch takes 16 */
     STEP_BYTES_MAX = 10 << 20, /* that a step writes: a batch of 4 MiB, twice that and its index */
 };
 
@@ -34,6 +36,7 @@ static struct kept_cache kept;
 static struct os_io watched; /* os_sim, but for what is counted */
 static char temporary[OS_SIM_NAME_BYTES];
 static uint64_t written; /* bytes, since it was set to zero */
+static uint64_t all_written;
 static char place[PLACE_BYTES];
 static char real_path[PLACE_BYTES + 16];
 static edb *db;
@@ -41,8 +44,10 @@ static edb *db;
 static edb_status count_write(struct os_file *file, uint64_t offset, const struct os_span *spans,
                               size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         written += spans[i].count;
+        all_written += spans[i].count;
+    }
     return os_sim.write(file, offset, spans, count);
 }
 
@@ -190,6 +195,38 @@ static void test_each_step_is_small(void **state)
     }
     assert_true(all > (uint64_t)LARGE_ROWS * LARGE_DIMS * 4);
     assert_true(most <= STEP_BYTES_MAX);
+    kept_cache_check(&kept, db);
+}
+
+/* A machine on which nothing takes time but writing. */
+static uint64_t time_of_writing(void)
+{
+    return all_written / WRITTEN_IN_A_MS;
+}
+
+/* A step has an end: what would go past it by more than is usual is not begun. */
+static void test_a_step_ends_in_time(void **state)
+{
+    edb_space *space;
+    edb_space_spec spec = EDB_SPACE_SPEC_INIT;
+    int full = 0;
+    bool done = false;
+    (void)state;
+    spec.name = "large";
+    spec.dims = LARGE_DIMS;
+    check_ok("space", edb_space_open(db, &spec, &space));
+    put_large(space);
+    watched.monotonic_ms = time_of_writing;
+    check_ok("begin", db_compaction_begin(db));
+    while (!done) {
+        uint64_t began = time_of_writing();
+        check_ok("step", db_compaction_step(db, began + STEP_MS, &done));
+        uint64_t took = time_of_writing() - began;
+        fprintf(stderr, "took %d\n", (int)took);
+        assert_true(took <= STEP_MS + STEP_MS / 10);
+        full += took >= STEP_MS / 2;
+    }
+    assert_true(full >= 2); /* nor does it end long before */
     kept_cache_check(&kept, db);
 }
 
@@ -487,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commits_between_all_steps, begin, end),
         cmocka_unit_test_setup_teardown(test_a_step_goes_on_until_its_time, begin, end),
         cmocka_unit_test_setup_teardown(test_each_step_is_small, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_step_ends_in_time, begin, end),
         cmocka_unit_test_setup_teardown(test_given_up, begin, end),
         cmocka_unit_test_setup_teardown(test_closed, begin, end),
         cmocka_unit_test_setup_teardown(test_taken_over_by_a_whole_one, begin, end),
