@@ -62,7 +62,6 @@ static void give_marks(edb *db, struct evict *marks, uint32_t count)
 /* The view is lost with the old store, and built again from the new one. */
 static edb_status exchange(edb *db, struct store *next)
 {
-    struct store *before = db->store;
     os_rwlock_write(&db->view_lock);
     db->store = next;
     db->lost = true;
@@ -76,34 +75,42 @@ static edb_status exchange(edb *db, struct store *next)
     edb_status status = db_load(db);
     give_marks(db, marks, known);
     os_rwlock_unlock(&db->view_lock);
-    store_close(before);
     return status;
 }
 
-/* With the write lock: nobody else moves the handle. */
-static edb_status follow(edb *db)
+/* With the write lock: nobody else moves the handle. The store that it had is for the caller to
+ * close: NULL when it has it still. */
+static edb_status follow(edb *db, struct store **left_out)
 {
     struct store *next;
+    struct store *before = db->store;
     bool same;
+    *left_out = NULL;
     edb_status status = db->store->io->same_file(db->store->file, db->store->path, &same, NULL);
     if (status != EDB_OK || same)
         return status;
     status = open_next(db, &next);
-    if (status == EDB_OK)
-        status = exchange(db, next);
+    if (status != EDB_OK)
+        return status;
+    *left_out = before;
+    status = exchange(db, next);
     if (status == EDB_OK)
         log_event(EDB_LOG_INFO, "%s was written anew: edition %llu is read from now on", db->path,
                   (unsigned long long)next->genesis.edition);
     return status;
 }
 
+/* The last user of a large file waits, when he closes it, until the system has taken it back (some
+ * 0.3 ms a megabyte on ext4): writers need not. */
 edb_status db_move(edb *db)
 {
+    struct store *left;
     bool held = atomic_load(&db->writer) == os_thread_mark();
     if (!held)
         os_mutex_lock(&db->write_lock);
-    edb_status status = follow(db);
+    edb_status status = follow(db, &left);
     if (!held)
         os_mutex_unlock(&db->write_lock);
+    store_close(left);
     return status;
 }

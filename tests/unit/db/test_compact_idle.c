@@ -34,6 +34,7 @@ static char newest[OS_SIM_NAME_BYTES];   /* temporary file */
 static char idle_one[OS_SIM_NAME_BYTES]; /* that of the idle compaction; "": it has none yet */
 static edb *db;
 static edb *other;
+static const struct os_file *moving_from; /* that `db` is about to leave */
 
 static edb_status note_temporary(const char *beside, uint32_t mode, struct os_file **file_out,
                                  char **name_out)
@@ -170,6 +171,33 @@ static void test_compacted_by_another_meanwhile(void **state)
     }
     assert_true(edition > 4);
     check_both();
+}
+
+static int closed_beside_writers;
+
+/* On a device the last one to close a large file waits for its bytes to be given back. */
+static void close_while_others_write(struct os_file *file)
+{
+    if (file == moving_from) {
+        bool is_free = os_mutex_lock_within(&db->write_lock, 1);
+        closed_beside_writers += is_free;
+        if (is_free)
+            os_mutex_unlock(&db->write_lock);
+    }
+    os_sim.close(file);
+}
+
+/* A reader that moves over to the new file, and closes the old one, keeps no writer waiting. */
+static void test_the_old_file_is_closed_beside_writers(void **state)
+{
+    (void)state;
+    closed_beside_writers = 0;
+    moving_from = db->store->file;
+    watched.close = close_while_others_write;
+    check_ok("compact", edb_compact(other, NULL, NULL));
+    kept_cache_check(&kept, db);
+    assert_int_equal(closed_beside_writers, 1);
+    watched.close = os_sim.close;
 }
 
 /* The handle's own edb_compact makes another one then. */
@@ -429,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_lock_is_free_between_steps, begin, end),
         cmocka_unit_test_setup_teardown(test_compacted_by_another_meanwhile, begin, end),
         cmocka_unit_test_setup_teardown(test_compacted_anew_by_its_own_handle, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_old_file_is_closed_beside_writers, begin, end),
         cmocka_unit_test_setup_teardown(test_another_did_not_come_to_its_end, begin, end),
         cmocka_unit_test_setup_teardown(test_a_step_while_another_is_at_work, begin, end),
         cmocka_unit_test_setup_teardown(test_a_budget_is_kept_meanwhile, begin, end),
