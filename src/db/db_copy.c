@@ -227,23 +227,6 @@ static uint64_t next_live(struct db_copy *copy, uint64_t row)
 
 /* ---------------------------------------------------------------------------------- the records */
 
-static edb_status write_batch(struct db_copy *copy)
-{
-    struct db_run run;
-    if (copy->count == 0)
-        return EDB_OK;
-    edb_status status = db_run_lay_out(copy->target, 0, copy->changes, copy->count, &run);
-    for (size_t i = 0; i < run.count && status == EDB_OK; i++)
-        run.drafts[i].flags |= FRAME_GAPS;
-    if (status == EDB_OK)
-        status = db_copy_append(copy, run.drafts, run.count);
-    db_run_close(&run);
-    if (status == EDB_OK && copy->changes[0].operation == RECORD_PUT)
-        copy->rows += copy->count;
-    copy->count = 0;
-    return status;
-}
-
 /* Whether the vectors of the batch fill whole pages. */
 static bool fills_pages(const struct db_copy *copy)
 {
@@ -255,6 +238,33 @@ static bool is_full(const struct db_copy *copy)
 {
     return copy->count == DB_COPY_BATCH_ROWS || copy->batch_bytes >= 4 * DB_COPY_BATCH_BYTES ||
            (copy->batch_bytes >= DB_COPY_BATCH_BYTES && fills_pages(copy));
+}
+
+/* The GROUPs of a space are mapped one behind another (edb_vectors): all start on a page. Where
+ * there is one only, it need not. */
+static edb_status lay_out_batch(const struct db_copy *copy, struct db_run *run_out)
+{
+    bool is_only = copy->account.rows == 0 && !is_full(copy);
+    if (is_only || space_of(copy)->spec.dims == 0)
+        return db_run_lay_out(copy->target, 0, copy->changes, copy->count, run_out);
+    return db_run_lay_out_on_pages(copy->target, copy->changes, copy->count, run_out);
+}
+
+static edb_status write_batch(struct db_copy *copy)
+{
+    struct db_run run;
+    if (copy->count == 0)
+        return EDB_OK;
+    edb_status status = lay_out_batch(copy, &run);
+    for (size_t i = 0; i < run.count && status == EDB_OK; i++)
+        run.drafts[i].flags |= FRAME_GAPS;
+    if (status == EDB_OK)
+        status = db_copy_append(copy, run.drafts, run.count);
+    db_run_close(&run);
+    if (status == EDB_OK && copy->changes[0].operation == RECORD_PUT)
+        copy->rows += copy->count;
+    copy->count = 0;
+    return status;
 }
 
 static edb_status take_row(struct db_copy *copy, uint64_t row)
