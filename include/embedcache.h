@@ -454,7 +454,9 @@ EDB_API edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out);
  *
  * EDB_NOT_FOUND  the end. EDB_CORRUPT  this record is damaged; the next call goes on behind it.
  * EDB_STALE  other bytes were copied over the file since the iteration began: it is over.
- * EDB_IO, EDB_NO_MEMORY, EDB_FORKED, EDB_INVALID  the next call tries this record again. */
+ * EDB_FORMAT  a newer library has written it. As for EDB_IO, EDB_NO_MEMORY, EDB_FORKED and
+ *             EDB_INVALID the next call tries this record again: who goes on after an error goes on
+ *             after EDB_CORRUPT alone. */
 EDB_API edb_status edb_next(edb_iterator *iterator, edb_view *view_out);
 
 /* Ends an iteration. NULL is allowed. */

@@ -50,6 +50,12 @@ static void add_to_account(struct db_copy *copy, const struct record *record)
         copy->first_expiry_s = record->expiry_s;
 }
 
+/* Whether what is written now came later: no section speaks of it. */
+static bool is_later(const struct db_copy *copy)
+{
+    return copy->space == copy->source->space_count;
+}
+
 /* What the target's walk meets is what was written: places are noted where they have turned out to
  * be. */
 static edb_status note_frame(void *arg, const struct store_frame *frame)
@@ -60,7 +66,7 @@ static edb_status note_frame(void *arg, const struct store_frame *frame)
         copy->target->newest_catalog = store_anchor_of(&frame->header);
         copy->target->catalog = copy->target->newest_catalog;
     }
-    if (frame->header.type != FRAME_GROUP || !(frame->header.flags & FRAME_GAPS))
+    if (frame->header.type != FRAME_GROUP || is_later(copy))
         return EDB_OK;
     edb_status status = group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
                                      frame->header.frame_bytes, &group);
@@ -622,7 +628,7 @@ edb_status db_copy_next(struct db_copy *copy, bool *done_out)
         return status;
     if (copy->unsynced >= sync_bytes)
         return sync_behind(copy);
-    *done_out = copy->space == copy->source->space_count;
+    *done_out = is_later(copy);
     status = *done_out ? write_catalog(copy) : copy_part(copy);
     announce(copy);
     return status;
