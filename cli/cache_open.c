@@ -70,15 +70,23 @@ int cache_open_wish(struct cache *cache, const struct arguments *arguments,
 {
     memset(cache, 0, sizeof *cache);
     cache->path = arguments->operands[0];
-    if (wish->name != NULL && strcmp(wish->name, IMPORT_MARKER_SPACE) == 0)
-        return report_error(CODE_USAGE,
-                            "--space %s is where every import notes how far it has come: choose "
-                            "another",
-                            wish->name);
+    int code = cache_refuse_markers(wish->name);
+    if (code != CODE_OK)
+        return code;
     edb_status status = open_path(cache, EDB_OPEN_EXISTING);
     if (status != EDB_OK && status != EDB_NOT_FOUND)
         return report_open(status);
     return find_wish(cache, wish);
+}
+
+int cache_refuse_markers(const char *space)
+{
+    if (space == NULL || strcmp(space, IMPORT_MARKER_SPACE) != 0)
+        return CODE_OK;
+    return report_error(CODE_USAGE,
+                        "--space %s is where every import notes how far it has come: choose "
+                        "another",
+                        space);
 }
 
 int cache_create(struct cache *cache)

@@ -59,6 +59,10 @@ int cache_open_space(struct cache *cache, const struct arguments *arguments,
 int cache_open_wish(struct cache *cache, const struct arguments *arguments,
                     const struct space_wish *wish);
 
+/* Refuses the space where imports note how far they have come, if it is that one (NULL = none).
+ * CODE_OK or CODE_USAGE. */
+int cache_refuse_markers(const char *space);
+
 /* Makes the file and the space that are not there yet. Called when the first record is known to be
  * good: refused data leaves nothing behind. */
 int cache_create(struct cache *cache);

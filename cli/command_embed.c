@@ -69,6 +69,7 @@ static const struct option options[] = {
               "server is asked for it)",
               1, EDB_DIMS_MAX),
     OPTION_SPACE,
+    OPTIONS_SPACE_REST,
     OPTION_JSON,
     OPTIONS_COMMON,
 };
@@ -148,7 +149,8 @@ static int open_input(struct embed_command *command)
 static int open_store(struct embed_command *command)
 {
     const struct arguments *arguments = command->arguments;
-    struct space_wish wish = space_wish_named(arguments);
+    struct space_wish wish = space_wish_take(arguments);
+    wish.model = NULL; /* embedder_choose sees to it */
     if (option_given(arguments, "dims"))
         wish.dims = (int)option_count(arguments, "dims", 0);
     int code = cache_open_wish(&command->cache, arguments, &wish);

@@ -13,8 +13,11 @@
 #define EVICTION_WORDS "s3-fifo|lru|fifo"
 
 static int limit(const struct arguments *arguments);
-static int any_given(const struct arguments *arguments);
+static int open_limited(struct cache *cache, const struct arguments *arguments,
+                        enum cache_access access);
 static int set_limits(struct cache *cache, const struct arguments *arguments, edb_limits *limits);
+static int check_together(const struct cache *cache, const struct arguments *arguments,
+                          const edb_limits *limits);
 static void write_limits(const struct cache *cache, const edb_limits *limits);
 static void print_limits(const struct cache *cache, const edb_limits *limits);
 
@@ -57,10 +60,8 @@ static int limit(const struct arguments *arguments)
 {
     struct cache cache;
     edb_limits limits = EDB_LIMITS_INIT;
-    int changes = any_given(arguments);
-    enum cache_access access = changes ? CACHE_CHANGE : CACHE_READ;
-    int code = option_given(arguments, "space") ? cache_open_space(&cache, arguments, access)
-                                                : cache_open(&cache, arguments, access);
+    int changes = option_given_between(arguments, "max-rows", "dead-percent");
+    int code = open_limited(&cache, arguments, changes ? CACHE_CHANGE : CACHE_READ);
     if (code == CODE_OK) {
         edb_status status = edb_limits_get(cache.db, cache.space, &limits);
         if (status != EDB_OK)
@@ -75,14 +76,15 @@ static int limit(const struct arguments *arguments)
     return cache_close(&cache, code);
 }
 
-static int any_given(const struct arguments *arguments)
+static int open_limited(struct cache *cache, const struct arguments *arguments,
+                        enum cache_access access)
 {
-    static const char *const names[] = {"max-rows", "max-bytes",  "ttl",
-                                        "eviction", "cost-aware", "dead-percent"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (option_given(arguments, names[i]))
-            return 1;
-    return 0;
+    if (!option_given(arguments, "space"))
+        return cache_open(cache, arguments, access);
+    int code =
+        access == CACHE_CHANGE ? cache_refuse_markers(option_text(arguments, "space")) : CODE_OK;
+    *cache = (struct cache){.path = arguments->operands[0]};
+    return code == CODE_OK ? cache_open_space(cache, arguments, access) : code;
 }
 
 static int set_limits(struct cache *cache, const struct arguments *arguments, edb_limits *limits)
@@ -93,12 +95,33 @@ static int set_limits(struct cache *cache, const struct arguments *arguments, ed
     limits->eviction = option_choice(arguments, "eviction", limits->eviction);
     limits->cost_aware = option_choice(arguments, "cost-aware", limits->cost_aware);
     limits->dead_percent = (uint32_t)option_count(arguments, "dead-percent", limits->dead_percent);
-    if (limits->cost_aware && limits->eviction != EDB_EVICT_S3_FIFO)
+    int code = check_together(cache, arguments, limits);
+    if (code != CODE_OK)
+        return code;
+    edb_status status = edb_limits_set(cache->db, cache->space, limits);
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+}
+
+/* What was given may not go with what the file has. */
+static int check_together(const struct cache *cache, const struct arguments *arguments,
+                          const edb_limits *limits)
+{
+    char word[16];
+    option_word(EVICTION_WORDS, limits->eviction, word, sizeof word);
+    int is_wrong = limits->cost_aware && limits->eviction != EDB_EVICT_S3_FIFO;
+    if (is_wrong && !option_given(arguments, "cost-aware"))
+        return report_error(CODE_USAGE,
+                            "--eviction %s: %s evicts by cost, which s3-fifo alone does: add "
+                            "--cost-aware no",
+                            word, cache->path);
+    if (is_wrong && !option_given(arguments, "eviction"))
+        return report_error(CODE_USAGE, "--cost-aware yes: %s evicts by %s: add --eviction s3-fifo",
+                            cache->path, word);
+    if (is_wrong)
         return report_error(CODE_USAGE, "--cost-aware yes needs --eviction s3-fifo");
     if (limits->dead_percent > 0 && cache->space != NULL)
         return report_error(CODE_USAGE, "--dead-percent is for the whole file: leave --space away");
-    edb_status status = edb_limits_set(cache->db, cache->space, limits);
-    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
+    return CODE_OK;
 }
 
 static void write_limits(const struct cache *cache, const edb_limits *limits)

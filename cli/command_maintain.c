@@ -3,6 +3,7 @@
 
 #include "cache_open.h"
 #include "commands.h"
+#include "file_figures.h"
 #include "json_emit.h"
 #include "report_error.h"
 #include "text_style.h"
@@ -63,17 +64,9 @@ static int maintain(const struct arguments *arguments)
 static edb_status read_figures(edb *db, struct figures *figures_out)
 {
     edb_stats stats = {.struct_size = sizeof stats};
-    edb_space *space;
     edb_status status = edb_stats_get(db, &stats);
-    *figures_out = (struct figures){.bytes = stats.file_bytes};
-    for (size_t i = 0; status == EDB_OK && i < stats.spaces; i++) {
-        edb_space_stats of_space = {.struct_size = sizeof of_space};
-        status = edb_space_at(db, i, &space);
-        if (status == EDB_OK)
-            status = edb_space_stats_get(space, &of_space);
-        figures_out->evictions += of_space.evictions;
-    }
-    return status;
+    figures_out->bytes = stats.file_bytes;
+    return status == EDB_OK ? figures_evictions(db, &figures_out->evictions) : status;
 }
 
 static void print_json(const struct figures *before, const struct figures *after)

@@ -3,6 +3,7 @@
 
 #include "cache_open.h"
 #include "commands.h"
+#include "file_figures.h"
 #include "interrupt_catch.h"
 #include "json_emit.h"
 #include "progress_draw.h"
@@ -15,14 +16,22 @@
 enum { FILES_MAX = 64 };
 
 static int merge(const struct arguments *arguments);
+/* What has become of all files. */
+struct merged {
+    edb_merge_report report;
+    uint64_t evicted; /* by the limits of the file, of what was added or was there */
+};
+
+static int merge_within_limits(struct cache *into, const struct arguments *arguments,
+                               struct merged *merged);
 static int merge_files(struct cache *into, const struct arguments *arguments,
                        edb_merge_report *total);
 static int merge_file(struct cache *into, const char *path, edb_merge_options *wanted,
                       edb_merge_report *total);
 static void add_report(edb_merge_report *total, const edb_merge_report *report);
 static int show_progress(void *arg, uint64_t done, uint64_t total);
-static void print_json(const edb_merge_report *report);
-static void print_summary(const char *path, const edb_merge_report *report, int is_dry);
+static void print_json(const struct merged *merged);
+static void print_summary(const char *path, const struct merged *merged, int is_dry);
 
 static const struct option options[] = {
     CHOICE_ROW("on-conflict", CONFLICT_WORDS,
@@ -43,7 +52,8 @@ const struct command command_merge = {
         "Expired records and unfinished imports stay out.\n\n"
         "Of two records of a key the one that was put later counts, of equal times that of FROM. "
         "With --on-conflict keep that of FILE counts; with refuse the first such key ends the "
-        "merge of its FROM before anything of it is written.\n\n"
+        "merge of its FROM before anything of it is written. What is over a limit of FILE is "
+        "evicted then, and counted.\n\n"
         "What was deleted in one file is not deleted in the other. Interrupted, run it again: what "
         "is there already is left alone.",
     .examples = "embedcache merge all.edb monday.edb tuesday.edb\n"
@@ -57,16 +67,36 @@ const struct command command_merge = {
 static int merge(const struct arguments *arguments)
 {
     struct cache into;
-    edb_merge_report total = {.struct_size = sizeof total};
+    struct merged merged = {.report = {.struct_size = sizeof merged.report}};
     int is_dry = option_given(arguments, "dry-run");
     int code = cache_open(&into, arguments, is_dry ? CACHE_READ : CACHE_CHANGE);
     if (code == CODE_OK)
-        code = merge_files(&into, arguments, &total);
+        code = is_dry ? merge_files(&into, arguments, &merged.report)
+                      : merge_within_limits(&into, arguments, &merged);
     if (code == CODE_OK && option_given(arguments, "json"))
-        print_json(&total);
+        print_json(&merged);
     else if (code == CODE_OK && !report_is_quiet())
-        print_summary(into.path, &total, is_dry);
+        print_summary(into.path, &merged, is_dry);
     return cache_close(&into, code);
+}
+
+/* What closing would evict is evicted before it is counted. Who holds the file then does it. */
+static int merge_within_limits(struct cache *into, const struct arguments *arguments,
+                               struct merged *merged)
+{
+    uint64_t before = 0;
+    uint64_t after = 0;
+    edb_status status = figures_evictions(into->db, &before);
+    if (status != EDB_OK)
+        return report_status(status, NULL);
+    int code = merge_files(into, arguments, &merged->report);
+    if (code != CODE_OK)
+        return code;
+    status = edb_maintain(into->db);
+    if (status == EDB_OK || status == EDB_BUSY)
+        status = figures_evictions(into->db, &after);
+    merged->evicted = after - before;
+    return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 
 static int merge_files(struct cache *into, const struct arguments *arguments,
@@ -128,8 +158,9 @@ static int show_progress(void *arg, uint64_t done, uint64_t total)
     return interrupt_caught();
 }
 
-static void print_json(const edb_merge_report *report)
+static void print_json(const struct merged *merged)
 {
+    const edb_merge_report *report = &merged->report;
     struct emitter json = EMITTER(stdout);
     emit_begin(&json, '{');
     emit_named_count(&json, "added", report->added);
@@ -137,19 +168,25 @@ static void print_json(const edb_merge_report *report)
     emit_named_count(&json, "kept", report->kept);
     emit_named_count(&json, "equal", report->equal);
     emit_named_count(&json, "spaces", report->spaces);
+    emit_named_count(&json, "evicted", merged->evicted);
     emit_end(&json, '}');
     putchar('\n');
 }
 
-static void print_summary(const char *path, const edb_merge_report *report, int is_dry)
+static void print_summary(const char *path, const struct merged *merged, int is_dry)
 {
+    const edb_merge_report *report = &merged->report;
     char added[STYLE_COUNTED_BYTES];
     char replaced[STYLE_COUNT_BYTES];
     char kept[STYLE_COUNT_BYTES];
     char equal[STYLE_COUNT_BYTES];
     style_print_name(stdout, path);
-    printf(": %s %sadded, %s replaced, %s kept as %s, %s equal\n",
+    printf(": %s %sadded, %s replaced, %s kept as %s, %s equal",
            style_counted(report->added, "record", "records", added), is_dry ? "would be " : "",
            style_count(report->replaced, replaced), style_count(report->kept, kept),
            report->kept == 1 ? "it was" : "they were", style_count(report->equal, equal));
+    if (merged->evicted > 0)
+        printf("; %s by the limits of the file",
+               style_counted(merged->evicted, "record evicted", "records evicted", added));
+    putchar('\n');
 }

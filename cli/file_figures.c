@@ -82,6 +82,21 @@ int figures_space(struct cache *cache, size_t *index, edb_space_spec *spec_out,
     return status == EDB_OK ? CODE_OK : report_status(status, NULL);
 }
 
+edb_status figures_evictions(edb *db, uint64_t *count_out)
+{
+    edb_space *space;
+    edb_status status;
+    *count_out = 0;
+    for (size_t i = 0; (status = edb_space_at(db, i, &space)) == EDB_OK; i++) {
+        edb_space_stats stats = {.struct_size = sizeof stats};
+        status = edb_space_stats_get(space, &stats);
+        if (status != EDB_OK)
+            return status;
+        *count_out += stats.evictions;
+    }
+    return status == EDB_NOT_FOUND ? EDB_OK : status;
+}
+
 void figures_uuid(const edb_stats *stats, char out[UUID_BYTES])
 {
     size_t at = 0;

@@ -31,6 +31,9 @@ edb_status figures_file(struct cache *cache, edb_stats *stats_out, uint64_t *imp
 int figures_space(struct cache *cache, size_t *index, edb_space_spec *spec_out,
                   edb_space_stats *stats_out);
 
+/* How many records of all spaces were evicted, ever. */
+edb_status figures_evictions(edb *db, uint64_t *count_out);
+
 /* The oldest release that reads a file of this format. */
 const char *figures_oldest_reader(const edb_stats *stats);
 

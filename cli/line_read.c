@@ -30,6 +30,7 @@ static int make_room(struct line_reader *reader);
 
 int line_open(struct line_reader *reader, const char *path)
 {
+    struct stat status;
     int is_stdin = strcmp(path, "-") == 0;
     memset(reader, 0, sizeof *reader);
     if (input_check_path(path) != CODE_OK)
@@ -38,6 +39,8 @@ int line_open(struct line_reader *reader, const char *path)
     reader->descriptor = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (reader->descriptor < 0)
         return report_error(CODE_IO, "cannot read %s: %s", path, strerror(errno));
+    if (fstat(reader->descriptor, &status) == 0 && S_ISDIR(status.st_mode))
+        return report_error(CODE_USAGE, "%s is a directory: name a file in it", reader->name);
     return make_room(reader);
 }
 

@@ -72,6 +72,15 @@ int option_given(const struct arguments *arguments, const char *name)
     return arguments->values[index_of(arguments, name)] != NULL;
 }
 
+int option_given_between(const struct arguments *arguments, const char *first, const char *last)
+{
+    size_t end = index_of(arguments, last);
+    for (size_t i = index_of(arguments, first); i <= end; i++)
+        if (arguments->values[i] != NULL)
+            return 1;
+    return 0;
+}
+
 const char *option_text(const struct arguments *arguments, const char *name)
 {
     return arguments->values[index_of(arguments, name)];
@@ -327,14 +336,20 @@ static size_t index_of(const struct arguments *arguments, const char *name)
     return index;
 }
 
-/* Digits only, with ',' or '_' between them if one likes. */
+/* Whether three digits follow a separator, and no fourth: in "1,0" it is a decimal point. */
+static int parts_thousands(const char *separator)
+{
+    return strspn(separator + 1, "0123456789") == 3;
+}
+
+/* Digits only, with ',' or '_' between thousands if one likes. */
 static int parse_count(const char *text, uint64_t *count_out)
 {
     uint64_t count = 0;
     if (!isdigit((unsigned char)*text))
         return 0;
     for (; *text != '\0'; text++) {
-        if (*text == ',' || *text == '_')
+        if ((*text == ',' || *text == '_') && parts_thousands(text))
             continue;
         uint64_t digit = (uint64_t)(unsigned char)*text - '0';
         if (digit > 9 || count > (UINT64_MAX - digit) / 10)

@@ -66,6 +66,9 @@ struct option {
 /* What a space is, where a command may create one; space_wish_take reads them. */
 #define OPTIONS_SPACE_SPEC \
     TEXT_ROW("model", "NAME", "the model that made the vectors"), \
+    OPTIONS_SPACE_REST
+/* The same beside a model that is there already. */
+#define OPTIONS_SPACE_REST \
     TEXT_ROW("revision", "NAME", "its revision"), \
     CHOICE_ROW("metric", METRIC_WORDS, "how nearness is measured (cosine)"), \
     CHOICE_ROW("role", ROLE_WORDS, "which side of a search they are (none)"), \
@@ -108,6 +111,9 @@ int options_parse(const struct command *command, int count, char **words,
                   struct arguments *arguments_out);
 
 int option_given(const struct arguments *arguments, const char *name);
+
+/* Whether one of the options of the table from `first` to `last` is given. */
+int option_given_between(const struct arguments *arguments, const char *first, const char *last);
 
 /* NULL when not given. */
 const char *option_text(const struct arguments *arguments, const char *name);

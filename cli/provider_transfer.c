@@ -3,16 +3,19 @@
  * of certificates (SSL_CERT_FILE), are those of the environment, as for curl. */
 #include "provider_transfer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "report_error.h"
 
-enum { SECONDS_TO_CONNECT = 10, ANSWER_BYTES_FIRST = 65536 };
+enum { SECONDS_TO_CONNECT = 10, ANSWER_BYTES_FIRST = 65536, HEADER_VALUE_BYTES = 64 };
 
 static int set_up(struct transfer *transfer, const struct provider_address *address,
                   const struct curl_slist *headers, uint32_t seconds_max);
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *arg);
+static size_t take_header(char *line, size_t size, size_t count, void *arg);
 static int make_room(struct transfer *transfer, size_t bytes);
 
 int transfer_open(struct transfer *transfer, const struct provider_address *address,
@@ -33,6 +36,7 @@ int transfer_begin(struct transfer *transfer, CURLM *multi, char *body, size_t b
     transfer->answer_bytes = 0;
     transfer->answer[0] = '\0';
     transfer->answer_bytes_max = answer_bytes_max;
+    transfer->retry_after = -1;
     transfer->is_too_long = 0;
     transfer->has_no_memory = 0;
     transfer->error[0] = '\0';
@@ -61,6 +65,8 @@ long transfer_status(const struct transfer *transfer)
 double transfer_retry_after(const struct transfer *transfer)
 {
     curl_off_t seconds = 0;
+    if (transfer->retry_after >= 0)
+        return transfer->retry_after;
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &seconds);
     return seconds > 0 ? (double)seconds : 0;
 }
@@ -97,6 +103,8 @@ static int set_up(struct transfer *transfer, const struct provider_address *addr
     failures += curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) != CURLE_OK;
     failures += curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes) != CURLE_OK;
     failures += curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer) != CURLE_OK;
+    failures += curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header) != CURLE_OK;
+    failures += curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer) != CURLE_OK;
     const char *certificates = getenv("SSL_CERT_FILE");
     if (certificates != NULL && certificates[0] != '\0')
         failures += curl_easy_setopt(easy, CURLOPT_CAINFO, certificates) != CURLE_OK;
@@ -117,6 +125,24 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *arg)
     transfer->answer_bytes += piece;
     transfer->answer[transfer->answer_bytes] = '\0';
     return piece;
+}
+
+/* What libcurl calls for each line of the header, which has no NUL. Of Retry-After libcurl reads
+ * whole seconds and dates; some servers send parts of a second. */
+static size_t take_header(char *line, size_t size, size_t count, void *arg)
+{
+    static const char name[] = "retry-after:";
+    struct transfer *transfer = arg;
+    char value[HEADER_VALUE_BYTES];
+    char *end;
+    size_t bytes = size * count;
+    if (bytes < sizeof name || strncasecmp(line, name, sizeof name - 1) != 0)
+        return bytes;
+    snprintf(value, sizeof value, "%.*s", (int)(bytes - (sizeof name - 1)), line + sizeof name - 1);
+    double seconds = strtod(value, &end);
+    int is_number = end != value && end[strspn(end, " \t\r\n")] == '\0';
+    transfer->retry_after = is_number && seconds >= 0 ? seconds : -1;
+    return bytes;
 }
 
 /* For so many further bytes and a NUL. */

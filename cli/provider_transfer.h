@@ -16,6 +16,7 @@ struct transfer {
     size_t answer_bytes;
     size_t answer_capacity;
     size_t answer_bytes_max;
+    double retry_after; /* a number of Retry-After; negative: there was none */
     int is_too_long;
     int has_no_memory;
     char error[CURL_ERROR_SIZE];

@@ -50,6 +50,7 @@ static int take_vector(struct record_reader *reader, const char *line, size_t *b
 static int take_value(struct record_reader *reader, struct record *record);
 static int take_base64(struct record_reader *reader, const char *field, int which,
                        const char **bytes_out, size_t *count_out);
+static int has_base64_too(const struct record_reader *reader, const char *field);
 static const char *main_member(const struct record_reader *reader);
 static int take_text(struct record_reader *reader, struct record *record);
 static int take_metadata(struct record_reader *reader, struct record *record);
@@ -62,6 +63,8 @@ static json_t *member_of(const struct record_reader *reader, const char *name);
 static int refuse_member(struct record_reader *reader, const char *field, const char *wrong);
 static int refuse_length(struct record_reader *reader, const char *field, const char *what,
                          size_t bytes, size_t bytes_max);
+
+static const char base64_too[] = "is there as it is and in base64: leave one of them away";
 
 int record_is_json_name(const char *path)
 {
@@ -409,6 +412,16 @@ static int take_base64(struct record_reader *reader, const char *field, int whic
     return CODE_OK;
 }
 
+/* Whether a member that is there has its like in base64. In metadata it would be a name as any
+ * other. */
+static int has_base64_too(const struct record_reader *reader, const char *field)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s_base64", field);
+    return reader->fields.key_needed && !reader->fields.metadata_is_rest &&
+           member_of(reader, name) != NULL;
+}
+
 /* A member to show in an example: one that a line cannot do without, where there is such. */
 static const char *main_member(const struct record_reader *reader)
 {
@@ -421,6 +434,8 @@ static const char *main_member(const struct record_reader *reader)
 static int take_text(struct record_reader *reader, struct record *record)
 {
     json_t *text = member_of(reader, reader->fields.text);
+    if (text != NULL && has_base64_too(reader, reader->fields.text))
+        return refuse_member(reader, reader->fields.text, base64_too);
     if (json_is_string(text)) {
         record->text = json_string_value(text);
         record->text_bytes = json_string_length(text);
@@ -453,6 +468,8 @@ static int take_key(struct record_reader *reader, struct record *record)
         if (code != CODE_OK || record->key != NULL)
             return code;
     }
+    if (key != NULL && has_base64_too(reader, reader->fields.key))
+        return refuse_member(reader, reader->fields.key, base64_too);
     if (key == NULL && json_is_string(member_of(reader, "key_digest")))
         return refuse_member(reader, reader->fields.key,
                              "is not there, only its digest: the cache that was exported never "

@@ -135,7 +135,8 @@ static const char *fix_of(edb_status status)
     case EDB_BUSY:
         return ": run it again when the other is done";
     case EDB_CORRUPT:
-        return ": embedcache verify tells what else is damaged; restore a copy";
+        return ": embedcache verify tells what else is damaged; restore a copy, or save what is "
+               "whole with embedcache repair";
     default:
         return "";
     }

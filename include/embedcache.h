@@ -454,7 +454,9 @@ EDB_API edb_status edb_iterate(edb_space *space, edb_iterator **iterator_out);
  *
  * EDB_NOT_FOUND  the end. EDB_CORRUPT  this record is damaged; the next call goes on behind it.
  * EDB_STALE  other bytes were copied over the file since the iteration began: it is over.
- * EDB_IO, EDB_NO_MEMORY, EDB_FORKED, EDB_INVALID  the next call tries this record again. */
+ * EDB_FORMAT  a newer library has written it. As for EDB_IO, EDB_NO_MEMORY, EDB_FORKED and
+ *             EDB_INVALID the next call tries this record again: who goes on after an error goes on
+ *             after EDB_CORRUPT alone. */
 EDB_API edb_status edb_next(edb_iterator *iterator, edb_view *view_out);
 
 /* Ends an iteration. NULL is allowed. */
@@ -479,10 +481,14 @@ typedef struct edb_matrix {
 } edb_matrix;
 
 /* Lends all vectors of a space as they are now, in blocks of neighbours in the file, with their row
- * numbers. Rows that are gone are not among them: a block ends before such a row. Directly after
- * edb_compact everything is one block, up to about 64 GiB, unless rows were put meanwhile, more
- * than 16 million row numbers are missing in one place, or the system refuses the mapping; every
- * delete then parts a block, every put adds to the last or begins another.
+ * numbers. Rows that are gone are not among them: a block ends before such a row. Directly after a
+ * compaction, at once or by edb_maintain, everything is one block of up to about 64 GiB, unless
+ * rows were put, overwritten or deleted while it ran (they follow it as they were committed), more
+ * than 16 million row numbers are missing in one place, 16 MiB of records do not hold the number of
+ * rows that fill whole pages (1,024 rows with odd dims, 8 with dims of a multiple of 128), or the
+ * system refuses the mapping. It is so until the next put, overwrite or delete in the space: then
+ * there is a block for each 4 MiB or so, one more for each row that is gone, and one for each
+ * commit.
  *
  * Every vector is verified that this process has not verified before: the first call reads all of
  * them, the next ones an index. What is lent stays as it is, and where it is, over overwrite,

@@ -50,6 +50,12 @@ static void add_to_account(struct db_copy *copy, const struct record *record)
         copy->first_expiry_s = record->expiry_s;
 }
 
+/* Whether what is written now came later: no section speaks of it. */
+static bool is_later(const struct db_copy *copy)
+{
+    return copy->space == copy->source->space_count;
+}
+
 /* What the target's walk meets is what was written: places are noted where they have turned out to
  * be. */
 static edb_status note_frame(void *arg, const struct store_frame *frame)
@@ -60,7 +66,7 @@ static edb_status note_frame(void *arg, const struct store_frame *frame)
         copy->target->newest_catalog = store_anchor_of(&frame->header);
         copy->target->catalog = copy->target->newest_catalog;
     }
-    if (frame->header.type != FRAME_GROUP || !(frame->header.flags & FRAME_GAPS))
+    if (frame->header.type != FRAME_GROUP || is_later(copy))
         return EDB_OK;
     edb_status status = group_decode(frame->bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes,
                                      frame->header.frame_bytes, &group);
@@ -227,23 +233,6 @@ static uint64_t next_live(struct db_copy *copy, uint64_t row)
 
 /* ---------------------------------------------------------------------------------- the records */
 
-static edb_status write_batch(struct db_copy *copy)
-{
-    struct db_run run;
-    if (copy->count == 0)
-        return EDB_OK;
-    edb_status status = db_run_lay_out(copy->target, 0, copy->changes, copy->count, &run);
-    for (size_t i = 0; i < run.count && status == EDB_OK; i++)
-        run.drafts[i].flags |= FRAME_GAPS;
-    if (status == EDB_OK)
-        status = db_copy_append(copy, run.drafts, run.count);
-    db_run_close(&run);
-    if (status == EDB_OK && copy->changes[0].operation == RECORD_PUT)
-        copy->rows += copy->count;
-    copy->count = 0;
-    return status;
-}
-
 /* Whether the vectors of the batch fill whole pages. */
 static bool fills_pages(const struct db_copy *copy)
 {
@@ -255,6 +244,33 @@ static bool is_full(const struct db_copy *copy)
 {
     return copy->count == DB_COPY_BATCH_ROWS || copy->batch_bytes >= 4 * DB_COPY_BATCH_BYTES ||
            (copy->batch_bytes >= DB_COPY_BATCH_BYTES && fills_pages(copy));
+}
+
+/* The GROUPs of a space are mapped one behind another (edb_vectors): all start on a page. Where
+ * there is one only, it need not. */
+static edb_status lay_out_batch(const struct db_copy *copy, struct db_run *run_out)
+{
+    bool is_only = copy->account.rows == 0 && !is_full(copy);
+    if (is_only || space_of(copy)->spec.dims == 0)
+        return db_run_lay_out(copy->target, 0, copy->changes, copy->count, run_out);
+    return db_run_lay_out_on_pages(copy->target, copy->changes, copy->count, run_out);
+}
+
+static edb_status write_batch(struct db_copy *copy)
+{
+    struct db_run run;
+    if (copy->count == 0)
+        return EDB_OK;
+    edb_status status = lay_out_batch(copy, &run);
+    for (size_t i = 0; i < run.count && status == EDB_OK; i++)
+        run.drafts[i].flags |= FRAME_GAPS;
+    if (status == EDB_OK)
+        status = db_copy_append(copy, run.drafts, run.count);
+    db_run_close(&run);
+    if (status == EDB_OK && copy->changes[0].operation == RECORD_PUT)
+        copy->rows += copy->count;
+    copy->count = 0;
+    return status;
 }
 
 static edb_status take_row(struct db_copy *copy, uint64_t row)
@@ -612,7 +628,7 @@ edb_status db_copy_next(struct db_copy *copy, bool *done_out)
         return status;
     if (copy->unsynced >= sync_bytes)
         return sync_behind(copy);
-    *done_out = copy->space == copy->source->space_count;
+    *done_out = is_later(copy);
     status = *done_out ? write_catalog(copy) : copy_part(copy);
     announce(copy);
     return status;

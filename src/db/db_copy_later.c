@@ -54,10 +54,11 @@ static edb_status take_records(struct passage *passage)
     return EDB_OK;
 }
 
-/* The flags of the source's GROUP, which may begin and end a transaction, or neither. */
+/* The flags of the source's GROUP, which may begin and end a transaction, or neither, and may leave
+ * rows out. */
 static uint16_t flags_of(struct passage *passage, uint16_t flags)
 {
-    uint16_t kept = passage->frame->header.flags & (FRAME_BEGIN | FRAME_COMMIT);
+    uint16_t kept = passage->frame->header.flags & (FRAME_BEGIN | FRAME_COMMIT | FRAME_GAPS);
     if (passage->begun)
         kept &= (uint16_t)~FRAME_BEGIN;
     if (passage->next < passage->group.count)

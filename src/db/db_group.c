@@ -20,6 +20,7 @@ struct span_of_changes {
     size_t first;
     size_t last;
     uint32_t space; /* its id */
+    bool on_page;   /* the vector block starts on a page, however small it is */
     uint32_t count;
     uint64_t heap_bytes;
     uint64_t block_bytes;
@@ -174,10 +175,12 @@ static void encode_records(const struct span_of_changes *span, const struct grou
     }
 }
 
-/* Where the vector block stands in a frame at file offset `at`: on a page when it is large. */
-static uint64_t block_offset(uint64_t at, uint64_t payload_bytes, uint64_t block_bytes)
+/* Where the vector block stands in a frame at file offset `at`. */
+static uint64_t block_offset(uint64_t at, uint64_t payload_bytes,
+                             const struct span_of_changes *span)
 {
-    uint64_t unit = block_bytes >= BLOCK_ALIGNED_BYTES ? PAGE_BYTES : FRAME_ALIGN;
+    bool on_page = span->on_page || span->block_bytes >= BLOCK_ALIGNED_BYTES;
+    uint64_t unit = on_page ? PAGE_BYTES : FRAME_ALIGN;
     return round_up(at + FRAME_HEADER_BYTES + payload_bytes, unit) - at;
 }
 
@@ -192,7 +195,7 @@ static edb_status add_group(const struct store *store, struct db_run *run,
                           .heap_bytes = (uint32_t)span->heap_bytes,
                           .block_bytes = (uint32_t)span->block_bytes};
     if (span->block_bytes > 0)
-        group.block_offset = (uint32_t)block_offset(at, payload_bytes, span->block_bytes);
+        group.block_offset = (uint32_t)block_offset(at, payload_bytes, span);
     edb_status status = grow_run(run);
     if (status != EDB_OK)
         return status;
@@ -227,13 +230,15 @@ static uint64_t run_end(const struct store *store, const struct db_run *run)
     return run->drafts[run->count - 1].offset + run->drafts[run->count - 1].frame_bytes;
 }
 
-static edb_status lay_out_space(const struct store *store, uint32_t space,
-                                struct db_change *changes, size_t count, struct db_run *run)
+/* `whole` is what it is about: its changes, the space, where its vectors are to stand. */
+static edb_status lay_out_space(const struct store *store, const struct span_of_changes *whole,
+                                struct db_run *run)
 {
     edb_status status = EDB_OK;
-    for (size_t first = 0; first < count && status == EDB_OK;) {
-        struct span_of_changes span = {.changes = changes, .first = first, .space = space};
-        measure(&span, count);
+    for (size_t first = whole->first; first < whole->last && status == EDB_OK;) {
+        struct span_of_changes span = *whole;
+        span.first = first;
+        measure(&span, whole->last);
         if (span.count == 0)
             break;
         status = add_group(store, run, &span, run_end(store, run));
@@ -242,22 +247,42 @@ static edb_status lay_out_space(const struct store *store, uint32_t space,
     return status;
 }
 
+/* The whole run is a transaction. */
+static void mark_ends(struct db_run *run)
+{
+    if (run->count == 0)
+        return;
+    run->drafts[0].flags |= FRAME_BEGIN;
+    run->drafts[run->count - 1].flags |= FRAME_COMMIT;
+}
+
 edb_status db_run_lay_out(const struct store *store, uint32_t spaces, struct db_change *changes,
                           size_t count, struct db_run *run_out)
 {
+    struct span_of_changes whole = {.changes = changes, .last = count};
     memset(run_out, 0, sizeof *run_out);
     edb_status status = EDB_OK;
     bool single = count > 0;
     for (size_t i = 1; i < count && single; i++)
         single = changes[i].space == changes[0].space;
-    if (single)
-        status = lay_out_space(store, changes[0].space->id, changes, count, run_out);
-    for (uint32_t id = 1; id <= spaces && !single && status == EDB_OK; id++)
-        status = lay_out_space(store, id, changes, count, run_out);
-    if (status == EDB_OK && run_out->count > 0) {
-        run_out->drafts[0].flags |= FRAME_BEGIN;
-        run_out->drafts[run_out->count - 1].flags |= FRAME_COMMIT;
-    }
+    uint32_t first = single ? changes[0].space->id : 1;
+    uint32_t last = single ? first : spaces;
+    for (whole.space = first; whole.space <= last && status == EDB_OK; whole.space++)
+        status = lay_out_space(store, &whole, run_out);
+    if (status == EDB_OK)
+        mark_ends(run_out);
+    return status;
+}
+
+edb_status db_run_lay_out_on_pages(const struct store *store, struct db_change *changes,
+                                   size_t count, struct db_run *run_out)
+{
+    struct span_of_changes whole = {
+        .changes = changes, .last = count, .space = changes[0].space->id, .on_page = true};
+    memset(run_out, 0, sizeof *run_out);
+    edb_status status = lay_out_space(store, &whole, run_out);
+    if (status == EDB_OK)
+        mark_ends(run_out);
     return status;
 }
 

@@ -22,6 +22,12 @@ struct db_run {
  * are not there leave no record; a run may be empty. EDB_NO_MEMORY. */
 edb_status db_run_lay_out(const struct store *store, uint32_t spaces, struct db_change *changes,
                           size_t count, struct db_run *run_out);
+
+/* The same for changes of one space, one at least, whose vectors are to start on a page in each
+ * GROUP, however few they are: they can then be mapped behind others. EDB_NO_MEMORY. */
+edb_status db_run_lay_out_on_pages(const struct store *store, struct db_change *changes,
+                                   size_t count, struct db_run *run_out);
+
 void db_run_close(struct db_run *run);
 
 /* A record as a change that leads to it. */

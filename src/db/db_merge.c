@@ -281,6 +281,14 @@ static edb_status match_space(struct merge *m, const edb_space *space)
     return status == EDB_NOT_FOUND ? EDB_OK : status;
 }
 
+static uint64_t live_rows(const edb_space *space)
+{
+    os_rwlock_read(&space->db->view_lock);
+    uint64_t live = space->live;
+    os_rwlock_unlock(&space->db->view_lock);
+    return live;
+}
+
 static edb_status match_spaces(struct merge *m)
 {
     edb_space *space;
@@ -289,7 +297,7 @@ static edb_status match_spaces(struct merge *m)
         status = match_space(m, space);
         if (status != EDB_OK)
             return status;
-        m->total += space->live;
+        m->total += live_rows(space);
     }
     return status == EDB_NOT_FOUND ? EDB_OK : status;
 }

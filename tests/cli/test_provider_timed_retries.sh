@@ -36,6 +36,8 @@ retries 1 reset=1
 retries 1 limit=1,after=0
 retries 1 limit=1,after=2
 same 'Retry-After in seconds' "$(requests "[1.99 < g[0] < 4 for g in [$gaps]]")" '[True]'
+retries 1 limit=1,after=1.9
+same 'Retry-After with a part of a second' "$(requests "[1.89 < g[0] < 4 for g in [$gaps]]")" '[True]'
 retries 1 limit=1,after=date3
 same 'Retry-After as a date' "$(requests "[1.9 < g[0] < 5 for g in [$gaps]]")" '[True]'
 # A server that wants to be left alone is left alone by all requests.

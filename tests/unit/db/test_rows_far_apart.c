@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "db/db_compact.h"
 #include "db/db_group.h"
 #include "format/genesis.h"
 #include "os/os_sim.h"
@@ -309,6 +310,42 @@ static void test_a_tail_with_a_gap(void **state)
     }
 }
 
+/* Rows that are put by number while a compaction is on its way, before any of its steps. */
+static void test_gaps_beside_a_compaction(void **state)
+{
+    (void)state;
+    enum { AFTER_MANY = 1000 };
+    for (uint64_t before = 0, done = 0; !done; before++) {
+        char key = 'k';
+        float vector[DIMS] = {9, (float)before};
+        uint64_t row = next_row + 100 * (before + 1);
+        struct db_change change = {.space = space,
+                                   .operation = RECORD_PUT,
+                                   .vector = vector,
+                                   .vector_bytes = sizeof vector,
+                                   .row = row,
+                                   .prior_row = before > 0 ? row - 100 : ROW_NONE};
+        bool is_done = false;
+        assert_int_equal(db_compaction_begin(db), EDB_OK);
+        for (uint64_t step = 0; step < before && !is_done; step++)
+            assert_int_equal(db_compaction_step(db, 0, &is_done), EDB_OK);
+        done = is_done || before == AFTER_MANY;
+        assert_int_equal(db_make_key(space, &key, sizeof key, &change.key), EDB_OK);
+        append(&change);
+        while (!is_done)
+            assert_int_equal(db_compaction_step(db, 0, &is_done), EDB_OK);
+        assert_int_equal(edb_close(db), EDB_OK);
+        open_file();
+        for (int i = 0; i < ROWS; i++)
+            check_row(i);
+        edb_view view;
+        assert_int_equal(edb_view_key(space, &key, sizeof key, &view), EDB_OK);
+        assert_int_equal(view.row, row);
+        assert_memory_equal(view.vector, vector, sizeof vector);
+        edb_view_release(&view);
+    }
+}
+
 /* The last numbers are given; then there are none. */
 static void test_the_last_numbers(void **state)
 {
@@ -336,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_in_memory_in_sections_and_compacted, begin, end),
         cmocka_unit_test_setup_teardown(test_deletes, begin, end),
         cmocka_unit_test_setup_teardown(test_a_tail_with_a_gap, begin, end),
+        cmocka_unit_test_setup_teardown(test_gaps_beside_a_compaction, begin, end),
         cmocka_unit_test_setup_teardown(test_the_last_numbers, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 
 #include "base/memory.h"
 #include "codec/codec_vector.h"
-#include "embedcache.h"
+#include "db/db_compact.h"
 #include "os/os.h"
 #include "support/temporary_place.h"
 #include "unit/base/seeded_random.h"
@@ -200,6 +200,80 @@ static void test_one_matrix_after_a_compaction(void **state)
     edb_vectors_release(matrix);
 }
 
+/* As a budget has it done. */
+static void compact_in_steps(void)
+{
+    bool done = false;
+    expect_ok(db_compaction_begin(db));
+    while (!done)
+        expect_ok(db_compaction_step(db, 0, &done));
+}
+
+static void compact_at_once(void)
+{
+    expect_ok(edb_compact(db, NULL, NULL));
+}
+
+/* Puts rows [first, last) of a space of its own, and expects all its rows as one matrix. */
+static void grow_and_compact(edb_space *of, size_t dims, size_t first, size_t last,
+                             const edb_put_options *more, void (*compact)(void))
+{
+    edb_matrix *matrix;
+    char key[KEY_BYTES];
+    edb_txn *txn;
+    expect_ok(edb_begin(db, &txn));
+    for (size_t row = first; row < last; row++) {
+        vectors[0][0] = (float)row;
+        expect_ok(edb_txn_put(txn, of, key, name_key(row, key), vectors[0], more));
+    }
+    expect_ok(edb_commit(txn, EDB_LAZY));
+    compact();
+    expect_ok(edb_vectors(of, &matrix));
+    assert_int_equal(matrix->count, last);
+    assert_int_equal(matrix->block_count, 1);
+    for (size_t row = 0; row < last; row++)
+        assert_true(matrix->blocks[0].vectors[row * dims] == (float)row);
+    edb_vectors_release(matrix);
+}
+
+static edb_space *other_space(const char *name, uint32_t dims)
+{
+    edb_space *other;
+    edb_space_spec spec = EDB_SPACE_SPEC_INIT;
+    spec.name = name;
+    spec.dims = dims;
+    expect_ok(edb_space_open(db, &spec, &other));
+    return other;
+}
+
+/* The last group of a space may hold a single vector, or less than what stands on a page by itself,
+ * or as much. A whole group has 16,384. */
+static void test_a_short_last_group(void **state)
+{
+    static const size_t counts[] = {1, 16383, 16384, 16385, 16394, 17407, 17408, 32769};
+    void (*const ways[])(void) = {compact_at_once, compact_in_steps};
+    (void)state;
+    for (size_t way = 0; way < 2; way++) {
+        edb_space *small = other_space(way == 0 ? "at once" : "in steps", 16);
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+            grow_and_compact(small, 16, i > 0 ? counts[i - 1] : 0, counts[i], NULL, ways[way]);
+    }
+}
+
+/* Where texts are long every group has few vectors. */
+static void test_groups_of_few_vectors(void **state)
+{
+    enum { TEXT_BYTES = 3 << 19 };
+    edb_put_options more = EDB_PUT_OPTIONS_INIT;
+    (void)state;
+    char *text = malloc(TEXT_BYTES);
+    memset(text, 'x', TEXT_BYTES);
+    more.text = text;
+    more.text_bytes = TEXT_BYTES;
+    grow_and_compact(other_space("texts", 1024), 1024, 0, 8, &more, compact_at_once);
+    free(text);
+}
+
 /* Over delete, overwrite, compaction and close. */
 static void test_what_is_lent_stays(void **state)
 {
@@ -326,6 +400,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_blocks_as_they_stand, begin, end),
         cmocka_unit_test_setup_teardown(test_one_matrix_after_a_compaction, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_short_last_group, begin, end),
+        cmocka_unit_test_setup_teardown(test_groups_of_few_vectors, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_lent_stays, begin, end),
         cmocka_unit_test_setup_teardown(test_a_damaged_vector, begin, end),
         cmocka_unit_test_setup_teardown(test_no_joined_mappings, begin, end),
