@@ -12,7 +12,7 @@ import glob
 import os
 import sys
 
-CASES_MAX, BYTES_MAX = 100, 120000
+CASES_MAX, BYTES_MAX = 100, 400000
 
 
 def read_control(path):

@@ -170,6 +170,29 @@ static void ask_for_words(struct db_copy *copy, const edb_space *space)
     }
 }
 
+/* A step, as long as the view goes as far as it did at first. */
+struct copying {
+    struct db_copy *copy;
+    db_step *step;
+    void *arg;
+};
+
+static edb_status take_step(void *arg)
+{
+    const struct copying *copying = arg;
+    const struct store *store = copying->copy->source->store;
+    if (store->end.offset < copying->copy->source_end)
+        return fail(EDB_CORRUPT, "%s is damaged: a compaction would lose what is behind the damage",
+                    store->path);
+    return copying->step(copying->arg);
+}
+
+edb_status db_copy_with_view(struct db_copy *copy, db_step *step, void *arg)
+{
+    struct copying copying = {copy, step, arg};
+    return db_with_view(copy->source, take_step, &copying);
+}
+
 struct surveying {
     struct db_copy *copy;
     uint64_t row;
@@ -200,13 +223,15 @@ edb_status db_copy_survey(struct db_copy *copy, bool *done_out)
     *done_out = copy->surveyed == copy->source->space_count;
     if (copy->live == NULL) {
         copy->now_s = copy->source->store->io->calendar_s();
-        copy->live = memory_zeroed(copy->source->space_count + 1, sizeof *copy->live);
+        copy->spaces = copy->source->space_count;
+        copy->source_end = copy->source->store->end.offset;
+        copy->live = memory_zeroed(copy->spaces + 1, sizeof *copy->live);
         if (copy->live == NULL)
             return memory_failed(sizeof *copy->live);
     }
     if (*done_out)
         return EDB_OK;
-    edb_status status = db_with_view(copy->source, survey_some, &surveying);
+    edb_status status = db_copy_with_view(copy, survey_some, &surveying);
     copy->row = surveying.row;
     if (status == EDB_OK && copy->row == copy->source->spaces[copy->surveyed]->next_row) {
         copy->surveyed++;
@@ -406,7 +431,7 @@ static edb_status copy_records(struct db_copy *copy)
     copy->row = next;
     copy->first_word = copy->word;
     ask_for_places(copy, next);
-    edb_status status = db_with_view(copy->source, fill_batch, &filling);
+    edb_status status = db_copy_with_view(copy, fill_batch, &filling);
     if (status == EDB_OK)
         status = write_batch(copy);
     copy->row = filling.next;
@@ -508,7 +533,7 @@ static edb_status write_key_part(struct db_copy *copy)
     struct key_part next = {.keys = &copy->keys};
     ask_for_keys(copy);
     reserve_little(copy);
-    edb_status status = db_with_view(copy->source, build_key_part, &next);
+    edb_status status = db_copy_with_view(copy, build_key_part, &next);
     if (status == EDB_OK && next.part.count > 0)
         status = store_section_draft_write(&copy->keys_draft, copy->target, next.part.at,
                                            next.part.bytes, next.part.count);
@@ -636,7 +661,7 @@ edb_status db_copy_next(struct db_copy *copy, bool *done_out)
 
 void db_copy_close(struct db_copy *copy)
 {
-    for (uint32_t i = 0; copy->live != NULL && i < copy->source->space_count; i++)
+    for (uint32_t i = 0; copy->live != NULL && i < copy->spaces; i++)
         rows_live_close(&copy->live[i]);
     memory_free(copy->live);
     rows_writer_close(&copy->places);

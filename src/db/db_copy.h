@@ -29,6 +29,8 @@ struct db_copy {
 
     uint64_t now_s;         /* rows that expired by then are left out */
     struct rows_live *live; /* of each space */
+    uint32_t spaces;        /* how many there were at first */
+    uint64_t source_end;    /* where the view of the source ended then */
     uint32_t surveyed;      /* spaces whose live rows are known */
     uint32_t space;         /* at hand: number of it in `source` */
     enum db_copy_part part;
@@ -86,6 +88,10 @@ enum {
     DB_COPY_BATCH_ROWS = 1 << 14, /* a multiple of the rows that fill whole pages */
     DB_COPY_BATCH_BYTES = 4 << 20,
 };
+
+/* Takes a step with the view of the source held still. EDB_CORRUPT also: the view was built anew
+ * since the survey began, and ends before what it knew then: the file is damaged. */
+edb_status db_copy_with_view(struct db_copy *copy, db_step *step, void *arg);
 
 /* Walks over what was appended to the target: it is read back, and where records stand is noted. */
 edb_status db_copy_walk(struct db_copy *copy);

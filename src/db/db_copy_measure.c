@@ -74,7 +74,9 @@ edb_status db_copy_measure(struct db_copy *copy, uint64_t *bytes_out, bool *done
         copy->space = 0;
         return EDB_OK;
     }
-    edb_status status = db_with_view(copy->source, sample_some, &sampling);
+    edb_status status = db_copy_with_view(copy, sample_some, &sampling);
+    if (status != EDB_OK)
+        return status;
     copy->samples += sampling.count;
     copy->sampled_bytes += sampling.bytes;
     copy->word += sampling.count * sample_step(copy);

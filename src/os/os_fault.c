@@ -16,6 +16,7 @@ struct fault_file {
 static const struct os_io *_Atomic inner_io;
 static _Atomic uint64_t calls[OS_FAULT_CLASSES + 1];
 static _Atomic uint64_t strikes;
+static _Atomic bool struck[OS_FAULT_CLASSES];
 static _Atomic uint64_t open_files;
 static struct os_fault_plan plan; /* changed only while no call runs */
 
@@ -50,6 +51,8 @@ void os_fault_arm(const struct os_fault_plan *next)
 {
     for (size_t i = 0; i <= OS_FAULT_CLASSES; i++)
         atomic_store(&calls[i], 0);
+    for (size_t i = 0; i < OS_FAULT_CLASSES; i++)
+        atomic_store(&struck[i], false);
     atomic_store(&strikes, 0);
     plan = *next;
 }
@@ -85,6 +88,17 @@ static bool knows_full(enum os_fault_class class)
            class == OS_FAULT_RESERVE;
 }
 
+/* A call that knows neither a full device nor a half write fails alike with every kind. */
+bool os_fault_differs(enum os_fault_kind kind)
+{
+    if (kind != OS_FAULT_FULL)
+        return kind != OS_FAULT_IO && atomic_load(&struck[OS_FAULT_WRITE]);
+    for (int class = 0; class < OS_FAULT_CLASSES; class ++)
+        if (atomic_load(&struck[class]) && knows_full((enum os_fault_class) class))
+            return true;
+    return false;
+}
+
 /* Counts a call. EDB_OK, or the status that it fails with. */
 static edb_status count_call(enum os_fault_class class)
 {
@@ -96,6 +110,7 @@ static edb_status count_call(enum os_fault_class class)
     if (number != plan.number && !(plan.for_ever && number > plan.number))
         return EDB_OK;
     atomic_fetch_add(&strikes, 1);
+    atomic_store(&struck[class], true);
     bool full = plan.kind == OS_FAULT_FULL || plan.kind == OS_FAULT_SHORT_FULL;
     if (full && knows_full(class))
         return fail(EDB_FULL, "injected: no space, at %s %llu", class_names[class],

@@ -59,6 +59,10 @@ uint64_t os_fault_calls(enum os_fault_class class);
 /* How many of them failed by the plan. */
 uint64_t os_fault_strikes(void);
 
+/* Whether a call among them that failed by a plan of kind OS_FAULT_IO would have failed in another
+ * way, or with another status than any kind before it gives, by one of `kind`. */
+bool os_fault_differs(enum os_fault_kind kind);
+
 /* Calls among them that change something, or would: 0 proves that a file was only read. */
 uint64_t os_fault_write_calls(void);
 

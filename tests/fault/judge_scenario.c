@@ -15,7 +15,7 @@ enum { SEED = 7, KEYS_READ = 128 };
 /* ----------------------------------------------------------------------------- what is in there */
 
 /* Reads the whole file into a state of the account: how many spaces, which version of each key. */
-static void read_state(struct stage *stage, edb *db, struct account *seen)
+static void read_state(struct stage *stage, edb *db, struct kept_account *seen)
 {
     char name[16];
     float vector[ACCOUNT_DIMS];
@@ -51,7 +51,7 @@ static void tell_problem(void *arg, uint64_t offset, uint64_t bytes, const char 
 static void judge_file(struct stage *stage, const struct scenario *scenario, size_t from,
                        const char *which)
 {
-    struct account seen;
+    struct kept_account seen;
     edb *db = NULL;
     edb_open_options options = EDB_OPEN_OPTIONS_INIT;
     options.flags = EDB_OPEN_EXISTING;
@@ -68,10 +68,9 @@ static void judge_file(struct stage *stage, const struct scenario *scenario, siz
     account_open(&seen, stage->account.keys);
     read_state(stage, db, &seen);
     bool matches = false;
-    const struct account *account = &stage->account;
+    const struct kept_account *account = &stage->account;
     for (size_t state = from; state < account->count && !matches; state++)
-        matches = memcmp(account->states + state * account->state_bytes,
-                         seen.states + (seen.count - 1) * seen.state_bytes, seen.state_bytes) == 0;
+        matches = account_matches(account, state, &seen);
     if (!matches)
         stage_wrong(stage, "%s is in none of the states that it may be in", which);
     if (!scenario->keeps_damage)

@@ -16,6 +16,9 @@
 
 enum { ACCOUNT_SPACES = 2, ACCOUNT_DIMS = 3, ACCOUNT_STATES = 1024, ACCOUNT_CHANGES = 20000 };
 
+/* Keys of a multiple of this are pinned and never expire. */
+enum { ACCOUNT_PINNED = 5 };
+
 /* One change of a commit. */
 struct account_change {
     int space;
@@ -23,7 +26,7 @@ struct account_change {
     uint8_t version; /* 0 = deleted */
 };
 
-struct account {
+struct kept_account {
     int keys; /* of each space */
     size_t state_bytes;
     uint8_t *states; /* each: how many spaces there are, then the versions */
@@ -32,35 +35,46 @@ struct account {
     size_t durable_from;
     struct account_change *changes; /* of the commit that is being made */
     size_t change_count;
+    bool sheds[ACCOUNT_SPACES]; /* what is not pinned may go by itself */
+    uint64_t hits[ACCOUNT_SPACES];
+    int least[ACCOUNT_SPACES]; /* records that a space which sheds keeps, of those it was given */
 };
 
 /* Nothing is there yet, for keys 0 to `keys` - 1. */
-void account_open(struct account *account, int keys);
-void account_close(struct account *account);
+void account_open(struct kept_account *account, int keys);
+void account_close(struct kept_account *account);
+
+/* From now on records of the space may go by themselves; `least` stay, if there are so many. */
+void account_shed(struct kept_account *account, int space, int least);
 
 /* Becomes a copy, with only the states that are possible now. */
-void account_copy(struct account *account, const struct account *from);
+void account_copy(struct kept_account *account, const struct kept_account *from);
 
 /* Adds to the commit that is being made. */
-void account_change(struct account *account, int space, int key, uint8_t version);
+void account_change(struct kept_account *account, int space, int key, uint8_t version);
 
 /* The commit came back with this status. Deletes, puts and new spaces count alike. */
-void account_settle(struct account *account, edb_status status);
+void account_settle(struct kept_account *account, edb_status status);
 
 /* As account_settle for the making of space `space`. */
-void account_settle_space(struct account *account, int space, edb_status status);
+void account_settle_space(struct kept_account *account, int space, edb_status status);
 
 /* Whatever is there now was promised to survive power loss. */
-void account_promise(struct account *account);
+void account_promise(struct kept_account *account);
 
 /* How many spaces a state has, and the version of a key in it. */
-int account_spaces(const struct account *account, size_t state);
-uint8_t account_version(const struct account *account, size_t state, int space, int key);
+int account_spaces(const struct kept_account *account, size_t state);
+uint8_t account_version(const struct kept_account *account, size_t state, int space, int key);
+
+/* Whether what was seen, the last state of `seen`, is state `state`. */
+bool account_matches(const struct kept_account *account, size_t state,
+                     const struct kept_account *seen);
 
 /* Whether the key has that version in a state that is possible now. */
-bool account_allows(const struct account *account, int space, int key, uint8_t version);
+bool account_allows(const struct kept_account *account, int space, int key, uint8_t version);
 
-/* Whether the key is there in every, or in no, state that is possible now; -1 when they differ. */
-int account_knows(const struct account *account, int space, int key);
+/* Whether the key is there in every, or in no, state that is possible now; -1 when they differ, or
+ * when it may have gone by itself. */
+int account_knows(const struct kept_account *account, int space, int key);
 
 #endif

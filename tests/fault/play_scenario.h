@@ -14,18 +14,20 @@
 #include "fault/keep_account.h"
 
 struct stage {
-    struct account account;
+    struct kept_account account;
     edb *db;
     edb *other; /* a second handle, if the scenario has one */
     edb_space *spaces[ACCOUNT_SPACES];
     edb_space *other_spaces[ACCOUNT_SPACES];
-    bool durable;    /* every commit of `db` is promised */
-    bool armed;      /* faults may strike: errors are no news */
-    bool met_faults; /* it was armed */
-    bool read_only;  /* the outcome of a write was unknown */
-    size_t refused;  /* writes and closings that did not say EDB_OK */
-    bool compacts;   /* the file may be another one now, and a temporary one left */
-    char wrong[512]; /* "" or the first thing that must not be */
+    bool durable;      /* every commit of `db` is promised */
+    bool armed;        /* faults may strike: errors are no news */
+    bool met_faults;   /* it was armed */
+    bool read_only;    /* the outcome of a write was unknown */
+    size_t refused;    /* writes and closings that did not say EDB_OK */
+    uint32_t expiry_s; /* of records that are put and not pinned */
+    bool compacted;    /* in steps, to the end */
+    bool compacts;     /* the file may be another one now, and a temporary one left */
+    char wrong[512];   /* "" or the first thing that must not be */
 };
 
 struct scenario {
@@ -62,11 +64,26 @@ void stage_put_many(struct stage *stage, int space, int first, int count);
 void stage_delete(struct stage *stage, int space, int key);
 /* Puts keys [first, first + 3) of both spaces, deletes key first + 3 of the first. */
 void stage_transaction(struct stage *stage, int first, edb_durability durability);
+/* Puts `count` keys of a space from `first` on, in a transaction during which the handle
+ * compacts. */
+void stage_transaction_over_compaction(struct stage *stage, int space, int first, int count);
+/* Limits of a space, or with space -1 of the file; of each space concerned `least` records stay. */
+void stage_limits(struct stage *stage, int space, const edb_limits *limits, int least);
+void stage_maintain(struct stage *stage);
+/* No more hits of a space are told than were made; without faults just those. */
+void stage_hits(struct stage *stage, int space);
+/* A piece of a compaction that is done in steps; begins one when there is none. */
+void stage_compaction_step(struct stage *stage);
 void stage_sync(struct stage *stage);
 void stage_compact(struct stage *stage);
 void stage_get(struct stage *stage, int space, int key);
 void stage_get_many(struct stage *stage, int space, int first, int count);
 void stage_iterate(struct stage *stage, int space);
+/* As stage_iterate, and half way this handle compacts. */
+void stage_iterate_over_compaction(struct stage *stage, int space);
+/* Opens a snapshot, lets the scenario go on, and reads the keys of `space` from it: as they
+ * were. */
+void stage_look_back(struct stage *stage, int space, void (*go_on)(struct stage *stage));
 void stage_search(struct stage *stage, int space);
 
 /* -------------------------------------------------------------------------------------- playing */
@@ -80,7 +97,7 @@ struct stage_faults {
 /* A scenario with its file made. */
 struct production {
     const struct scenario *scenario;
-    struct account account;
+    struct kept_account account;
     uint8_t *bytes;
     size_t count;
 };

@@ -1,5 +1,6 @@
 /* The scenarios: small pieces of work that between them make every kind of call of the system.
  * Played by fail_io and fail_memory. */
+#include "fault/play_budgets.h"
 #include "fault/play_scenario.h"
 #include "format/frame.h"
 #include "format/genesis.h"
@@ -322,6 +323,30 @@ static void write_after_others(struct stage *stage)
     stage_delete(stage, 1, 3);
 }
 
+static void commit_over_compaction(struct stage *stage)
+{
+    stage_transaction_over_compaction(stage, 0, 4, 10);
+    stage_get(stage, 0, 6);
+}
+
+static void iterate_over_compaction(struct stage *stage)
+{
+    stage_iterate_over_compaction(stage, 0);
+    stage_put(stage, 0, 3);
+}
+
+static void change_and_compact(struct stage *stage)
+{
+    stage_put(stage, 0, 3);
+    stage_compact(stage);
+    stage_delete(stage, 0, 4);
+}
+
+static void look_back(struct stage *stage)
+{
+    stage_look_back(stage, 0, change_and_compact);
+}
+
 const struct scenario scenarios[] = {
     {"create", 4, false, NULL, NULL, NULL, create},
     {"put one", 8, false, prepare_spaces, NULL, open_writing, put_one},
@@ -364,5 +389,25 @@ const struct scenario scenarios[] = {
     {"live three times", 20, false, prepare_spaces, NULL, NULL, live_and_live_again},
     {"write after other commits", 20, false, prepare_records, NULL, arrange_two,
      write_after_others},
+    {"commit over a compaction", 20, false, prepare_records, NULL, open_writing,
+     commit_over_compaction},
+    {"iterate over a compaction", 20, false, prepare_records, NULL, open_writing,
+     iterate_over_compaction},
+    {"look back over a compaction", 20, false, prepare_records, NULL, open_writing, look_back},
+    {"evict by rows", 24, false, prepare_rows, NULL, arrange_budget, evict},
+    {"evict by bytes", 24, false, prepare_bytes, NULL, arrange_budget, evict},
+    {"evict the least recently used", 24, false, prepare_least_recent, NULL, arrange_budget, evict},
+    {"evict the first that came", 24, false, prepare_first_in, NULL, arrange_budget, evict},
+    {"set limits", 20, false, prepare_records, NULL, open_writing, set_limits},
+    {"close with uses", 24, false, prepare_rows, NULL, arrange_budget, close_with_uses},
+    {"commit with uses", 24, false, prepare_rows, NULL, arrange_budget, commit_with_uses},
+    {"maintain", 24, false, prepare_rows, NULL, arrange_budget, maintain},
+    {"open with uses", 24, false, prepare_least_recent, NULL, NULL, open_with_uses},
+    {"expire and compact", 24, false, prepare_expiring, NULL, arrange_budget, expire_and_compact},
+    {"compact in steps and evict", 24, false, prepare_rows, NULL, arrange_budget,
+     step_beside_eviction},
+    {"close in the middle of steps", 24, false, prepare_rows, NULL, arrange_budget, step_and_close},
+    {"maintain and compact", 24, false, prepare_first_in, NULL, arrange_budget,
+     maintain_and_compact},
 };
 const size_t scenario_count = sizeof scenarios / sizeof scenarios[0];

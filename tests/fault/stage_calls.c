@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/db_compact.h"
 #include "fault/play_scenario.h"
 
 const char *const stage_path = "stage.edb";
@@ -43,7 +44,8 @@ static void fill_vector(int space, int key, uint8_t version, float vector[ACCOUN
     vector[2] = (float)space + 0.5f;
 }
 
-static void fill_value(int space, int key, uint8_t version, struct value *out)
+static void fill_value(const struct stage *stage, int space, int key, uint8_t version,
+                       struct value *out)
 {
     out->key_bytes = name_key(key, out->key);
     fill_vector(space, key, version, out->vector);
@@ -54,10 +56,12 @@ static void fill_value(int space, int key, uint8_t version, struct value *out)
         out->options.text = out->text;
     if (key % 4 == 0)
         out->options.metadata_json = out->metadata;
+    out->options.pinned = key % ACCOUNT_PINNED == 0;
+    out->options.expiry_s = out->options.pinned ? 0 : stage->expiry_s;
 }
 
 /* The version that the next put of a key gets: above all that are possible now. */
-static uint8_t next_version(const struct account *account, int space, int key)
+static uint8_t next_version(const struct kept_account *account, int space, int key)
 {
     uint8_t highest = 0;
     for (size_t state = 0; state < account->count; state++) {
@@ -181,7 +185,7 @@ static void put_into(struct stage *stage, edb_space *handle, int space, int key)
     uint8_t version = next_version(&stage->account, space, key);
     if (handle == NULL)
         return;
-    fill_value(space, key, version, &value);
+    fill_value(stage, space, key, version, &value);
     account_change(&stage->account, space, key, version);
     edb_status status = edb_put(handle, value.key, value.key_bytes, value.vector, &value.options);
     judge_write(stage, status, "put");
@@ -206,7 +210,7 @@ void stage_put_many(struct stage *stage, int space, int first, int count)
     float *vectors = calloc((size_t)count, sizeof values->vector);
     for (int i = 0; i < count; i++) {
         uint8_t version = next_version(&stage->account, space, first + i);
-        fill_value(space, first + i, version, &values[i]);
+        fill_value(stage, space, first + i, version, &values[i]);
         account_change(&stage->account, space, first + i, version);
         keys[i] = (edb_key){values[i].key, values[i].key_bytes};
         options[i] = values[i].options;
@@ -253,7 +257,7 @@ static bool fill_transaction(struct stage *stage, edb_txn *txn, int first)
         int space = i % 2;
         int key = first + i / 2;
         uint8_t version = next_version(&stage->account, space, key);
-        fill_value(space, key, version, &value);
+        fill_value(stage, space, key, version, &value);
         account_change(&stage->account, space, key, version);
         if (!added(stage,
                    edb_txn_put(txn, stage->spaces[space], value.key, value.key_bytes, value.vector,
@@ -281,6 +285,33 @@ void stage_transaction(struct stage *stage, int first, edb_durability durability
     settle(stage, status, durability == EDB_DURABLE);
 }
 
+void stage_transaction_over_compaction(struct stage *stage, int space, int first, int count)
+{
+    struct value value;
+    edb_txn *txn = NULL;
+    edb_status status = EDB_INVALID;
+    if (stage->spaces[space] == NULL || !added(stage, edb_begin(stage->db, &txn), "begin"))
+        return;
+    bool goes_on = true;
+    for (int key = first; key < first + count && goes_on; key++) {
+        if (key == first + count / 2)
+            stage_compact(stage);
+        uint8_t version = next_version(&stage->account, space, key);
+        fill_value(stage, space, key, version, &value);
+        account_change(&stage->account, space, key, version);
+        goes_on = added(stage,
+                        edb_txn_put(txn, stage->spaces[space], value.key, value.key_bytes,
+                                    value.vector, &value.options),
+                        "txn_put");
+    }
+    if (goes_on) {
+        status = edb_commit(txn, EDB_LAZY);
+        judge_write(stage, status, "commit");
+    } else
+        edb_abort(txn);
+    settle(stage, status, false);
+}
+
 void stage_sync(struct stage *stage)
 {
     if (stage->db == NULL)
@@ -301,6 +332,83 @@ void stage_compact(struct stage *stage)
     judge_write(stage, status, "compact");
     if (status == EDB_OK)
         account_promise(&stage->account);
+}
+
+/* ------------------------------------------------------------------------------------- a budget */
+
+void stage_limits(struct stage *stage, int space, const edb_limits *limits, int least)
+{
+    edb_limits told = EDB_LIMITS_INIT;
+    edb_space *handle = space >= 0 ? stage->spaces[space] : NULL;
+    if (stage->db == NULL || (space >= 0 && handle == NULL))
+        return;
+    for (int each = 0; each < ACCOUNT_SPACES; each++)
+        if (space < 0 || space == each)
+            account_shed(&stage->account, each, least);
+    edb_status status = edb_limits_set(stage->db, handle, limits);
+    judge_write(stage, status, "limits");
+    edb_status asked = edb_limits_get(stage->db, handle, &told);
+    judge_read(stage, asked, "limits_get");
+    bool same = told.max_rows == limits->max_rows && told.max_bytes == limits->max_bytes &&
+                told.eviction == limits->eviction;
+    if (status == EDB_OK && asked == EDB_OK && !same)
+        stage_wrong(stage, "limits: others than were set");
+}
+
+/* Whatever is over a budget is gone afterwards. */
+static void judge_budget(struct stage *stage, int space)
+{
+    edb_limits limits = EDB_LIMITS_INIT;
+    edb_space_stats stats = {.struct_size = sizeof stats};
+    if (stage->spaces[space] == NULL ||
+        edb_limits_get(stage->db, stage->spaces[space], &limits) != EDB_OK ||
+        edb_space_stats_get(stage->spaces[space], &stats) != EDB_OK)
+        return;
+    if (limits.max_rows > 0 && stats.live > limits.max_rows)
+        stage_wrong(stage, "%llu records, where %llu are allowed", (unsigned long long)stats.live,
+                    (unsigned long long)limits.max_rows);
+    if (limits.max_bytes > 0 && stats.live_bytes > limits.max_bytes)
+        stage_wrong(stage, "%llu bytes, where %llu are allowed",
+                    (unsigned long long)stats.live_bytes, (unsigned long long)limits.max_bytes);
+}
+
+void stage_maintain(struct stage *stage)
+{
+    if (stage->db == NULL)
+        return;
+    edb_status status = edb_maintain(stage->db);
+    judge_write(stage, status, "maintain");
+    for (int space = 0; space < ACCOUNT_SPACES && status == EDB_OK; space++)
+        judge_budget(stage, space);
+}
+
+void stage_hits(struct stage *stage, int space)
+{
+    edb_space_stats stats = {.struct_size = sizeof stats};
+    uint64_t made = stage->account.hits[space];
+    if (stage->spaces[space] == NULL)
+        return;
+    edb_status status = edb_space_stats_get(stage->spaces[space], &stats);
+    judge_read(stage, status, "stats");
+    bool wrong = stats.hits > made || (!stage->met_faults && stats.hits != made);
+    if (status == EDB_OK && wrong)
+        stage_wrong(stage, "%llu hits are told, where %llu were made",
+                    (unsigned long long)stats.hits, (unsigned long long)made);
+}
+
+void stage_compaction_step(struct stage *stage)
+{
+    bool done = false;
+    if (stage->db == NULL)
+        return;
+    stage->compacts = true;
+    edb_status status = EDB_OK;
+    if (!db_compaction_is_open(stage->db))
+        status = db_compaction_begin(stage->db);
+    else
+        status = db_compaction_step(stage->db, 0, &done);
+    judge_write(stage, status, "step");
+    stage->compacted = stage->compacted || done;
 }
 
 /* -------------------------------------------------------------------------------------- reading */
@@ -335,6 +443,7 @@ static void view(struct stage *stage, int space, int key)
     if (status == EDB_NOT_FOUND)
         judge_absence(stage, space, key, "view");
     if (status == EDB_OK) {
+        stage->account.hits[space]++;
         judge_vector(stage, space, key, view.vector, "view");
         char *json = NULL;
         edb_status decoded = edb_view_metadata_json(&view, &json);
@@ -357,6 +466,7 @@ void stage_get(struct stage *stage, int space, int key)
         return;
     edb_status status = edb_get(stage->spaces[space], name, bytes, vector);
     judge_read(stage, status, "get");
+    stage->account.hits[space] += status == EDB_OK;
     if (status == EDB_OK)
         judge_vector(stage, space, key, vector, "get");
     if (status == EDB_NOT_FOUND)
@@ -379,6 +489,7 @@ void stage_get_many(struct stage *stage, int space, int first, int count)
     edb_status status = edb_get_many(stage->spaces[space], keys, (size_t)count, matrix, found);
     judge_read(stage, status, "get_many");
     for (int i = 0; i < count && status == EDB_OK; i++) {
+        stage->account.hits[space] += found[i];
         if (found[i])
             judge_vector(stage, space, first + i, matrix + i * ACCOUNT_DIMS, "get_many");
         else
@@ -386,7 +497,7 @@ void stage_get_many(struct stage *stage, int space, int first, int count)
     }
 }
 
-void stage_iterate(struct stage *stage, int space)
+static void iterate(struct stage *stage, int space, int compact_at)
 {
     edb_iterator *iterator;
     edb_view view;
@@ -404,6 +515,8 @@ void stage_iterate(struct stage *stage, int space)
         if (status == EDB_OK)
             judge_vector(stage, space, (int)((const float *)view.vector)[0], view.vector, "next");
         edb_view_release(&view);
+        if (seen == compact_at)
+            stage_compact(stage);
     }
     int sure = 0;
     for (int key = 0; key < stage->account.keys; key++)
@@ -411,6 +524,38 @@ void stage_iterate(struct stage *stage, int space)
     if (seen < sure)
         stage_wrong(stage, "next: %d records, where %d are", seen, sure);
     edb_iterator_close(iterator);
+}
+
+void stage_iterate(struct stage *stage, int space)
+{
+    iterate(stage, space, -1);
+}
+
+void stage_iterate_over_compaction(struct stage *stage, int space)
+{
+    iterate(stage, space, 3);
+}
+
+/* The past is judged by the account of then. */
+void stage_look_back(struct stage *stage, int space, void (*go_on)(struct stage *stage))
+{
+    struct stage past = {.armed = stage->armed, .met_faults = stage->met_faults};
+    edb_open_options options = EDB_OPEN_OPTIONS_INIT;
+    options.flags = EDB_OPEN_SNAPSHOT;
+    account_open(&past.account, stage->account.keys);
+    account_copy(&past.account, &stage->account);
+    edb_status status = edb_open(stage_path, &options, &past.db);
+    if (status == EDB_OK)
+        status = edb_space_find(past.db, space_names[space], &past.spaces[space]);
+    judge_write(&past, status, "snapshot");
+    go_on(stage);
+    for (int key = 0; key < past.account.keys && status == EDB_OK; key++)
+        stage_get(&past, space, key);
+    stage_iterate(&past, space);
+    edb_close(past.db);
+    if (past.wrong[0] != '\0')
+        stage_wrong(stage, "looking back: %s", past.wrong);
+    account_close(&past.account);
 }
 
 void stage_search(struct stage *stage, int space)
