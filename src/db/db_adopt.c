@@ -123,6 +123,7 @@ static void begin_space(edb_space *space, const struct catalog_space *said)
     space->next_row = said->next_row;
     space->live = said->live;
     space->first_expiry_s = said->first_expiry_s;
+    db_expect_expiry(space, said->first_expiry_s);
     space->account = said->account;
     space->ledger = said->ledger;
     space->limits = said->limits;

@@ -107,7 +107,8 @@ struct evict_rows {
     edb_status (*next)(void *arg, uint64_t row, uint64_t *row_out);
     void *arg;
     uint64_t live;
-    uint64_t end; /* no row is as high */
+    uint64_t end;    /* no row is as high */
+    uint64_t hidden; /* live rows that `next` does not tell: they stay */
 };
 
 /* The row to go next; its owner removes it, or says that it keeps it. EDB_NOT_FOUND: none was found

@@ -146,7 +146,7 @@ static edb_status look_small(struct evict *evict, const struct evict_rows *rows,
     if (status != EDB_OK)
         return status;
     if (*row_out == ROW_NONE) {
-        evict->small_count = 0;
+        evict->small_count = rows->hidden;
         return EDB_NOT_FOUND;
     }
     uint64_t row = *row_out;
@@ -199,7 +199,7 @@ static edb_status count_small(struct evict *evict, const struct evict_rows *rows
     uint64_t row = ROW_NONE;
     edb_status status = EDB_OK;
     bool all = evict->small_hand == 0;
-    evict->small_count = all ? rows->live : 0;
+    evict->small_count = all ? rows->live : rows->hidden;
     if (!all)
         status = rows->next(rows->arg, evict->small_hand, &row);
     while (status == EDB_OK && row != ROW_NONE) {
@@ -214,8 +214,10 @@ static edb_status count_small(struct evict *evict, const struct evict_rows *rows
 static edb_status next_s3_fifo(struct evict *evict, const struct evict_rows *rows,
                                uint64_t *row_out)
 {
-    uint64_t queued = rows->live > evict->kept ? rows->live - evict->kept : 0;
-    bool small = evict->small_count > queued / SMALL_SHARE || evict->small_hand == 0 ||
+    uint64_t queued = rows->live - evict->kept - rows->hidden;
+    uint64_t small_count =
+        evict->small_count > rows->hidden ? evict->small_count - rows->hidden : 0;
+    bool small = small_count > queued / SMALL_SHARE || evict->small_hand == 0 ||
                  evict->laps > 2 * EVICT_USES_MAX + 2;
     edb_status status = evict->small_counted ? EDB_OK : count_small(evict, rows);
     if (status != EDB_OK)
@@ -282,6 +284,7 @@ static edb_status next_lru(struct evict *evict, const struct evict_rows *rows, u
     if (!any || age_of(evict, *row_out) < evict->old_age)
         return EDB_NOT_FOUND;
     evict->old_rows--;
+    evict_set_mark(evict, *row_out, evict->period); /* not named twice */
     return EDB_OK;
 }
 
@@ -289,6 +292,8 @@ edb_status evict_next(struct evict *evict, const struct evict_rows *rows, uint64
 {
     *row_out = ROW_NONE;
     evict->live = rows->live;
+    if (rows->live <= evict->kept + rows->hidden)
+        return EDB_NOT_FOUND;
     if (evict->policy == EDB_EVICT_S3_FIFO)
         evict_size_ghosts(&evict->ghosts, rows->live);
     for (int step = 0; step < STEPS_MAX; step++) {

@@ -10,9 +10,8 @@
 
 #define CATALOG_SECTIONS_MAX 65536u
 
-/* What the rows of a space took and cost, all that were put into this file. */
+/* What the live rows of a space take and cost. */
 struct account {
-    uint64_t rows;
     uint64_t bytes; /* records, vectors and their index */
     uint64_t cost;
 };

@@ -138,20 +138,11 @@ static edb_status copy_bits(struct rows_chunk *chunk)
     return status;
 }
 
-/* Whether the row has a place: a compaction leaves expired rows out that others may name later. */
-static edb_status has_place(const struct rows *rows, uint64_t row, bool *there_out)
-{
-    struct row_place place;
-    edb_status status = rows_place(rows, row, &place);
-    *there_out = status == EDB_OK;
-    return status == EDB_NOT_FOUND ? EDB_OK : status;
-}
-
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
 {
-    bool there;
-    edb_status status = has_place(rows, victim, &there);
-    if (status == EDB_OK)
+    struct row_place place;
+    edb_status status = rows_place(rows, victim, &place);
+    if (status == EDB_OK || status == EDB_NOT_FOUND)
         status = rows_reserve_chunk(rows, victim);
     if (status != EDB_OK)
         return status;
@@ -159,13 +150,13 @@ edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
     return chunk->bits == NULL ? copy_bits(chunk) : EDB_OK;
 }
 
-bool rows_kill(struct rows *rows, uint64_t row)
+/* A compaction leaves expired rows out that others may name later: they have no place. */
+bool rows_kill(struct rows *rows, uint64_t row, struct row_place *place_out)
 {
     struct rows_chunk *chunk = chunk_of(rows, row);
     uint8_t *byte = &chunk->bits[row % ROWS_CHUNK_ROWS / 8];
     uint8_t bit = (uint8_t)(1u << (row % 8));
-    bool there;
-    if (*byte & bit || has_place(rows, row, &there) != EDB_OK || !there)
+    if (*byte & bit || rows_place(rows, row, place_out) != EDB_OK)
         return false;
     *byte |= bit;
     chunk->changed = true;

@@ -105,7 +105,7 @@ static void make_room(struct cache *cache)
     if (cache->count > cache->room)
         hand_over(cache);
     while (cache->count > cache->room) {
-        struct evict_rows rows = {next_live, cache, cache->count, cache->next};
+        struct evict_rows rows = {next_live, cache, cache->count, cache->next, 0};
         uint64_t wanted = cache->count - cache->room + cache->room / 128;
         size_t named = 0;
         while (named < wanted && named < 16 &&
