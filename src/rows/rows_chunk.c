@@ -3,26 +3,15 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/numbered.h"
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
 enum { CHUNK_BITS_BYTES = ROWS_CHUNK_ROWS / 8 };
 
-/* Where the chunk is, or would be. Mostly all chunks are there: then it is at its number. */
 static size_t place_of(const struct rows *rows, uint64_t number)
 {
-    size_t low = 0;
-    size_t high = rows->chunk_count;
-    if (number < high && rows->chunks[number].number == number)
-        return (size_t)number;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (rows->chunks[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return numbered_place(rows->chunks, rows->chunk_count, sizeof *rows->chunks, number);
 }
 
 /* NULL when nothing is known of it. */
