@@ -272,7 +272,8 @@ static const char *apply_limits(struct decoded_file *file, const uint8_t *frame)
     return NULL;
 }
 
-/* The list of a NOTE: numbers in groups of seven bits, low ones first. */
+/* The list of a NOTE: numbers in groups of seven bits, low ones first; no policy of these files has
+ * another order than that of the rows. */
 static const char *check_uses(const struct decoded_space *space, const uint8_t *at,
                               const uint8_t *end, uint32_t rows)
 {
@@ -285,8 +286,9 @@ static const char *check_uses(const struct decoded_space *space, const uint8_t *
             number |= (uint64_t)(*at & 127) << shift;
             shift += 7;
         } while (*at++ & 128);
-        row += number / 4;
-        REQUIRE(number % 4 > 0 && (i == 0 || number / 4 > 0), "a note repeats a row");
+        row += number / 8;
+        REQUIRE((number & 4) == 0, "a note goes back");
+        REQUIRE(number % 4 > 0 && (i == 0 || number / 8 > 0), "a note repeats a row");
         REQUIRE(row < space->next_row, "a note is of a row that is not there");
     }
     REQUIRE(at == end, "the list of a note has another length");

@@ -7,6 +7,7 @@
 #include "format/decode_fields.h"
 
 enum { KEYS = 1, ROWS = 2, DEAD = 3, USES = 4 };
+enum { LRU = 1 };
 
 uint64_t xxh3(const void *bytes, uint64_t count, uint64_t seed)
 {
@@ -212,9 +213,14 @@ static const char *check_dead(const struct parts *dead, const struct decoded_spa
 /* A byte a row; what it says is nobody's promise. */
 static const char *check_marks(const struct parts *uses)
 {
-    REQUIRE(uses->first % 65536 == 0 && uses->last - uses->first <= 65536 &&
-                uses->body_bytes == uses->last - uses->first,
+    uint64_t rows = uses->last - uses->first;
+    uint8_t policy = uses->body_bytes > 8 ? uses->body[8] : 0;
+    REQUIRE(uses->first % 65536 == 0 && rows <= 65536 &&
+                uses->body_bytes == 64 + rows * (policy == LRU ? 2 : 1),
             "marks are of other rows");
+    REQUIRE((policy == LRU || u64_at(uses->body, 0) == 0) && policy <= 2 &&
+                all_zero(uses->body + 9, 55),
+            "marks have another head");
     return NULL;
 }
 
@@ -246,7 +252,8 @@ static const char *check_counts(const struct decoded_file *file, const struct de
                       : u64_at(at, 56 + 8 * count) >= space->counts[count],
                 "a catalog has another ledger");
     REQUIRE(memcmp(at + 112, space->limits, 24) == 0, "a catalog has other limits");
-    REQUIRE(all_zero(at + 28, 12) && all_zero(at + 136, 24),
+    REQUIRE(space->limits[4] == LRU || u64_at(at, 32) == 0, "a catalog has another clock");
+    REQUIRE(all_zero(at + 28, 4) && all_zero(at + 136, 24),
             "unnamed bytes of a space in a catalog are not zero");
     return check_account(space, at);
 }

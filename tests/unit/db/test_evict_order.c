@@ -198,6 +198,89 @@ static void test_no_room_beside_pinned_rows(void **state)
     }
 }
 
+/* ------------------------------------------------------------------------- least recently used */
+
+enum { LRU_ROWS = 60 };
+
+/* Every row once, in an order of its own. */
+static uint32_t nth_used(uint32_t i)
+{
+    return i * 37 % LRU_ROWS;
+}
+
+/* Puts one after another: each drives out the row that was used the longest time ago. */
+static void assert_least_recent_goes(uint32_t first_new)
+{
+    for (uint32_t i = 0; i < LRU_ROWS; i++) {
+        assert_true(has(nth_used(i)));
+        put(first_new + i);
+        assert_false(has(nth_used(i)));
+    }
+}
+
+static void fill_for_lru(void)
+{
+    limit(space, LRU_ROWS, EDB_EVICT_LRU);
+    for (uint32_t key = 0; key < LRU_ROWS; key++)
+        put(key);
+}
+
+/* All uses are handed over at once. */
+static void test_uses_of_one_batch_have_an_order(void **state)
+{
+    (void)state;
+    fill_for_lru();
+    for (uint32_t i = 0; i < LRU_ROWS; i++)
+        use(nth_used(i));
+    assert_least_recent_goes(1000);
+}
+
+static void open_anew(void)
+{
+    assert_int_equal(edb_close(db), EDB_OK);
+    open_cache();
+}
+
+static void test_ages_outlive_the_handle(void **state)
+{
+    (void)state;
+    fill_for_lru();
+    for (uint32_t i = 0; i < LRU_ROWS; i++) {
+        use(nth_used(i));
+        if (i % 7 == 0)
+            open_anew();
+    }
+    open_anew();
+    open_anew();
+    assert_least_recent_goes(1000);
+}
+
+/* Marks of rows that nobody touches are written once, and their ages go on. */
+static void test_ages_of_a_chunk_that_stays_as_it_is(void **state)
+{
+    (void)state;
+    enum { CHUNK_ROWS = 1 << 16, ROWS = 2 * CHUNK_ROWS };
+    limit(space, ROWS, EDB_EVICT_LRU);
+    for (uint32_t key = 0; key < ROWS; key += 64)
+        put_many(key, 64);
+    open_anew();
+    for (uint32_t i = 0; i < 3 * CHUNK_ROWS; i++)
+        use(CHUNK_ROWS + i % (CHUNK_ROWS / 2)); /* half of the newer rows */
+    open_anew();
+    for (uint32_t i = 0; i < CHUNK_ROWS / 4; i++)
+        use(i); /* and then a quarter of the older ones */
+    put_many(1000000, 64);
+    open_anew();
+    for (uint32_t i = 1; i < CHUNK_ROWS / 64; i++)
+        put_many(1000000 + 64 * i, 64);
+    for (uint32_t key = 0; key < CHUNK_ROWS / 4; key++)
+        assert_true(has(key));
+    for (uint32_t key = 0; key < CHUNK_ROWS / 2; key++)
+        assert_true(has(CHUNK_ROWS + key));
+    for (uint32_t key = CHUNK_ROWS / 4; key < CHUNK_ROWS / 2; key++)
+        assert_false(has(key));
+}
+
 /* ------------------------------------------------------------------------- whose time is over */
 
 /* One row in three expires; when there is no room it is they that go, wherever they stand. */
@@ -285,6 +368,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_batch_stays, begin, end),
         cmocka_unit_test_setup_teardown(test_other_spaces_give_first, begin, end),
         cmocka_unit_test_setup_teardown(test_no_room_beside_pinned_rows, begin, end),
+        cmocka_unit_test_setup_teardown(test_uses_of_one_batch_have_an_order, begin, end),
+        cmocka_unit_test_setup_teardown(test_ages_outlive_the_handle, begin, end),
+        cmocka_unit_test_setup_teardown(test_ages_of_a_chunk_that_stays_as_it_is, begin, end),
         cmocka_unit_test_setup_teardown(test_expired_rows_go_first, begin, end),
         cmocka_unit_test_setup_teardown(test_rows_expire_one_by_one, begin, end),
         cmocka_unit_test_setup_teardown(test_expired_rows_make_a_compaction_due, begin, end),
