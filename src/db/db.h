@@ -36,6 +36,19 @@ struct tally {
 };
 enum { TALLIES = 16 };
 
+/* What is known of rows whose time is over (db_expired.c). Of who has the write lock, and of who
+ * applies; the counts of bytes are read by all. */
+struct db_expiry {
+    uint64_t hand;     /* rows below it were looked at in the round at hand */
+    bool in_round;     /* there is one */
+    bool passed;       /* expired rows were met that could have been evicted */
+    uint32_t round_s;  /* when it began, or the one before */
+    uint32_t before_s; /* when the one before began */
+    uint32_t next_s;   /* of the rows met and put since: when the first expires; 0: none does */
+    _Atomic uint64_t met_bytes; /* of expired rows, in the round at hand */
+    _Atomic uint64_t bytes;     /* in the round before */
+};
+
 struct edb_space {
     edb *db;
     uint32_t id; /* 1 for the first */
@@ -44,13 +57,15 @@ struct edb_space {
     uint64_t live;           /* expired rows count as long as they are in the file */
     uint32_t first_expiry_s; /* no row expires before it; 0: none ever does */
     struct account account;
+    struct db_expiry expiry;
     struct ledger ledger; /* what all handles have handed over */
     struct limits limits;
     struct keys keys;
     struct rows rows;
     struct evict evict;
-    uint64_t stuck_at; /* nothing could be evicted: tried again when it has so many rows */
-    bool evicts;       /* this handle writes, and the space or the file has a budget */
+    uint64_t stuck_at;   /* nothing could be evicted: tried again when it has so many rows */
+    bool evicts;         /* this handle writes, and the space or the file has a budget */
+    uint64_t fresh_from; /* rows from it on came with the commit at hand; 0: none did */
 
     struct tally *tallies; /* NULL in a handle that cannot write */
     struct ledger handed;  /* what of them was handed over */
@@ -182,6 +197,9 @@ edb_status db_apply(void *db, const struct store_frame *frame);
 /* Where a record of a GROUP stands. */
 struct row_place db_place_of(const struct store_frame *frame, const struct group *group,
                              uint32_t index, const struct record *record);
+
+/* One more live row. */
+void db_account_add(struct account *account, const struct row_place *place);
 
 /* Uses a catalog's sections. With `begin`, the view is empty and begins with what the catalog
  * says. */
@@ -318,8 +336,8 @@ edb_status db_check_put(edb_space *space, const edb_key *key, const void *vector
                         const edb_put_options *given, struct buffer *encoded,
                         struct db_change *out);
 
-/* What a record takes in the file, with its index. */
-uint64_t db_record_bytes(const struct record *record);
+/* What the record of a place takes in the file, with its index. */
+uint64_t db_place_bytes(const struct row_place *place);
 
 /* What a change counts towards EDB_TXN_BYTES_MAX. */
 size_t db_change_bytes(const struct db_change *change);

@@ -123,21 +123,32 @@ static void begin_space(edb_space *space, const struct catalog_space *said)
     space->next_row = said->next_row;
     space->live = said->live;
     space->first_expiry_s = said->first_expiry_s;
+    db_expect_expiry(space, said->first_expiry_s);
     space->account = said->account;
     space->ledger = said->ledger;
     space->limits = said->limits;
 }
 
-/* Marks of a chunk, as far as they verify: they are hints. */
+/* Marks of a chunk, a block at a time, as far as they verify: they are hints. */
 static void load_uses(edb_space *space, struct store_section *section)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
-    for (uint64_t at = 0; at < descriptor->body_bytes; at += SECTION_BLOCK_BYTES) {
-        uint64_t left = descriptor->body_bytes - at;
-        size_t count = left < SECTION_BLOCK_BYTES ? (size_t)left : SECTION_BLOCK_BYTES;
+    struct evict *evict = &space->evict;
+    uint64_t rows = descriptor->last - descriptor->first;
+    uint64_t end = evict_saved_bytes(evict, rows);
+    const uint8_t *head = store_section_at(section, 0, EVICT_SAVED_HEAD_BYTES);
+    if (head == NULL || descriptor->body_bytes != end)
+        return;
+    struct evict_saved saved = evict_read_head(head);
+    uint64_t row_bytes = (end - EVICT_SAVED_HEAD_BYTES) / rows;
+    for (uint64_t at = EVICT_SAVED_HEAD_BYTES; at < end;) {
+        uint64_t block_end = (at / SECTION_BLOCK_BYTES + 1) * SECTION_BLOCK_BYTES;
+        size_t count = (size_t)((block_end < end ? block_end : end) - at);
+        uint64_t row = descriptor->first + (at - EVICT_SAVED_HEAD_BYTES) / row_bytes;
         const uint8_t *bytes = store_section_at(section, at, count);
         if (bytes != NULL)
-            evict_load(&space->evict, descriptor->first + at, bytes, count);
+            evict_load(evict, &saved, row, bytes, count / (size_t)row_bytes);
+        at += count;
     }
 }
 
@@ -154,6 +165,8 @@ static edb_status begin_budgets(edb *db, const struct catalog *catalog)
 {
     db->limits = catalog->limits;
     edb_status status = db_settle_budgets(db);
+    for (uint32_t i = 0; i < catalog->space_count && status == EDB_OK; i++)
+        evict_set_clock(&db->spaces[i]->evict, catalog->spaces[i].clock);
     for (uint32_t i = 0; i < catalog->section_count && status == EDB_OK; i++) {
         struct store_section *section;
         edb_space *space = space_of_uses(db, &catalog->sections[i]);

@@ -111,12 +111,29 @@ static edb_status check_records(struct application *a)
     return status == EDB_OK ? keys_reserve(&a->space->keys, a->puts) : status;
 }
 
+void db_account_add(struct account *account, const struct row_place *place)
+{
+    account->bytes += db_place_bytes(place);
+    account->cost += place->cost;
+}
+
+/* A catalog that was forged may have said less. */
+static void take_from_account(struct account *account, const struct row_place *place)
+{
+    uint64_t bytes = db_place_bytes(place);
+    account->bytes -= bytes < account->bytes ? bytes : account->bytes;
+    account->cost -= place->cost < account->cost ? place->cost : account->cost;
+}
+
 static void kill_row(edb_space *space, uint64_t row, const struct record *record)
 {
     bool evicted = record->flags & RECORD_EVICTED;
-    if (!rows_kill(&space->rows, row))
+    struct row_place place;
+    if (!rows_kill(&space->rows, row, &place))
         return;
     space->live--;
+    take_from_account(&space->account, &place);
+    db_forget_expired(space, row, &place);
     space->ledger.evictions += evicted;
     if (space->evicts)
         evict_remove(&space->evict, row, record->key_hash, evicted);
@@ -134,19 +151,15 @@ struct row_place db_place_of(const struct store_frame *frame, const struct group
         .extras = record->flags & RECORD_EXTRAS,
         .vector_offset = record->vector_offset,
         .vector_bytes = record->vector_bytes,
+        .extra_bytes = (uint32_t)(record_heap_bytes(record) - record->key_bytes),
         .expiry_s = record->expiry_s,
+        .cost = record->cost,
     };
-}
-
-static void add_to_account(struct account *account, const struct record *record)
-{
-    account->rows++;
-    account->bytes += db_record_bytes(record);
-    account->cost += record->cost;
 }
 
 static void note_expiry(edb_space *space, uint32_t expiry_s)
 {
+    db_expect_expiry(space, expiry_s);
     if (expiry_s != 0 && (space->first_expiry_s == 0 || expiry_s < space->first_expiry_s))
         space->first_expiry_s = expiry_s;
 }
@@ -161,7 +174,7 @@ static void apply_put(const struct application *a, uint32_t index, const struct 
         evict_insert(&space->evict, record->row, record->prior_row, record->key_hash, record->cost);
     if (record->prior_row != ROW_NONE)
         kill_row(space, record->prior_row, record);
-    add_to_account(&space->account, record);
+    db_account_add(&space->account, &place);
     note_expiry(space, record->expiry_s);
     space->next_row = record->row + 1;
     space->live++;

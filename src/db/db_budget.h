@@ -60,7 +60,27 @@ edb_status db_evict(edb *db, uint64_t until_ms);
 /* About how many bytes the live rows of a space take. Needs the view lock, shared. */
 uint64_t db_live_bytes(const edb_space *space);
 
+/* -------------------------------------------------------------------------------- db_expired.c */
+
+/* The next row whose time is over; `looks` is how many are looked at, about, and what is left of
+ * that. ROW_NONE: none was met. Needs the write lock and the view lock, shared. EDB_CORRUPT. */
+edb_status db_next_expired(edb_space *space, uint64_t *looks, uint64_t *row_out);
+
+/* Counts on, without naming any. As above. */
+edb_status db_count_expired(edb_space *space, uint64_t looks);
+
+/* What expired rows take, as far as they were met. */
+uint64_t db_expired_bytes(const edb_space *space);
+
+/* A row is gone, or one has come. Needs the view lock, exclusive. */
+void db_forget_expired(edb_space *space, uint64_t row, const struct row_place *place);
+void db_expect_expiry(edb_space *space, uint32_t expiry_s);
+
 /* ------------------------------------------------------------------------------- db_maintain.c */
+
+/* The rows of a commit are the last that it evicts: between the two. */
+void db_begin_fresh(struct db_change *changes, size_t count);
+void db_end_fresh(struct db_change *changes, size_t count);
 
 /* After a commit: what is due, for maintenance_ms at most. Between db_write_begin and
  * db_write_end. */

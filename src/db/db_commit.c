@@ -274,8 +274,10 @@ edb_status db_commit_held(edb *db, struct db_change *changes, size_t count, bool
         db_move_anchors(db);
     if (status == EDB_OK)
         db_flush(db, false);
+    db_begin_fresh(changes, count);
     if (status == EDB_OK)
         db_look_after(db);
+    db_end_fresh(changes, count);
     db_run_close(&run);
     return status;
 }

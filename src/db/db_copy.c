@@ -40,14 +40,12 @@ static edb_space *space_of(const struct db_copy *copy)
 /* ------------------------------------------------------------------------------------ appending */
 
 /* Adds up what the catalog will say of the rows of the space at hand. */
-static void add_to_account(struct db_copy *copy, const struct record *record)
+static void add_up(struct db_copy *copy, const struct row_place *place)
 {
-    copy->account.rows++;
-    copy->account.bytes += db_record_bytes(record);
-    copy->account.cost += record->cost;
-    if (record->expiry_s != 0 &&
-        (copy->first_expiry_s == 0 || record->expiry_s < copy->first_expiry_s))
-        copy->first_expiry_s = record->expiry_s;
+    db_account_add(&copy->account, place);
+    if (place->expiry_s != 0 &&
+        (copy->first_expiry_s == 0 || place->expiry_s < copy->first_expiry_s))
+        copy->first_expiry_s = place->expiry_s;
 }
 
 /* Whether what is written now came later: no section speaks of it. */
@@ -78,7 +76,7 @@ static edb_status note_frame(void *arg, const struct store_frame *frame)
         struct row_place place = db_place_of(frame, &group, i, &record);
         status = rows_writer_add(&copy->places, record.row, &place);
         copy->places_last = record.row + 1;
-        add_to_account(copy, &record);
+        add_up(copy, &place);
     }
     return status;
 }

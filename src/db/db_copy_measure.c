@@ -12,14 +12,10 @@ enum {
 static edb_status measure_row(edb_space *space, const struct rows_word *word, uint64_t *bytes)
 {
     struct db_found found;
-    struct group group;
-    struct record record;
     edb_status status =
         db_locate_any_row(space, word->first + (uint64_t)__builtin_ctzll(word->bits), &found);
     if (status == EDB_OK)
-        status = db_read_record(space, &found, &group, &record);
-    if (status == EDB_OK)
-        *bytes += db_record_bytes(&record);
+        *bytes += db_place_bytes(&found.place);
     return status;
 }
 

@@ -205,7 +205,7 @@ static edb_status gather_dead(edb_space *space, struct db_publication *publicati
     return status;
 }
 
-/* Marks of the chunks that changed, a byte a row. */
+/* Marks of the chunks that changed. */
 static edb_status gather_uses(edb_space *space, struct db_publication *publication)
 {
     edb_status status = EDB_OK;
@@ -215,16 +215,18 @@ static edb_status gather_uses(edb_space *space, struct db_publication *publicati
         if (!space->evict.chunks[i].changed || first >= space->next_row)
             continue;
         status = db_publication_add(publication, space, &draft);
-        uint8_t *body = status == EDB_OK ? memory_aligned(EVICT_CHUNK_ROWS) : NULL;
+        uint64_t rows = clamp_u64(space->next_row - first, 0, EVICT_CHUNK_ROWS);
+        size_t bytes = evict_saved_bytes(&space->evict, rows);
+        uint8_t *body = status == EDB_OK ? memory_aligned(bytes) : NULL;
         if (body == NULL)
-            return status == EDB_OK ? memory_failed(EVICT_CHUNK_ROWS) : status;
-        evict_save(&space->evict, i, body);
+            return status == EDB_OK ? memory_failed(bytes) : status;
+        evict_save(&space->evict, i, rows, body);
         draft->body = body;
         draft->descriptor.kind = SECTION_USES;
         draft->descriptor.version = 1;
         draft->descriptor.first = first;
-        draft->descriptor.last = clamp_u64(space->next_row, first, first + EVICT_CHUNK_ROWS);
-        draft->descriptor.body_bytes = draft->descriptor.last - first;
+        draft->descriptor.last = first + rows;
+        draft->descriptor.body_bytes = bytes;
     }
     return status;
 }

@@ -150,9 +150,10 @@ edb_status db_locate_any_row(edb_space *space, uint64_t row, struct db_found *ou
     return row < space->next_row ? find_live(space, row, true, out) : EDB_NOT_FOUND;
 }
 
-uint64_t db_record_bytes(const struct record *record)
+uint64_t db_place_bytes(const struct row_place *place)
 {
-    return RECORD_BYTES + INDEX_BYTES + record_heap_bytes(record) + record->vector_bytes;
+    return (uint64_t)RECORD_BYTES + INDEX_BYTES + place->key_bytes + place->extra_bytes +
+           place->vector_bytes;
 }
 
 static edb_status damaged(const edb_space *space, const struct db_found *found)
@@ -196,7 +197,8 @@ static bool verifies(const edb_space *space, const struct db_found *found,
            record->vector_bytes == place->vector_bytes && record->key_bytes == place->key_bytes &&
            record->key_form == place->key_form &&
            (record->flags & RECORD_EXTRAS) == place->extras &&
-           record->expiry_s == place->expiry_s &&
+           record->expiry_s == place->expiry_s && record->cost == place->cost &&
+           record_heap_bytes(record) - record->key_bytes == place->extra_bytes &&
            group->heap_offset + record->heap_offset == place->key_offset &&
            record_verify(found->frame, group, place->index, record, seed) &&
            record_vector_checksum(found->frame + place->vector_offset, place->vector_bytes,

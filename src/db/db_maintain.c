@@ -2,7 +2,8 @@
  *
  *   1 db_hand_over          hits and uses, for everybody to know
  *   2 db_evict              what is over a budget
- *   3 db_compaction_step    when much of the file is dead, and the limits ask for it: behind the
+ *   3 db_count_expired      some rows at a time: what is over counts as dead
+ *   4 db_compaction_step    when much of the file is dead, and the limits ask for it: behind the
  *                           locks, for it needs them at its end only */
 #include "db/db_budget.h"
 #include "db/db_compact.h"
@@ -10,10 +11,11 @@
 static const uint64_t compaction_bytes_min = 1u << 20; /* a smaller file is left alone */
 
 enum {
-    DEAD_SHARE = 10,  /* a file that has reached its size is compacted when a tenth is dead */
-    URGENT_SHARE = 8, /* past its size by one eighth it is compacted at once */
-    RETRY_SHARE = 8,  /* after a failure it grows by an eighth before the next try */
-    LOOK_SHARE = 128, /* and by so much when others are at it, before they are looked for again */
+    DEAD_SHARE = 10,     /* a file that has reached its size is compacted when a tenth is dead */
+    URGENT_SHARE = 8,    /* past its size by one eighth it is compacted at once */
+    RETRY_SHARE = 8,     /* after a failure it grows by an eighth before the next try */
+    LOOK_SHARE = 128,    /* and by so much when others are at it, before they are looked for again */
+    EXPIRED_LOOKS = 256, /* at rows of a space, at each commit */
 };
 
 /* -------------------------------------------------------------------------------- what is due */
@@ -22,8 +24,11 @@ static uint64_t dead_bytes(const edb *db)
 {
     uint64_t live = 0;
     uint64_t used = db->store->end.offset;
-    for (uint32_t i = 0; i < db->space_count; i++)
-        live += db_live_bytes(db->spaces[i]);
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        uint64_t bytes = db_live_bytes(db->spaces[i]);
+        uint64_t expired = db_expired_bytes(db->spaces[i]);
+        live += bytes - (expired < bytes ? expired : bytes);
+    }
     return used > live ? used - live : 0;
 }
 
@@ -39,6 +44,12 @@ static bool is_compaction_due(const edb *db)
     return limits->max_bytes > 0 && used > limits->max_bytes && dead_bytes(db) >= used / DEAD_SHARE;
 }
 
+/* Whether the limits of the file can ask for a compaction at all. */
+static bool may_ask(const edb *db)
+{
+    return db->limits.max_bytes > 0 || db->limits.dead_percent > 0;
+}
+
 /* What the limits of the file ask for: looked at by every commit. */
 struct demand {
     bool due;
@@ -52,7 +63,7 @@ static bool look_at_limits(edb *db, struct demand *out)
     os_rwlock_read(&db->view_lock);
     uint64_t max_bytes = db->limits.max_bytes;
     uint64_t used = db->store->end.offset;
-    bool asked = max_bytes > 0 || db->limits.dead_percent > 0;
+    bool asked = may_ask(db);
     out->due = asked && is_compaction_due(db);
     out->urgent = max_bytes > 0 && used > max_bytes && used - max_bytes > max_bytes / URGENT_SHARE;
     out->too_early = used < db->steps_from;
@@ -61,6 +72,35 @@ static bool look_at_limits(edb *db, struct demand *out)
 }
 
 /* ---------------------------------------------------------------------------- after a commit */
+
+void db_begin_fresh(struct db_change *changes, size_t count)
+{
+    for (size_t i = count; i-- > 0;) /* the first row of a space stays */
+        if (changes[i].operation == RECORD_PUT)
+            changes[i].space->fresh_from = changes[i].row;
+}
+
+void db_end_fresh(struct db_change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        changes[i].space->fresh_from = 0;
+}
+
+struct counting {
+    edb *db;
+    uint64_t looks; /* at rows of a space */
+};
+
+/* A step, with the view held still. */
+static edb_status count_expired(void *arg)
+{
+    const struct counting *counting = arg;
+    edb *db = counting->db;
+    edb_status status = EDB_OK;
+    for (uint32_t i = 0; i < db->space_count && may_ask(db) && status == EDB_OK; i++)
+        status = db_count_expired(db->spaces[i], counting->looks);
+    return status;
+}
 
 static void tell(const edb *db, const char *what, edb_status status)
 {
@@ -73,7 +113,10 @@ void db_look_after(edb *db)
     if (db->maintenance_ms == EDB_MAINTENANCE_OFF)
         return;
     db_hand_over(db, false);
+    struct counting counting = {db, EXPIRED_LOOKS};
     edb_status status = db_evict(db, db->store->io->monotonic_ms() + db->maintenance_ms);
+    if (status == EDB_OK)
+        status = db_with_view(db, count_expired, &counting);
     tell(db, "the budget is not kept", status);
 }
 
@@ -139,8 +182,11 @@ static edb_status evict_at_once(edb *db, uint32_t wait_ms)
     edb_status status = db_write_begin_within(db, false, wait_ms);
     if (status != EDB_OK)
         return status;
+    struct counting counting = {db, UINT64_MAX};
     db_hand_over(db, true);
     status = db_evict(db, UINT64_MAX);
+    if (status == EDB_OK)
+        status = db_with_view(db, count_expired, &counting);
     if (status == EDB_OK)
         db_flush(db, true);
     db_write_end(db);

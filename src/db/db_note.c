@@ -1,19 +1,21 @@
 /* Handing over what this handle has counted. Called at commits, at close and by edb_maintain.
  *
- *   1 db_tally_pending  hits and misses since the last time
- *   2 evict_touched     rows that were used, where the space has a budget
- *   3 db_append         a NOTE
- *   4 db_apply_note     the walk meets it, here as in every other handle */
+ *   1 db_tally_pending    hits and misses since the last time
+ *   2 evict_take_touched  rows that were used, where the space has a budget
+ *   3 db_append           a NOTE
+ *   4 db_apply_note       the walk meets it, here as in every other handle */
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/checked.h"
+#include "base/memory.h"
 #include "db/db_budget.h"
 
 enum {
     COUNTS_MIN = 4096,  /* that are worth a NOTE */
     INTERVAL_MS = 1000, /* or so long after the last */
-    LIST_BYTES_MAX = 256 << 10,
+    LIST_ROWS_MAX = 32 << 10,
+    LIST_BYTES_MAX = 256 << 10, /* of them */
     NOTE_BYTES_MAX = 4 << 20,
 };
 
@@ -37,15 +39,13 @@ bool db_has_counted(edb *db)
 /* What is not taken now stays for the next NOTE that has room. */
 static bool add_rows(struct note_writer *writer, edb_space *space)
 {
-    uint64_t row = 0;
-    unsigned uses;
-    size_t end = writer->out->count + LIST_BYTES_MAX;
-    while (writer->out->count < end && evict_touched(&space->evict, row, &row, &uses)) {
-        if (!note_add_row(writer, row, uses))
-            return false;
-        row++;
-    }
-    return true;
+    struct evict_used *used = memory_aligned(LIST_ROWS_MAX * sizeof *used);
+    size_t count = used != NULL ? evict_take_touched(&space->evict, used, LIST_ROWS_MAX) : 0;
+    bool whole = used != NULL;
+    for (size_t i = 0; i < count && whole; i++)
+        whole = note_add_row(writer, used[i].row, used[i].uses);
+    memory_free(used);
+    return whole;
 }
 
 static bool add_space(struct note_writer *writer, edb_space *space)
@@ -97,6 +97,30 @@ static edb_status append_note(edb *db, const struct buffer *payload)
     return db_append(db, &draft, 1, false);
 }
 
+/* What the commit at hand has put came after the uses that were handed over behind it. */
+static void renew_fresh(edb_space *space)
+{
+    struct rows_word word;
+    uint64_t row = space->fresh_from;
+    while (space->evicts && row > 0 &&
+           rows_next_live(&space->rows, row, space->next_row, &word) == EDB_OK && word.bits != 0) {
+        for (uint64_t bits = word.bits; bits != 0; bits &= bits - 1) {
+            uint64_t live = word.first + (uint64_t)__builtin_ctzll(bits);
+            if (live >= space->fresh_from)
+                evict_renew(&space->evict, live);
+        }
+        row = word.first + ROWS_WORD_ROWS;
+    }
+}
+
+static void renew_fresh_rows(edb *db)
+{
+    os_rwlock_write(&db->view_lock);
+    for (uint32_t i = 0; i < db->space_count; i++)
+        renew_fresh(db->spaces[i]);
+    os_rwlock_unlock(&db->view_lock);
+}
+
 void db_hand_over(edb *db, bool now)
 {
     struct buffer payload;
@@ -115,7 +139,9 @@ void db_hand_over(edb *db, bool now)
                   edb_error_detail());
         any = false;
     }
-    if (!any && payload.bytes != NULL)
+    if (any)
+        renew_fresh_rows(db);
+    else if (payload.bytes != NULL)
         take_back(db, &payload);
     buffer_close(&payload);
 }

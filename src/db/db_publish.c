@@ -126,6 +126,7 @@ struct catalog_space db_catalog_space(const edb_space *space)
                                   .first_expiry_s = space->first_expiry_s,
                                   .account = space->account,
                                   .ledger = space->ledger,
+                                  .clock = space->evict.clock,
                                   .small_hand = space->evict.small_hand,
                                   .main_hand = space->evict.main_hand,
                                   .limits = space->limits,

@@ -23,6 +23,8 @@ static void clear_view(edb *db)
         evict_close(&space->evict);
         space->evicts = false;
         space->account = (struct account){0};
+        memset(&space->expiry, 0, sizeof space->expiry);
+        space->fresh_from = 0;
         space->ledger = (struct ledger){0};
         space->limits = (struct limits){0};
         space->next_row = 0;

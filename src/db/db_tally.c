@@ -32,11 +32,8 @@ void db_tally_hit(edb_space *space, const struct db_found *found)
         return;
     add(&tally->hits, 1);
     add(&tally->hit_bytes, found->place.vector_bytes);
-    if (space->account.cost > 0) {
-        struct record record;
-        record_decode_again(found->frame, found->place.index, &record);
-        add(&tally->hit_cost, record.cost);
-    }
+    if (found->place.cost > 0)
+        add(&tally->hit_cost, found->place.cost);
     if (space->evicts)
         evict_touch(&space->evict, found->row);
 }

@@ -29,9 +29,11 @@ struct verification {
     uint64_t proven;   /* bytes before it were in the file once */
     uint64_t chain;
     uint64_t sequence;
-    bool chained;      /* false behind damage: what should come is not known */
-    uint64_t live;     /* live records found */
-    uint64_t expected; /* live records that the view speaks of */
+    bool chained; /* false behind damage: what should come is not known */
+    struct count {
+        uint64_t rows;
+        struct account account;
+    } live, expected; /* live records found, and those that the view speaks of */
     uint64_t asked_to;
 };
 
@@ -86,7 +88,9 @@ static void verify_lookup(struct verification *v, const struct store_frame *fram
     if (status == EDB_OK &&
         (found.place.frame != frame->header.offset || found.place.index != index))
         return; /* the row number was given anew, after this transaction was abandoned */
-    v->live++;
+    v->live.rows++;
+    if (status == EDB_OK)
+        db_account_add(&v->live.account, &found.place);
     struct db_key key = {.bytes = record_key(frame->bytes, group, record),
                          .count = record->key_bytes,
                          .form = record->key_form,
@@ -299,12 +303,15 @@ static edb_status verify_frames(struct verification *v)
     return status;
 }
 
-/* How many rows the view says are live. */
-static uint64_t count_live(const edb *db)
+/* How many rows the view says are live, and what it says that they take. */
+static struct count count_live(const edb *db)
 {
-    uint64_t live = 0;
-    for (uint32_t i = 0; i < db->space_count; i++)
-        live += db->spaces[i]->live;
+    struct count live = {0};
+    for (uint32_t i = 0; i < db->space_count; i++) {
+        live.rows += db->spaces[i]->live;
+        live.account.bytes += db->spaces[i]->account.bytes;
+        live.account.cost += db->spaces[i]->account.cost;
+    }
     return live;
 }
 
@@ -347,6 +354,21 @@ static edb_status begin_verification(struct verification *v, struct catalog *cat
     return is_damage(status) ? EDB_OK : status;
 }
 
+static void compare_live(struct verification *v)
+{
+    const struct count *expected = &v->expected;
+    const struct count *live = &v->live;
+    if (live->rows != expected->rows)
+        report(v, 0, 0, "%llu records are live, but %llu were found",
+               (unsigned long long)expected->rows, (unsigned long long)live->rows);
+    else if (live->account.bytes != expected->account.bytes ||
+             live->account.cost != expected->account.cost)
+        report(v, 0, 0, "the live records take %llu bytes and cost %llu, not %llu and %llu",
+               (unsigned long long)live->account.bytes, (unsigned long long)live->account.cost,
+               (unsigned long long)expected->account.bytes,
+               (unsigned long long)expected->account.cost);
+}
+
 /* The live records are compared when nothing was added meanwhile. */
 static edb_status end_verification(struct verification *v)
 {
@@ -354,9 +376,8 @@ static edb_status end_verification(struct verification *v)
     edb_status status = db_enter(db);
     if (status != EDB_OK)
         return status;
-    if (db->store == v->store && v->store->end.offset == v->view_end && v->live != v->expected)
-        report(v, 0, 0, "%llu records are live, but %llu were found",
-               (unsigned long long)v->expected, (unsigned long long)v->live);
+    if (db->store == v->store && v->store->end.offset == v->view_end)
+        compare_live(v);
     db_leave(db);
     return EDB_OK;
 }

@@ -7,8 +7,9 @@
  *            those before it and those that came back from the ghosts; the main queue's order of
  *            second chances is the order of rows. One pass over many rows does not drive out what
  *            is used.
- *   LRU      a row's mark says in which period it was used last; those of the oldest periods go,
- *            in the order of their rows: exact to 1/64 of the rows.
+ *   LRU      a row's mark says in which period of the clock it was used last; those of the oldest
+ *            periods go, in the order of their rows: exact to 1/64 of the rows. The clock goes on
+ *            with every put and use, from handle to handle.
  *   FIFO     the oldest row.
  *
  * The owner tells what happens to rows (evict_insert, evict_remove, evict_use) and asks for
@@ -35,8 +36,8 @@ struct evict_chunk {
     bool changed;                 /* since the newest section of it */
     struct catalog_section saved; /* the section that the newest catalog names; all zero: none */
     _Atomic bool touched;
-    uint16_t *marks;       /* what everybody knows */
-    _Atomic uint8_t *uses; /* by this process, not yet handed over */
+    uint16_t *marks;        /* what everybody knows */
+    _Atomic uint16_t *uses; /* by this process, not yet handed over: how many, or in LRU when */
 };
 
 /* Keys that went from the small queue not long ago: who comes back belongs into the main queue. */
@@ -54,12 +55,13 @@ struct evict {
     bool cost_aware;
     uint64_t small_hand;
     uint64_t main_hand;
-    uint64_t small_count; /* rows of the small queue */
-    bool small_counted;   /* false: not known yet */
-    uint64_t cost_mean;   /* of a record, 0 = not known */
-    uint32_t events;      /* LRU: in the period at hand */
-    uint32_t period_events;
-    uint16_t period;
+    uint64_t small_count;       /* rows of the small queue */
+    bool small_counted;         /* false: not known yet */
+    uint64_t cost_mean;         /* of a record, 0 = not known */
+    uint64_t clock;             /* LRU: periods */
+    uint32_t events;            /* LRU: in the period at hand */
+    _Atomic uint64_t touches;   /* LRU: by this process, since the last were handed over */
+    uint64_t touches_tick;      /* LRU: so many are not told apart */
     uint16_t old_age;           /* LRU: periods after which a row goes */
     uint64_t old_rows;          /* LRU: that may still go by it, before it is found anew */
     uint32_t laps;              /* of the main hand since the last victim */
@@ -92,12 +94,21 @@ void evict_remove(struct evict *evict, uint64_t row, uint64_t key_hash, bool evi
 /* A row was used so often, as some handle says. */
 void evict_use(struct evict *evict, uint64_t row, unsigned uses);
 
+/* A row is as recent as any, if that counts. */
+void evict_renew(struct evict *evict, uint64_t row);
+
 /* A row is used now, by this process. Any thread. */
 void evict_touch(struct evict *evict, uint64_t row);
 
-/* The next row from `row` on that was touched, and how often: it counts as handed over then. False:
- * there is none. */
-bool evict_touched(struct evict *evict, uint64_t row, uint64_t *row_out, unsigned *uses_out);
+/* A row that was touched. */
+struct evict_used {
+    uint64_t row;
+    unsigned uses; /* 1 to EVICT_USES_MAX */
+};
+
+/* Takes `max` rows, or as many as there are, that were touched: they count as handed over. With LRU
+ * in the order in which they were touched last, else ascending. Returns how many. */
+size_t evict_take_touched(struct evict *evict, struct evict_used *out, size_t max);
 
 /* ---------------------------------------------------------------------------------- what goes */
 
@@ -107,7 +118,8 @@ struct evict_rows {
     edb_status (*next)(void *arg, uint64_t row, uint64_t *row_out);
     void *arg;
     uint64_t live;
-    uint64_t end; /* no row is as high */
+    uint64_t end;    /* no row is as high */
+    uint64_t hidden; /* live rows that `next` does not tell: they stay */
 };
 
 /* The row to go next; its owner removes it, or says that it keeps it. EDB_NOT_FOUND: none was found
@@ -119,9 +131,25 @@ void evict_keep(struct evict *evict, uint64_t row);
 
 /* ---------------------------------------------------------------------------- from file to file */
 
-/* A byte for each row of a chunk, to be kept in a section, and back. */
-void evict_save(struct evict *evict, size_t chunk, uint8_t bytes[EVICT_CHUNK_ROWS]);
-void evict_load(struct evict *evict, uint64_t first, const uint8_t *bytes, size_t count);
+/* The body of a section that keeps the marks of a chunk: a head, then a byte for each row, or two.
+ * One with another policy's marks is not loaded. */
+#define EVICT_SAVED_HEAD_BYTES 64u
+size_t evict_saved_bytes(const struct evict *evict, uint64_t rows);
+void evict_save(const struct evict *evict, size_t chunk, uint64_t rows, uint8_t *bytes);
+
+/* What the head says. */
+struct evict_saved {
+    uint8_t policy;
+    uint64_t clock; /* when they were saved */
+};
+struct evict_saved evict_read_head(const uint8_t head[EVICT_SAVED_HEAD_BYTES]);
+
+/* Marks of some rows that follow one another, from `first` on. */
+void evict_load(struct evict *evict, const struct evict_saved *saved, uint64_t first,
+                const uint8_t *bytes, size_t count);
+
+/* What the clock said when the view begins: of no row it is known yet when it was used. */
+void evict_set_clock(struct evict *evict, uint64_t clock);
 
 /* Takes over what another knows of the same rows: marks, hands, ghosts. */
 void evict_inherit(struct evict *evict, struct evict *from);

@@ -2,7 +2,7 @@
  *
  *   S3-FIFO  bits 0-1 uses, 2 in the main queue whatever its number, 3 named to go, 4-5 chances
  *            that its cost gives it, 6-7 of these that are left, 8 kept by its owner: in no queue
- *   LRU      the period in which it was used last
+ *   LRU      the clock when it was used last, its lower 16 bits
  *   FIFO     nothing */
 #ifndef EDB_EVICT_EVICT_MARK_H
 #define EDB_EVICT_EVICT_MARK_H

@@ -1,27 +1,18 @@
 /* Marks of rows, in chunks; what was touched; the ghosts. Called by db/ when groups and notes are
  * applied, and by every read of a space that has a budget. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/numbered.h"
+#include "embedcache.h"
 #include "evict/evict.h"
 #include "evict/evict_mark.h"
 #include "format/format.h"
 
-/* Where the chunk is, or would be. */
 static size_t place_of(const struct evict *evict, uint64_t number)
 {
-    size_t low = 0;
-    size_t high = evict->chunk_count;
-    if (number < high && evict->chunks[number].number == number)
-        return (size_t)number;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (evict->chunks[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return numbered_place(evict->chunks, evict->chunk_count, sizeof *evict->chunks, number);
 }
 
 static struct evict_chunk *chunk_of(const struct evict *evict, uint64_t row)
@@ -56,11 +47,11 @@ edb_status evict_reserve(struct evict *evict, uint64_t row)
         return memory_failed((evict->chunk_count + 1) * sizeof *grown);
     evict->chunks = grown;
     uint16_t *marks = memory_zeroed(EVICT_CHUNK_ROWS, sizeof *marks);
-    void *uses = memory_zeroed(EVICT_CHUNK_ROWS, 1);
+    void *uses = memory_zeroed(EVICT_CHUNK_ROWS, sizeof *grown->uses);
     if (marks == NULL || uses == NULL) {
         memory_free(marks);
         memory_free(uses);
-        return memory_failed(3 * EVICT_CHUNK_ROWS);
+        return memory_failed(4 * EVICT_CHUNK_ROWS);
     }
     memmove(grown + at + 1, grown + at, (evict->chunk_count - at) * sizeof *grown);
     memset(&grown[at], 0, sizeof *grown);
@@ -132,60 +123,87 @@ void evict_set_mark(struct evict *evict, uint64_t row, uint16_t mark)
 
 /* ----------------------------------------------------------------------------- what was touched */
 
+enum { TICKS_MAX = UINT16_MAX, TICK_SHARE = 256 };
+
+/* In LRU: when it is, since the last uses were handed over. Behind the last tick all is the same
+ * time. */
+static uint16_t tick_of(struct evict *evict)
+{
+    uint64_t touch = atomic_fetch_add_explicit(&evict->touches, 1, memory_order_relaxed);
+    uint64_t tick = touch / (evict->touches_tick + 1) + 1;
+    return (uint16_t)(tick < TICKS_MAX ? tick : TICKS_MAX);
+}
+
 /* Two threads at once may count one use: it is a hint. */
 void evict_touch(struct evict *evict, uint64_t row)
 {
     struct evict_chunk *chunk = chunk_of(evict, row);
     if (chunk == NULL)
         return;
-    _Atomic uint8_t *uses = &chunk->uses[row % EVICT_CHUNK_ROWS];
-    uint8_t count = atomic_load_explicit(uses, memory_order_relaxed);
-    if (count < EVICT_USES_MAX)
-        atomic_store_explicit(uses, (uint8_t)(count + 1), memory_order_relaxed);
+    _Atomic uint16_t *uses = &chunk->uses[row % EVICT_CHUNK_ROWS];
+    uint16_t count = atomic_load_explicit(uses, memory_order_relaxed);
+    if (evict->policy == EDB_EVICT_LRU)
+        atomic_store_explicit(uses, tick_of(evict), memory_order_relaxed);
+    else if (count < EVICT_USES_MAX)
+        atomic_store_explicit(uses, (uint16_t)(count + 1), memory_order_relaxed);
     if (!atomic_load_explicit(&chunk->touched, memory_order_relaxed))
         atomic_store_explicit(&chunk->touched, true, memory_order_relaxed);
 }
 
-/* Whether none of the eight rows from `i` on was touched: mostly that is so. */
-static bool eight_untouched(const struct evict_chunk *chunk, size_t i)
+/* Whether none of the four rows from `i` on was touched: mostly that is so. */
+static bool four_untouched(const struct evict_chunk *chunk, size_t i)
 {
     const void *at = (const void *)&chunk->uses[i];
     return __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED) == 0;
 }
 
-static bool touched_in_chunk(struct evict_chunk *chunk, uint64_t *row, unsigned *uses_out)
+static size_t take_of_chunk(struct evict_chunk *chunk, struct evict_used *out, size_t max)
 {
-    for (size_t i = *row % EVICT_CHUNK_ROWS; i < EVICT_CHUNK_ROWS; i++) {
-        if (i % 8 == 0 && eight_untouched(chunk, i)) {
-            i += 7;
+    size_t count = 0;
+    for (size_t i = 0; i < EVICT_CHUNK_ROWS && count < max; i++) {
+        if (i % 4 == 0 && four_untouched(chunk, i)) {
+            i += 3;
             continue;
         }
-        uint8_t count = atomic_load_explicit(&chunk->uses[i], memory_order_relaxed);
-        if (count == 0)
-            continue;
-        atomic_store_explicit(&chunk->uses[i], 0, memory_order_relaxed);
-        *row = chunk->number * EVICT_CHUNK_ROWS + i;
-        *uses_out = count;
-        return true;
+        uint16_t uses = atomic_exchange_explicit(&chunk->uses[i], 0, memory_order_relaxed);
+        if (uses > 0)
+            out[count++] = (struct evict_used){chunk->number * EVICT_CHUNK_ROWS + i, uses};
     }
-    return false;
+    if (count == max) /* maybe there are more */
+        atomic_store_explicit(&chunk->touched, true, memory_order_relaxed);
+    return count;
 }
 
-bool evict_touched(struct evict *evict, uint64_t row, uint64_t *row_out, unsigned *uses_out)
+static int compare_ticks(const void *left, const void *right)
 {
-    for (size_t at = place_of(evict, row / EVICT_CHUNK_ROWS); at < evict->chunk_count; at++) {
-        struct evict_chunk *chunk = &evict->chunks[at];
-        uint64_t from = chunk->number * EVICT_CHUNK_ROWS;
-        *row_out = row > from ? row : from;
-        if (!atomic_exchange(&chunk->touched, false))
-            continue;
-        if (touched_in_chunk(chunk, row_out, uses_out)) {
-            atomic_store_explicit(&chunk->touched, true, memory_order_relaxed); /* maybe more */
-            return true;
-        }
-        row = from + EVICT_CHUNK_ROWS;
-    }
-    return false;
+    const struct evict_used *a = left;
+    const struct evict_used *b = right;
+    if (a->uses != b->uses)
+        return a->uses < b->uses ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* What is left keeps its ticks; when nothing is, they begin anew. */
+static void put_in_order(struct evict *evict, struct evict_used *used, size_t count, bool all)
+{
+    qsort(used, count, sizeof *used, compare_ticks);
+    for (size_t i = 0; i < count; i++)
+        used[i].uses = 1;
+    if (!all)
+        return;
+    evict->touches_tick = evict->rows / TICK_SHARE;
+    atomic_store_explicit(&evict->touches, 0, memory_order_relaxed);
+}
+
+size_t evict_take_touched(struct evict *evict, struct evict_used *out, size_t max)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < evict->chunk_count && count < max; i++)
+        if (atomic_exchange(&evict->chunks[i].touched, false))
+            count += take_of_chunk(&evict->chunks[i], out + count, max - count);
+    if (evict->policy == EDB_EVICT_LRU && count > 0)
+        put_in_order(evict, out, count, count < max);
+    return count;
 }
 
 /* ---------------------------------------------------------------------------------- the ghosts */

@@ -2,6 +2,7 @@
  * exclusively; evict_marks.c keeps the marks. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "embedcache.h"
 #include "evict/evict.h"
@@ -9,13 +10,13 @@
 #include "format/format.h"
 
 enum {
-    SMALL_SHARE = 10, /* the small queue has a tenth of the rows */
-    SMALL_USES = 2,   /* that take a row from the small queue to the main one */
-    PERIODS = 64,     /* LRU: uses of so many periods are as many as the rows */
-    PERIOD_EVENTS_MIN = 16,
-    AGES = 1024,           /* LRU: that are told apart */
+    SMALL_SHARE = 10,      /* the small queue has a tenth of the rows */
+    SMALL_USES = 2,        /* that take a row from the small queue to the main one */
+    PERIODS = 64,          /* LRU: uses of so many periods are as many as the rows */
+    AGE_MAX = 1 << 14,     /* LRU: older rows are of one age */
     SAMPLE_ROWS = 1 << 16, /* LRU: that are looked at to find what is old */
     STEPS_MAX = 1 << 16,   /* of one search for a victim */
+    INHERITED = 256,       /* rows that were touched, at a time */
 };
 
 /* --------------------------------------------------------------------------------- what happens */
@@ -35,14 +36,38 @@ static bool in_main(const struct evict *evict, uint64_t row, uint16_t mark)
     return row < evict->small_hand || (mark & MARK_MAIN);
 }
 
+/* How many periods ago, up to AGE_MAX, a row was used. */
+static unsigned age_of(const struct evict *evict, uint16_t mark)
+{
+    uint16_t age = (uint16_t)((uint16_t)evict->clock - mark);
+    return age < AGE_MAX ? age : AGE_MAX;
+}
+
+static uint16_t mark_of(const struct evict *evict, uint64_t age)
+{
+    return (uint16_t)(evict->clock - (age < AGE_MAX ? age : AGE_MAX));
+}
+
+/* A mark has the lower 16 bits of the clock: it is moved on before they come again. */
+static void hold_ages(struct evict *evict)
+{
+    for (size_t i = 0; i < evict->chunk_count; i++) {
+        uint16_t *marks = evict->chunks[i].marks;
+        for (size_t row = 0; row < EVICT_CHUNK_ROWS; row++)
+            marks[row] = mark_of(evict, age_of(evict, marks[row]));
+    }
+}
+
 /* One more put or use. */
 static void pass_time(struct evict *evict)
 {
     evict->events++;
-    if (evict->events < evict->rows / PERIODS || evict->events < PERIOD_EVENTS_MIN)
+    if (evict->events < evict->rows / PERIODS)
         return;
     evict->events = 0;
-    evict->period++;
+    evict->clock++;
+    if (evict->clock % AGE_MAX == 0)
+        hold_ages(evict);
 }
 
 /* What costs more than twice, or four times, the mean is given one or two more chances. */
@@ -70,6 +95,14 @@ static uint16_t begin_mark(struct evict *evict, uint64_t prior, uint64_t key_has
     return mark;
 }
 
+void evict_renew(struct evict *evict, uint64_t row)
+{
+    if (!is_lru(evict))
+        return;
+    evict_set_mark(evict, row, mark_of(evict, 0));
+    pass_time(evict);
+}
+
 void evict_insert(struct evict *evict, uint64_t row, uint64_t prior, uint64_t key_hash,
                   uint32_t cost)
 {
@@ -77,8 +110,7 @@ void evict_insert(struct evict *evict, uint64_t row, uint64_t prior, uint64_t ke
     if (is_fifo(evict))
         return;
     if (is_lru(evict)) {
-        evict_set_mark(evict, row, evict->period);
-        pass_time(evict);
+        evict_renew(evict, row);
         return;
     }
     uint16_t mark = begin_mark(evict, prior, key_hash, cost);
@@ -123,8 +155,7 @@ void evict_use(struct evict *evict, uint64_t row, unsigned uses)
     if (is_fifo(evict))
         return;
     if (is_lru(evict)) {
-        evict_set_mark(evict, row, evict->period);
-        pass_time(evict);
+        evict_renew(evict, row);
         return;
     }
     uint16_t mark = evict_mark(evict, row);
@@ -146,7 +177,7 @@ static edb_status look_small(struct evict *evict, const struct evict_rows *rows,
     if (status != EDB_OK)
         return status;
     if (*row_out == ROW_NONE) {
-        evict->small_count = 0;
+        evict->small_count = rows->hidden;
         return EDB_NOT_FOUND;
     }
     uint64_t row = *row_out;
@@ -199,7 +230,7 @@ static edb_status count_small(struct evict *evict, const struct evict_rows *rows
     uint64_t row = ROW_NONE;
     edb_status status = EDB_OK;
     bool all = evict->small_hand == 0;
-    evict->small_count = all ? rows->live : 0;
+    evict->small_count = all ? rows->live : rows->hidden;
     if (!all)
         status = rows->next(rows->arg, evict->small_hand, &row);
     while (status == EDB_OK && row != ROW_NONE) {
@@ -214,8 +245,10 @@ static edb_status count_small(struct evict *evict, const struct evict_rows *rows
 static edb_status next_s3_fifo(struct evict *evict, const struct evict_rows *rows,
                                uint64_t *row_out)
 {
-    uint64_t queued = rows->live > evict->kept ? rows->live - evict->kept : 0;
-    bool small = evict->small_count > queued / SMALL_SHARE || evict->small_hand == 0 ||
+    uint64_t queued = rows->live - evict->kept - rows->hidden;
+    uint64_t small_count =
+        evict->small_count > rows->hidden ? evict->small_count - rows->hidden : 0;
+    bool small = small_count > queued / SMALL_SHARE || evict->small_hand == 0 ||
                  evict->laps > 2 * EVICT_USES_MAX + 2;
     edb_status status = evict->small_counted ? EDB_OK : count_small(evict, rows);
     if (status != EDB_OK)
@@ -236,27 +269,20 @@ static edb_status next_fifo(struct evict *evict, const struct evict_rows *rows, 
     return any ? EDB_OK : EDB_NOT_FOUND;
 }
 
-/* Ages are told apart up to AGES periods. */
-static unsigned age_of(const struct evict *evict, uint64_t row)
-{
-    uint16_t age = (uint16_t)(evict->period - evict_mark(evict, row));
-    return age < AGES ? age : AGES - 1;
-}
-
 /* From which age on rows go: about one in PERIODS of them, after which it is asked again. */
 static edb_status find_old_age(struct evict *evict, const struct evict_rows *rows)
 {
-    uint64_t *counts = memory_zeroed(AGES, sizeof *counts);
+    uint32_t *counts = memory_zeroed(AGE_MAX + 1, sizeof *counts);
     uint64_t stride = rows->end / SAMPLE_ROWS + 1;
     uint64_t row = 0;
     uint64_t looked = 0;
     uint64_t found = 0;
-    unsigned age = AGES;
+    unsigned age = AGE_MAX + 1;
     if (counts == NULL)
-        return memory_failed(AGES * sizeof *counts);
+        return memory_failed((AGE_MAX + 1) * sizeof *counts);
     edb_status status = rows->next(rows->arg, 0, &row);
     while (status == EDB_OK && row != ROW_NONE) {
-        counts[age_of(evict, row)]++;
+        counts[age_of(evict, evict_mark(evict, row))]++;
         looked++;
         status = rows->next(rows->arg, row + stride, &row);
     }
@@ -279,9 +305,10 @@ static edb_status next_lru(struct evict *evict, const struct evict_rows *rows, u
         return status;
     bool any = *row_out != ROW_NONE;
     evict->main_hand = any ? *row_out + 1 : 0;
-    if (!any || age_of(evict, *row_out) < evict->old_age)
+    if (!any || age_of(evict, evict_mark(evict, *row_out)) < evict->old_age)
         return EDB_NOT_FOUND;
     evict->old_rows--;
+    evict_set_mark(evict, *row_out, mark_of(evict, 0)); /* not named twice */
     return EDB_OK;
 }
 
@@ -289,6 +316,8 @@ edb_status evict_next(struct evict *evict, const struct evict_rows *rows, uint64
 {
     *row_out = ROW_NONE;
     evict->live = rows->live;
+    if (rows->live <= evict->kept + rows->hidden)
+        return EDB_NOT_FOUND;
     if (evict->policy == EDB_EVICT_S3_FIFO)
         evict_size_ghosts(&evict->ghosts, rows->live);
     for (int step = 0; step < STEPS_MAX; step++) {
@@ -310,51 +339,84 @@ void evict_keep(struct evict *evict, uint64_t row)
     if (evict->policy == EDB_EVICT_S3_FIFO)
         evict->kept += !(mark & MARK_KEPT);
     mark = (uint16_t)((mark & ~MARK_NAMED) | MARK_KEPT);
-    evict_set_mark(evict, row, is_lru(evict) ? evict->period : mark);
+    evict_set_mark(evict, row, is_lru(evict) ? mark_of(evict, 0) : mark);
 }
 
 /* ---------------------------------------------------------------------------- from file to file */
 
-/* Of LRU the age counts, in sixteenths of a factor of two. */
-static uint8_t save_age(uint16_t age)
+enum { HEAD_AT_CLOCK = 0, HEAD_AT_POLICY = 8, AGE_BYTES = 2 };
+
+static size_t mark_bytes(const struct evict *evict)
 {
-    uint8_t class = 0;
-    while (age > 15) {
-        age = (uint16_t)(age / 2);
-        class ++;
-    }
-    return (uint8_t)(class << 4 | age);
+    return is_lru(evict) ? AGE_BYTES : 1;
 }
 
-static uint16_t load_age(uint8_t byte)
+size_t evict_saved_bytes(const struct evict *evict, uint64_t rows)
 {
-    return (uint16_t)((byte & 15) << (byte >> 4));
+    return EVICT_SAVED_HEAD_BYTES + (size_t)rows * mark_bytes(evict);
 }
 
-void evict_save(struct evict *evict, size_t chunk, uint8_t bytes[EVICT_CHUNK_ROWS])
+/* Of LRU the age counts, beside the time at which it was saved: a chunk in which nothing changes is
+ * not saved again. */
+void evict_save(const struct evict *evict, size_t chunk, uint64_t rows, uint8_t *bytes)
 {
     const uint16_t *marks = evict->chunks[chunk].marks;
-    for (size_t i = 0; i < EVICT_CHUNK_ROWS; i++)
-        bytes[i] = is_lru(evict) ? save_age((uint16_t)(evict->period - marks[i]))
-                                 : (uint8_t)(marks[i] & ~(MARK_NAMED | MARK_KEPT));
+    uint8_t *at = bytes + EVICT_SAVED_HEAD_BYTES;
+    memset(bytes, 0, EVICT_SAVED_HEAD_BYTES);
+    store_u64(bytes + HEAD_AT_CLOCK, evict->clock);
+    bytes[HEAD_AT_POLICY] = evict->policy;
+    for (size_t i = 0; i < rows; i++, at += mark_bytes(evict))
+        if (is_lru(evict))
+            store_u16(at, (uint16_t)age_of(evict, marks[i]));
+        else
+            *at = (uint8_t)(marks[i] & ~(MARK_NAMED | MARK_KEPT));
 }
 
-void evict_load(struct evict *evict, uint64_t first, const uint8_t *bytes, size_t count)
+struct evict_saved evict_read_head(const uint8_t head[EVICT_SAVED_HEAD_BYTES])
 {
+    return (struct evict_saved){.policy = head[HEAD_AT_POLICY],
+                                .clock = load_u64(head + HEAD_AT_CLOCK)};
+}
+
+void evict_load(struct evict *evict, const struct evict_saved *saved, uint64_t first,
+                const uint8_t *bytes, size_t count)
+{
+    uint64_t since = evict->clock > saved->clock ? evict->clock - saved->clock : 0;
+    if (saved->policy != evict->policy)
+        return;
     for (size_t i = 0; i < count; i++)
         evict_set_mark(evict, first + i,
-                       is_lru(evict) ? (uint16_t)(evict->period - load_age(bytes[i])) : bytes[i]);
+                       is_lru(evict) ? mark_of(evict, since + load_u16(bytes + AGE_BYTES * i))
+                                     : bytes[i]);
+}
+
+void evict_set_clock(struct evict *evict, uint64_t clock)
+{
+    evict->clock = clock;
+    for (size_t i = 0; i < evict->chunk_count && is_lru(evict); i++)
+        for (size_t row = 0; row < EVICT_CHUNK_ROWS; row++)
+            evict->chunks[i].marks[row] = mark_of(evict, clock);
 }
 
 static void inherit_chunk(struct evict *evict, const struct evict_chunk *from)
 {
     uint64_t first = from->number * EVICT_CHUNK_ROWS;
     for (uint64_t i = 0; i < EVICT_CHUNK_ROWS; i++) {
-        unsigned uses = atomic_load_explicit(&from->uses[i], memory_order_relaxed);
         evict_set_mark(evict, first + i, from->marks[i]);
-        for (; uses > 0; uses--)
-            evict_touch(evict, first + i);
     }
+}
+
+/* In the order in which they were. */
+static void inherit_touches(struct evict *evict, struct evict *from)
+{
+    struct evict_used used[INHERITED];
+    size_t count;
+    do {
+        count = evict_take_touched(from, used, INHERITED);
+        for (size_t i = 0; i < count; i++)
+            for (unsigned uses = 0; uses < used[i].uses; uses++)
+                evict_touch(evict, used[i].row);
+    } while (count == INHERITED);
 }
 
 void evict_inherit(struct evict *evict, struct evict *from)
@@ -363,10 +425,11 @@ void evict_inherit(struct evict *evict, struct evict *from)
         return;
     for (size_t i = 0; i < from->chunk_count; i++)
         inherit_chunk(evict, &from->chunks[i]);
+    inherit_touches(evict, from);
     evict->small_hand = from->small_hand;
     evict->main_hand = from->main_hand;
     evict->small_counted = false;
-    evict->period = from->period;
+    evict->clock = from->clock;
     evict->live = from->live;
     memory_free(evict->ghosts.slots);
     evict->ghosts = from->ghosts;

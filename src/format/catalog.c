@@ -21,7 +21,9 @@ enum {
     SPACE_AT_NEXT_ROW = 8,
     SPACE_AT_LIVE = 16,
     SPACE_AT_FIRST_EXPIRY = 24,
-    SPACE_AT_ACCOUNT = 32,
+    SPACE_AT_CLOCK = 32,
+    SPACE_AT_BYTES = 40,
+    SPACE_AT_COST = 48,
     SPACE_AT_LEDGER = 56,
     SPACE_AT_SMALL_HAND = 96,
     SPACE_AT_MAIN_HAND = 104,
@@ -43,9 +45,9 @@ static void encode_space(const struct catalog_space *space, uint8_t *at)
     store_u64(at + SPACE_AT_NEXT_ROW, space->next_row);
     store_u64(at + SPACE_AT_LIVE, space->live);
     store_u32(at + SPACE_AT_FIRST_EXPIRY, space->first_expiry_s);
-    store_u64(at + SPACE_AT_ACCOUNT, space->account.rows);
-    store_u64(at + SPACE_AT_ACCOUNT + 8, space->account.bytes);
-    store_u64(at + SPACE_AT_ACCOUNT + 16, space->account.cost);
+    store_u64(at + SPACE_AT_CLOCK, space->clock);
+    store_u64(at + SPACE_AT_BYTES, space->account.bytes);
+    store_u64(at + SPACE_AT_COST, space->account.cost);
     ledger_encode(&space->ledger, at + SPACE_AT_LEDGER);
     store_u64(at + SPACE_AT_SMALL_HAND, space->small_hand);
     store_u64(at + SPACE_AT_MAIN_HAND, space->main_hand);
@@ -92,9 +94,9 @@ static edb_status decode_space(const uint8_t *at, uint32_t index, struct catalog
     out->next_row = load_u64(at + SPACE_AT_NEXT_ROW);
     out->live = load_u64(at + SPACE_AT_LIVE);
     out->first_expiry_s = load_u32(at + SPACE_AT_FIRST_EXPIRY);
-    out->account = (struct account){.rows = load_u64(at + SPACE_AT_ACCOUNT),
-                                    .bytes = load_u64(at + SPACE_AT_ACCOUNT + 8),
-                                    .cost = load_u64(at + SPACE_AT_ACCOUNT + 16)};
+    out->clock = load_u64(at + SPACE_AT_CLOCK);
+    out->account = (struct account){.bytes = load_u64(at + SPACE_AT_BYTES),
+                                    .cost = load_u64(at + SPACE_AT_COST)};
     ledger_decode(at + SPACE_AT_LEDGER, &out->ledger);
     out->small_hand = load_u64(at + SPACE_AT_SMALL_HAND);
     out->main_hand = load_u64(at + SPACE_AT_MAIN_HAND);

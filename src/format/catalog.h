@@ -10,9 +10,8 @@
 
 #define CATALOG_SECTIONS_MAX 65536u
 
-/* What the rows of a space took and cost, all that were put into this file. */
+/* What the live rows of a space take and cost. */
 struct account {
-    uint64_t rows;
     uint64_t bytes; /* records, vectors and their index */
     uint64_t cost;
 };
@@ -24,7 +23,8 @@ struct catalog_space {
     uint32_t first_expiry_s; /* no row expires before it; 0: none ever does */
     struct account account;
     struct ledger ledger;
-    uint64_t small_hand; /* of the eviction policy */
+    uint64_t clock; /* of the eviction policy, as the hands */
+    uint64_t small_hand;
     uint64_t main_hand;
     struct limits limits;
     struct spec spec;

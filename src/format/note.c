@@ -84,7 +84,9 @@ bool note_add_row(struct note_writer *writer, uint64_t row, unsigned uses)
 {
     uint8_t bytes[NUMBER_BYTES_MAX];
     size_t count = 0;
-    uint64_t number = (row - writer->row) << 2 | uses;
+    bool back = row < writer->row;
+    uint64_t distance = back ? writer->row - row : row - writer->row;
+    uint64_t number = (distance << 1 | back) << 2 | uses;
     do {
         bytes[count] = (uint8_t)((number & 127) | (number > 127 ? 128 : 0));
         number >>= 7;
@@ -144,7 +146,7 @@ bool note_next_row(struct note_reader *reader, uint64_t *row_out, unsigned *uses
         number |= (uint64_t)(byte & 127) << shift;
         if (byte & 128)
             continue;
-        reader->row += number >> 2;
+        reader->row += number >> 2 & 1 ? 0 - (number >> 3) : number >> 3;
         *row_out = reader->row;
         *uses_out = number & 3;
         return reader->row < ROWS_MAX;

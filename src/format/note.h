@@ -4,7 +4,8 @@
  *
  *   payload  | version 4 | spaces 4 | a part for each space |
  *   part     | space 4 | rows 4 | list bytes 4 | zero 4 | ledger 40 | list |
- *   list     for each row, ascending: (row - the one before) * 4 + uses as a LEB128 number */
+ *   list     for each row: the distance from the one before, its sign in the lowest bit, * 4 + uses
+ *            as a LEB128 number; ascending, or in the order in which they were used last */
 #ifndef EDB_FORMAT_NOTE_H
 #define EDB_FORMAT_NOTE_H
 
@@ -43,7 +44,7 @@ struct note_writer {
 /* Each returns false when there is no memory. */
 bool note_begin(struct note_writer *writer, struct buffer *out);
 bool note_begin_space(struct note_writer *writer, uint32_t space, const struct ledger *ledger);
-/* Rows come ascending; `uses` is 1 to NOTE_USES_MAX. */
+/* `uses` is 1 to NOTE_USES_MAX. */
 bool note_add_row(struct note_writer *writer, uint64_t row, unsigned uses);
 void note_end_space(struct note_writer *writer);
 

@@ -23,7 +23,9 @@ struct row_place {
     uint8_t extras;         /* RECORD_TEXT, RECORD_METADATA, RECORD_PINNED */
     uint32_t vector_offset; /* from the frame's start */
     uint32_t vector_bytes;
-    uint32_t expiry_s; /* since 1970; 0 = never */
+    uint32_t extra_bytes; /* text with its NUL, metadata */
+    uint32_t expiry_s;    /* since 1970; 0 = never */
+    uint32_t cost;        /* of computing it */
 };
 
 /* Rows in memory: their entries, and where runs of following rows begin. One run, but for a file
@@ -118,8 +120,8 @@ edb_status rows_reserve_kill(struct rows *rows, uint64_t victim);
 /* Adds a row, higher than all there are. Those between are gone. */
 void rows_add(struct rows *rows, uint64_t row, const struct row_place *place);
 
-/* Marks a row as gone. False if it already was, or has no place. */
-bool rows_kill(struct rows *rows, uint64_t row);
+/* Marks a row as gone and says where it stood. False if it already was, or has no place. */
+bool rows_kill(struct rows *rows, uint64_t row, struct row_place *place_out);
 
 /* Uses these ROWS sections from now on and empties the list; they cover the rows below `covered`,
  * which leave the tail. */

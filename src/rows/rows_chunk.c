@@ -3,26 +3,15 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/numbered.h"
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
 enum { CHUNK_BITS_BYTES = ROWS_CHUNK_ROWS / 8 };
 
-/* Where the chunk is, or would be. Mostly all chunks are there: then it is at its number. */
 static size_t place_of(const struct rows *rows, uint64_t number)
 {
-    size_t low = 0;
-    size_t high = rows->chunk_count;
-    if (number < high && rows->chunks[number].number == number)
-        return (size_t)number;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (rows->chunks[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return numbered_place(rows->chunks, rows->chunk_count, sizeof *rows->chunks, number);
 }
 
 /* NULL when nothing is known of it. */
@@ -138,20 +127,11 @@ static edb_status copy_bits(struct rows_chunk *chunk)
     return status;
 }
 
-/* Whether the row has a place: a compaction leaves expired rows out that others may name later. */
-static edb_status has_place(const struct rows *rows, uint64_t row, bool *there_out)
-{
-    struct row_place place;
-    edb_status status = rows_place(rows, row, &place);
-    *there_out = status == EDB_OK;
-    return status == EDB_NOT_FOUND ? EDB_OK : status;
-}
-
 edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
 {
-    bool there;
-    edb_status status = has_place(rows, victim, &there);
-    if (status == EDB_OK)
+    struct row_place place;
+    edb_status status = rows_place(rows, victim, &place);
+    if (status == EDB_OK || status == EDB_NOT_FOUND)
         status = rows_reserve_chunk(rows, victim);
     if (status != EDB_OK)
         return status;
@@ -159,13 +139,13 @@ edb_status rows_reserve_kill(struct rows *rows, uint64_t victim)
     return chunk->bits == NULL ? copy_bits(chunk) : EDB_OK;
 }
 
-bool rows_kill(struct rows *rows, uint64_t row)
+/* A compaction leaves expired rows out that others may name later: they have no place. */
+bool rows_kill(struct rows *rows, uint64_t row, struct row_place *place_out)
 {
     struct rows_chunk *chunk = chunk_of(rows, row);
     uint8_t *byte = &chunk->bits[row % ROWS_CHUNK_ROWS / 8];
     uint8_t bit = (uint8_t)(1u << (row % 8));
-    bool there;
-    if (*byte & bit || has_place(rows, row, &there) != EDB_OK || !there)
+    if (*byte & bit || rows_place(rows, row, place_out) != EDB_OK)
         return false;
     *byte |= bit;
     chunk->changed = true;

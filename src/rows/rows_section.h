@@ -7,8 +7,10 @@
  *               u64 how many entries there are before them; padded to 64
  *     entries   32 bytes a row
  *   entry of a row
- *     u64 frame, u32 index, u32 key offset, u32 key bytes with (form + extras << 4) << 24,
- *     u32 vector offset, u32 vector bytes, u32 expiry
+ *     u64 frame / 64 (40 bits), key bytes (17), key form (4), extras / 2 (3)
+ *     u64 key offset (27), index (20), extra bytes: the low 17 bits
+ *     u64 vector offset (27), vector bytes (26), extra bytes: the high 11 bits
+ *     u32 expiry, u32 cost
  *   DEAD
  *     head 64   u64 rows
  *     bits      the first row of the chunk in the lowest bit of the first byte
@@ -20,6 +22,7 @@
 
 #include "base/bytes.h"
 #include "base/checked.h"
+#include "format/format.h"
 #include "rows/rows.h"
 
 enum {
@@ -29,29 +32,57 @@ enum {
     DEAD_HEAD_BYTES = 64,
 };
 
+enum {
+    PLACE_FRAME_BITS = 40, /* a file of 64 TiB in steps of 64 bytes */
+    PLACE_KEY_BITS = 17,
+    PLACE_FORM_BITS = 4,
+    PLACE_OFFSET_BITS = 27, /* in a GROUP of 64 MiB, its end included */
+    PLACE_INDEX_BITS = 20,  /* of its records, 80 bytes each */
+    PLACE_VECTOR_BITS = 26,
+    PLACE_EXTRA_LOW_BITS = 64 - PLACE_OFFSET_BITS - PLACE_INDEX_BITS,
+    PLACE_FORM_AT = PLACE_FRAME_BITS + PLACE_KEY_BITS,
+    PLACE_EXTRAS_AT = PLACE_FORM_AT + PLACE_FORM_BITS,
+};
+
+/* Bits [from, from + count) of a number. */
+static inline uint32_t rows_bits(uint64_t number, unsigned from, unsigned count)
+{
+    return (uint32_t)(number >> from & ((1ull << count) - 1));
+}
+
 static inline void rows_encode_place(const struct row_place *place, uint8_t *at)
 {
-    store_u64(at, place->frame);
-    store_u32(at + 8, place->index);
-    store_u32(at + 12, place->key_offset);
-    uint32_t kind = place->key_form | (uint32_t)place->extras << 4;
-    store_u32(at + 16, place->key_bytes | kind << 24);
-    store_u32(at + 20, place->vector_offset);
-    store_u32(at + 24, place->vector_bytes);
-    store_u32(at + 28, place->expiry_s);
+    uint64_t kind = place->key_form | (uint64_t)(place->extras >> 1) << PLACE_FORM_BITS;
+    uint64_t extra = place->extra_bytes;
+    store_u64(at, place->frame / FRAME_ALIGN | (uint64_t)place->key_bytes << PLACE_FRAME_BITS |
+                      kind << PLACE_FORM_AT);
+    store_u64(at + 8, place->key_offset | (uint64_t)place->index << PLACE_OFFSET_BITS |
+                          extra << (PLACE_OFFSET_BITS + PLACE_INDEX_BITS));
+    store_u64(at + 16,
+              place->vector_offset | (uint64_t)place->vector_bytes << PLACE_OFFSET_BITS |
+                  extra >> PLACE_EXTRA_LOW_BITS << (PLACE_OFFSET_BITS + PLACE_VECTOR_BITS));
+    store_u32(at + 24, place->expiry_s);
+    store_u32(at + 28, place->cost);
 }
 
 static inline void rows_decode_place(const uint8_t *at, struct row_place *out)
 {
-    out->frame = load_u64(at);
-    out->index = load_u32(at + 8);
-    out->key_offset = load_u32(at + 12);
-    out->key_bytes = load_u32(at + 16) & 0xffffffu;
-    out->key_form = at[19] & 15;
-    out->extras = at[19] >> 4;
-    out->vector_offset = load_u32(at + 20);
-    out->vector_bytes = load_u32(at + 24);
-    out->expiry_s = load_u32(at + 28);
+    uint64_t record = load_u64(at);
+    uint64_t key = load_u64(at + 8);
+    uint64_t vector = load_u64(at + 16);
+    out->frame = (record & ((1ull << PLACE_FRAME_BITS) - 1)) * FRAME_ALIGN;
+    out->key_bytes = rows_bits(record, PLACE_FRAME_BITS, PLACE_KEY_BITS);
+    out->key_form = (uint8_t)rows_bits(record, PLACE_FORM_AT, PLACE_FORM_BITS);
+    out->extras = (uint8_t)(record >> PLACE_EXTRAS_AT << 1);
+    out->key_offset = rows_bits(key, 0, PLACE_OFFSET_BITS);
+    out->index = rows_bits(key, PLACE_OFFSET_BITS, PLACE_INDEX_BITS);
+    out->vector_offset = rows_bits(vector, 0, PLACE_OFFSET_BITS);
+    out->vector_bytes = rows_bits(vector, PLACE_OFFSET_BITS, PLACE_VECTOR_BITS);
+    out->extra_bytes =
+        (uint32_t)(key >> (PLACE_OFFSET_BITS + PLACE_INDEX_BITS) |
+                   vector >> (PLACE_OFFSET_BITS + PLACE_VECTOR_BITS) << PLACE_EXTRA_LOW_BITS);
+    out->expiry_s = load_u32(at + 24);
+    out->cost = load_u32(at + 28);
 }
 
 /* The row behind those that the groups speak of; what is between it and the section's last is

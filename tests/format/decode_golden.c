@@ -163,11 +163,6 @@ static bool may_come(const struct decoded_file *file, const struct decoded_space
     return number < DECODED_ROWS && (gaps ? number >= space->next_row : number == space->next_row);
 }
 
-static uint64_t part_bytes(const struct decoded_row *row)
-{
-    return row->key_bytes + (row->has_text ? row->text_bytes + 1 : 0) + row->metadata_bytes;
-}
-
 static const char *apply_put(struct decoded_file *file, struct decoded_space *space,
                              const struct decoded_row *row)
 {
@@ -182,9 +177,6 @@ static const char *apply_put(struct decoded_file *file, struct decoded_space *sp
     REQUIRE(u64_at(row->entry, 64) ==
                 (xxh3(row->vector, row->vector_bytes, file->chain_seed) ^ number * GOLDEN_RATIO),
             "a vector has another checksum");
-    space->put_rows++;
-    space->put_bytes += 80 + 48 + part_bytes(row) + row->vector_bytes;
-    space->put_cost += row->cost;
     if (prior != UINT64_MAX) {
         const struct decoded_row *before = &space->rows[prior];
         REQUIRE(before->key_form == row->key_form && before->key_bytes == row->key_bytes &&
@@ -280,7 +272,8 @@ static const char *apply_limits(struct decoded_file *file, const uint8_t *frame)
     return NULL;
 }
 
-/* The list of a NOTE: numbers in groups of seven bits, low ones first. */
+/* The list of a NOTE: numbers in groups of seven bits, low ones first; no policy of these files has
+ * another order than that of the rows. */
 static const char *check_uses(const struct decoded_space *space, const uint8_t *at,
                               const uint8_t *end, uint32_t rows)
 {
@@ -293,8 +286,9 @@ static const char *check_uses(const struct decoded_space *space, const uint8_t *
             number |= (uint64_t)(*at & 127) << shift;
             shift += 7;
         } while (*at++ & 128);
-        row += number / 4;
-        REQUIRE(number % 4 > 0 && (i == 0 || number / 4 > 0), "a note repeats a row");
+        row += number / 8;
+        REQUIRE((number & 4) == 0, "a note goes back");
+        REQUIRE(number % 4 > 0 && (i == 0 || number / 8 > 0), "a note repeats a row");
         REQUIRE(row < space->next_row, "a note is of a row that is not there");
     }
     REQUIRE(at == end, "the list of a note has another length");

@@ -42,9 +42,6 @@ struct decoded_space {
     uint8_t key_form;
     struct decoded_row rows[DECODED_ROWS];
     uint64_t next_row;
-    uint64_t put_rows; /* and what they took and cost */
-    uint64_t put_bytes;
-    uint64_t put_cost;
     uint64_t counts[4]; /* of its NOTEs: hits, misses, bytes, cost */
     uint8_t limits[24];
 };

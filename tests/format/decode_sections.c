@@ -7,6 +7,7 @@
 #include "format/decode_fields.h"
 
 enum { KEYS = 1, ROWS = 2, DEAD = 3, USES = 4 };
+enum { LRU = 1 };
 
 uint64_t xxh3(const void *bytes, uint64_t count, uint64_t seed)
 {
@@ -114,19 +115,34 @@ static const char *check_keys(const struct parts *keys, const struct decoded_spa
     return NULL;
 }
 
+/* `count` bits from bit number `from` on, the lowest first; they cross no multiple of 64. */
+static uint64_t bits_at(const uint8_t *at, unsigned from, unsigned count)
+{
+    return u64_at(at, from / 64 * 8) >> (from % 64) & ((1ull << count) - 1);
+}
+
+static uint64_t extra_bytes(const struct decoded_row *row)
+{
+    return (row->has_text ? row->text_bytes + 1u : 0) + row->metadata_bytes;
+}
+
 static const char *check_place(const struct decoded_file *file, const uint8_t *at,
                                const struct decoded_row *row)
 {
     const uint8_t *frame = file->bytes + row->frame;
-    REQUIRE(u64_at(at, 0) == row->frame && u32_at(at, 8) == row->index,
+    REQUIRE(bits_at(at, 0, 40) * 64 == row->frame && bits_at(at, 64 + 27, 20) == row->index,
             "the row directory names another record");
-    REQUIRE(frame + u32_at(at, 12) == row->key && (u32_at(at, 16) & 0xffffff) == row->key_bytes &&
-                (at[19] & 15) == row->key_form,
+    REQUIRE(frame + bits_at(at, 64, 27) == row->key && bits_at(at, 40, 17) == row->key_bytes &&
+                bits_at(at, 57, 4) == row->key_form,
             "the row directory has another key");
-    REQUIRE(at[19] >> 4 == (row->entry[1] & 14), "the row directory has other flags");
-    REQUIRE(frame + u32_at(at, 20) == row->vector && u32_at(at, 24) == row->vector_bytes,
+    REQUIRE(bits_at(at, 61, 3) << 1 == (row->entry[1] & 14u), "the row directory has other flags");
+    REQUIRE(frame + bits_at(at, 128, 27) == row->vector &&
+                bits_at(at, 128 + 27, 26) == row->vector_bytes,
             "the row directory has another vector");
-    REQUIRE(u32_at(at, 28) == row->expiry_s, "the row directory has another expiry");
+    REQUIRE((bits_at(at, 64 + 47, 17) | bits_at(at, 128 + 53, 11) << 17) == extra_bytes(row),
+            "the row directory has other extra bytes");
+    REQUIRE(u32_at(at, 24) == row->expiry_s && u32_at(at, 28) == row->cost,
+            "the row directory has another expiry or cost");
     return NULL;
 }
 
@@ -197,30 +213,49 @@ static const char *check_dead(const struct parts *dead, const struct decoded_spa
 /* A byte a row; what it says is nobody's promise. */
 static const char *check_marks(const struct parts *uses)
 {
-    REQUIRE(uses->first % 65536 == 0 && uses->last - uses->first <= 65536 &&
-                uses->body_bytes == uses->last - uses->first,
+    uint64_t rows = uses->last - uses->first;
+    uint8_t policy = uses->body_bytes > 8 ? uses->body[8] : 0;
+    REQUIRE(uses->first % 65536 == 0 && rows <= 65536 &&
+                uses->body_bytes == 64 + rows * (policy == LRU ? 2 : 1),
             "marks are of other rows");
+    REQUIRE((policy == LRU || u64_at(uses->body, 0) == 0) && policy <= 2 &&
+                all_zero(uses->body + 9, 55),
+            "marks have another head");
     return NULL;
 }
 
 /* ---------------------------------------------------------------------------------- the catalog */
+
+/* What the live rows take and cost. */
+static const char *check_account(const struct decoded_space *space, const uint8_t *at)
+{
+    uint64_t bytes = 0;
+    uint64_t cost = 0;
+    for (uint64_t i = 0; i < space->next_row; i++) {
+        const struct decoded_row *row = &space->rows[i];
+        if (!row->live)
+            continue;
+        bytes += 80 + 48 + row->key_bytes + extra_bytes(row) + row->vector_bytes;
+        cost += row->cost;
+    }
+    REQUIRE(u64_at(at, 40) == bytes && u64_at(at, 48) == cost, "a catalog has another account");
+    return NULL;
+}
 
 /* What a catalog says of a space beside its rows. */
 static const char *check_counts(const struct decoded_file *file, const struct decoded_space *space,
                                 const uint8_t *at)
 {
     bool first = file->edition == 0; /* later ones carry on what was counted before */
-    REQUIRE(u64_at(at, 32) == space->put_rows && u64_at(at, 40) == space->put_bytes &&
-                u64_at(at, 48) == space->put_cost,
-            "a catalog has another account");
     for (int count = 0; count < 4; count++)
         REQUIRE(first ? u64_at(at, 56 + 8 * count) == space->counts[count]
                       : u64_at(at, 56 + 8 * count) >= space->counts[count],
                 "a catalog has another ledger");
     REQUIRE(memcmp(at + 112, space->limits, 24) == 0, "a catalog has other limits");
+    REQUIRE(space->limits[4] == LRU || u64_at(at, 32) == 0, "a catalog has another clock");
     REQUIRE(all_zero(at + 28, 4) && all_zero(at + 136, 24),
             "unnamed bytes of a space in a catalog are not zero");
-    return NULL;
+    return check_account(space, at);
 }
 
 /* 0 is never. */

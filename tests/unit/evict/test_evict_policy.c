@@ -81,13 +81,11 @@ static void close_cache(struct cache *cache)
 
 static void hand_over(struct cache *cache)
 {
-    uint64_t row = 0;
-    unsigned uses;
-    while (evict_touched(&cache->evict, row, &row, &uses)) {
-        if (is_live(cache, row))
-            evict_use(&cache->evict, row, uses);
-        row++;
-    }
+    static struct evict_used used[KEYS];
+    size_t count = evict_take_touched(&cache->evict, used, KEYS);
+    for (size_t i = 0; i < count; i++)
+        if (is_live(cache, used[i].row))
+            evict_use(&cache->evict, used[i].row, used[i].uses);
 }
 
 static void drop(struct cache *cache, uint64_t row)
@@ -105,7 +103,7 @@ static void make_room(struct cache *cache)
     if (cache->count > cache->room)
         hand_over(cache);
     while (cache->count > cache->room) {
-        struct evict_rows rows = {next_live, cache, cache->count, cache->next};
+        struct evict_rows rows = {next_live, cache, cache->count, cache->next, 0};
         uint64_t wanted = cache->count - cache->room + cache->room / 128;
         size_t named = 0;
         while (named < wanted && named < 16 &&
@@ -257,21 +255,22 @@ static void test_cost_aware(void **state)
 static void test_marks_are_kept(void **state)
 {
     (void)state;
-    static uint8_t bytes[EVICT_CHUNK_ROWS];
+    static uint8_t bytes[EVICT_SAVED_HEAD_BYTES + 2 * EVICT_CHUNK_ROWS];
     for (uint8_t policy = EDB_EVICT_S3_FIFO; policy <= EDB_EVICT_FIFO; policy++) {
         struct cache *cache = open_cache(policy, 1000);
         struct random_source random = seeded_random("test_marks_are_kept");
         for (uint32_t i = 1; i <= 3000; i++)
             access_key(cache, zipf(&random, KEYS), 1);
-        evict_save(&cache->evict, 0, bytes);
-        struct evict again = {.policy = policy, .period = cache->evict.period};
+        evict_save(&cache->evict, 0, EVICT_CHUNK_ROWS, bytes);
+        struct evict again = {.policy = policy};
+        struct evict_saved saved = evict_read_head(bytes);
         assert_int_equal(evict_reserve(&again, 0), EDB_OK);
-        evict_load(&again, 0, bytes, EVICT_CHUNK_ROWS);
+        evict_set_clock(&again, cache->evict.clock + 100); /* it went on elsewhere */
+        evict_load(&again, &saved, 0, bytes + EVICT_SAVED_HEAD_BYTES, EVICT_CHUNK_ROWS);
         for (uint64_t row = 0; row < cache->next; row++) {
             uint16_t is = again.chunks[0].marks[row];
             uint16_t was = cache->evict.chunks[0].marks[row];
-            int off = policy == EDB_EVICT_LRU ? (uint16_t)(again.period - was) / 8 : 0;
-            assert_true(!is_live(cache, row) || abs((int)is - (int)was) <= off);
+            assert_true(!is_live(cache, row) || is == was);
         }
         evict_close(&again);
         close_cache(cache);
@@ -283,20 +282,17 @@ static void test_rows_far_apart(void **state)
 {
     (void)state;
     struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
-    uint64_t row = 0;
-    unsigned uses;
+    struct evict_used used[4];
     for (uint64_t i = 0; i < 5; i++)
         assert_int_equal(evict_reserve(&evict, (5 - i) << 40), EDB_OK);
     evict_touch(&evict, 3ull << 40);
     evict_touch(&evict, 3ull << 40);
     evict_touch(&evict, (1ull << 40) + 7);
     evict_touch(&evict, 77); /* nothing is known of it */
-    assert_true(evict_touched(&evict, 0, &row, &uses));
-    assert_true(row == (1ull << 40) + 7 && uses == 1);
-    assert_true(evict_touched(&evict, row + 1, &row, &uses));
-    assert_true(row == 3ull << 40 && uses == 2);
-    assert_false(evict_touched(&evict, row + 1, &row, &uses));
-    assert_false(evict_touched(&evict, 0, &row, &uses));
+    assert_int_equal(evict_take_touched(&evict, used, 4), 2);
+    assert_true(used[0].row == (1ull << 40) + 7 && used[0].uses == 1);
+    assert_true(used[1].row == 3ull << 40 && used[1].uses == 2);
+    assert_int_equal(evict_take_touched(&evict, used, 4), 0);
     evict_close(&evict);
 }
 
@@ -305,19 +301,59 @@ static void test_room_for_many_at_once(void **state)
 {
     (void)state;
     struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
-    uint64_t row = 0;
-    unsigned uses;
+    struct evict_used used[4];
     for (uint64_t i = 0; i < 3; i++)
         assert_int_equal(evict_reserve(&evict, i * EVICT_CHUNK_ROWS), EDB_OK);
     for (uint64_t i = 0; i < 3; i++)
         evict_insert(&evict, i * EVICT_CHUNK_ROWS, ROW_NONE, hash_of((uint32_t)i), 1);
     for (uint64_t i = 0; i < 3; i++)
         evict_touch(&evict, i * EVICT_CHUNK_ROWS);
-    for (uint64_t i = 0; i < 3; i++, row++) {
-        assert_true(evict_touched(&evict, row, &row, &uses));
-        assert_int_equal(row, i * EVICT_CHUNK_ROWS);
-    }
+    assert_int_equal(evict_take_touched(&evict, used, 4), 3);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(used[i].row, i * EVICT_CHUNK_ROWS);
     evict_close(&evict);
+}
+
+/* What this process uses keeps its order until it is handed over, however often it is used. */
+static void test_the_order_of_uses(void **state)
+{
+    (void)state;
+    enum { ORDERED = 1000, TAKEN = 400 };
+    static struct evict_used used[ORDERED];
+    static uint64_t last[ORDERED]; /* use of a row, by its number */
+    struct random_source random = seeded_random("test_the_order_of_uses");
+    struct evict evict = {.policy = EDB_EVICT_LRU};
+    assert_int_equal(evict_reserve(&evict, 0), EDB_OK);
+    for (uint64_t time = 1; time <= 20000; time++) {
+        uint64_t row = random_below(&random, ORDERED);
+        evict_touch(&evict, row);
+        last[row] = time;
+    }
+    assert_int_equal(evict_take_touched(&evict, used, TAKEN), TAKEN);
+    for (size_t i = 1; i < TAKEN; i++)
+        assert_true(last[used[i - 1].row] < last[used[i].row]);
+    assert_int_equal(evict_take_touched(&evict, used, ORDERED), ORDERED - TAKEN);
+    for (size_t i = 1; i < ORDERED - TAKEN; i++)
+        assert_true(last[used[i - 1].row] < last[used[i].row]);
+    evict_close(&evict);
+}
+
+/* The clock has more bits than a mark: what was not used for long stays old. */
+static void test_old_rows_stay_old(void **state)
+{
+    (void)state;
+    struct cache *cache = open_cache(EDB_EVICT_LRU, 10);
+    for (uint32_t key = 0; key < 10; key++)
+        access_key(cache, key, 1);
+    for (uint32_t time = 0; time < 200000; time++)
+        evict_use(&cache->evict, 3 + time % 7, 1);
+    for (uint32_t key = 10; key < 13; key++) {
+        access_key(cache, key, 1);
+        assert_int_equal(cache->row_of[key - 10], 0);
+    }
+    for (uint32_t key = 3; key < 13; key++)
+        assert_int_not_equal(cache->row_of[key], 0);
+    close_cache(cache);
 }
 
 /* Chunks of which all rows are gone take no memory, whatever comes behind them. */
@@ -344,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_marks_are_kept),
         cmocka_unit_test(test_rows_far_apart),
         cmocka_unit_test(test_room_for_many_at_once),
+        cmocka_unit_test(test_the_order_of_uses),
+        cmocka_unit_test(test_old_rows_stay_old),
         cmocka_unit_test(test_empty_chunks_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

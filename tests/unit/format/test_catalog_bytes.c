@@ -142,6 +142,8 @@ static struct catalog invent(struct random_source *random, struct catalog_space 
         spaces[i].id = i + 1;
         spaces[i].next_row = 2 + random_below(random, ROWS_MAX - 2);
         spaces[i].live = random_below(random, spaces[i].next_row + 1);
+        spaces[i].clock = random_u64(random);
+        spaces[i].account = (struct account){random_u64(random), random_u64(random)};
         spaces[i].spec = invent_spec(random);
     }
     invent_sections(random, &catalog, sections);
@@ -181,6 +183,9 @@ static void assert_same_catalog(const struct catalog *a, const struct catalog *b
         assert_int_equal(a->spaces[i].id, b->spaces[i].id);
         assert_int_equal(a->spaces[i].next_row, b->spaces[i].next_row);
         assert_int_equal(a->spaces[i].live, b->spaces[i].live);
+        assert_int_equal(a->spaces[i].clock, b->spaces[i].clock);
+        assert_int_equal(a->spaces[i].account.bytes, b->spaces[i].account.bytes);
+        assert_int_equal(a->spaces[i].account.cost, b->spaces[i].account.cost);
         assert_same_spec(&a->spaces[i].spec, &b->spaces[i].spec);
     }
     for (uint32_t i = 0; i < a->section_count; i++) {

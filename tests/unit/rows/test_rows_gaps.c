@@ -44,11 +44,13 @@ static struct row_place place_of(size_t i)
 static void add(struct rows *rows, size_t i)
 {
     struct row_place place = place_of(i);
+    struct row_place killed;
     assert_int_equal(rows_reserve(rows, 1, 1), EDB_OK);
     rows_add(rows, numbers[i], &place);
     if (dead[i]) {
         assert_int_equal(rows_reserve_kill(rows, numbers[i]), EDB_OK);
-        assert_true(rows_kill(rows, numbers[i]));
+        assert_true(rows_kill(rows, numbers[i], &killed));
+        assert_int_equal(killed.frame, place.frame);
     }
 }
 
