@@ -273,7 +273,7 @@ static bool is_full(const struct db_copy *copy)
  * there is one only, it need not. */
 static edb_status lay_out_batch(const struct db_copy *copy, struct db_run *run_out)
 {
-    bool is_only = copy->account.rows == 0 && !is_full(copy);
+    bool is_only = copy->account.bytes == 0 && !is_full(copy);
     if (is_only || space_of(copy)->spec.dims == 0)
         return db_run_lay_out(copy->target, 0, copy->changes, copy->count, run_out);
     return db_run_lay_out_on_pages(copy->target, copy->changes, copy->count, run_out);
