@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Where the machine's order is the file's: compilers see that a load of bytes is one load, but not
+ * always that a store of them is one store. */
+#define BYTES_AS_STORED (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
 static inline uint16_t load_u16(const void *at)
 {
     const uint8_t *b = at;
@@ -34,14 +38,18 @@ static inline void store_u16(void *at, uint16_t value)
 static inline void store_u32(void *at, uint32_t value)
 {
     uint8_t *b = at;
-    for (int i = 0; i < 4; i++)
+    if (BYTES_AS_STORED)
+        memcpy(at, &value, sizeof value);
+    for (int i = 0; i < 4 && !BYTES_AS_STORED; i++)
         b[i] = (uint8_t)(value >> (8 * i));
 }
 
 static inline void store_u64(void *at, uint64_t value)
 {
     uint8_t *b = at;
-    for (int i = 0; i < 8; i++)
+    if (BYTES_AS_STORED)
+        memcpy(at, &value, sizeof value);
+    for (int i = 0; i < 8 && !BYTES_AS_STORED; i++)
         b[i] = (uint8_t)(value >> (8 * i));
 }
 
