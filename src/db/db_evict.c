@@ -116,17 +116,15 @@ static edb_status next_live(void *arg, uint64_t row, uint64_t *row_out)
     struct naming *naming = arg;
     edb_space *space = naming->space;
     struct rows_word *word = &naming->word;
-    bool inside = row >= word->first && row - word->first < ROWS_WORD_ROWS;
-    uint64_t bits = inside ? word->bits & (~0ull << (row - word->first)) : 0;
-    if (bits == 0) {
-        edb_status status = rows_next_live(&space->rows, row, space->next_row, word);
-        if (status != EDB_OK)
-            return status;
-        bits = row > word->first ? word->bits & (~0ull << (row - word->first)) : word->bits;
-    }
-    if (bits == 0 && word->bits != 0)
+    *row_out = row >= word->first ? rows_word_next(word, row) : ROW_NONE;
+    if (*row_out != ROW_NONE)
+        return EDB_OK;
+    edb_status status = rows_next_live(&space->rows, row, space->next_row, word);
+    if (status != EDB_OK)
+        return status;
+    *row_out = rows_word_next(word, row);
+    if (*row_out == ROW_NONE && word->bits != 0)
         return next_live(arg, word->first + ROWS_WORD_ROWS, row_out);
-    *row_out = bits != 0 ? word->first + (uint64_t)__builtin_ctzll(bits) : ROW_NONE;
     return EDB_OK;
 }
 
