@@ -19,6 +19,9 @@ struct telling {
 
 static int repair(const struct arguments *arguments);
 static void tell_range(void *arg, uint64_t offset, uint64_t bytes, const char *message);
+static void begin_json(struct telling *telling);
+static void end_json(struct telling *telling, edb_status status, const edb_repair_report *report);
+static int report_failure(edb_status status, const char *to);
 static int show_progress(void *arg, uint64_t done, uint64_t total);
 static void write_report(struct emitter *json, const edb_repair_report *report);
 static void print_report(const char *const paths[2], const edb_repair_report *report);
@@ -58,32 +61,48 @@ static int repair(const struct arguments *arguments)
     wanted.arg = &telling;
     if (paths[0][0] == '\0' || paths[1][0] == '\0')
         return report_error(CODE_USAGE, "the name of a file is empty: give it, like cache.edb");
-    if (telling.is_json) {
-        emit_begin(&telling.json, '{');
-        emit_name(&telling.json, "damaged");
-        emit_begin(&telling.json, '[');
-    }
+    begin_json(&telling);
     interrupt_catch();
     progress_begin(&telling.progress, "repair", "bytes", 0, 0);
     edb_status status = edb_repair(paths[0], paths[1], &wanted, &report);
     progress_end(&telling.progress);
-    if (telling.is_json) {
-        emit_end(&telling.json, ']');
-        emit_name(&telling.json, "done");
-        emit_bool(&telling.json, status == EDB_OK);
-        write_report(&telling.json, &report);
-    }
+    end_json(&telling, status, &report);
+    if (status != EDB_OK)
+        return report_failure(status, paths[1]);
+    if (!telling.is_json && !report_is_quiet())
+        print_report(paths, &report);
+    return CODE_OK;
+}
+
+/* One object, of which the damaged ranges come as they are found. */
+static void begin_json(struct telling *telling)
+{
+    if (!telling->is_json)
+        return;
+    emit_begin(&telling->json, '{');
+    emit_name(&telling->json, "damaged");
+    emit_begin(&telling->json, '[');
+}
+
+static void end_json(struct telling *telling, edb_status status, const edb_repair_report *report)
+{
+    if (!telling->is_json)
+        return;
+    emit_end(&telling->json, ']');
+    emit_name(&telling->json, "done");
+    emit_bool(&telling->json, status == EDB_OK);
+    write_report(&telling->json, report);
+}
+
+static int report_failure(edb_status status, const char *to)
+{
     if (status == EDB_CANCELLED)
-        return report_error(CODE_INTERRUPTED, "interrupted: %s was not made", paths[1]);
+        return report_error(CODE_INTERRUPTED, "interrupted: %s was not made", to);
     if (status == EDB_NOT_FOUND)
         return report_error(CODE_IO, "%s: check the name", edb_error_detail());
     if (status == EDB_CORRUPT)
         return report_error(CODE_BAD_DATA, "%s: restore a copy", edb_error_detail());
-    if (status != EDB_OK)
-        return report_status(status, NULL);
-    if (!telling.is_json && !report_is_quiet())
-        print_report(paths, &report);
-    return CODE_OK;
+    return report_status(status, NULL);
 }
 
 static void tell_range(void *arg, uint64_t offset, uint64_t bytes, const char *message)

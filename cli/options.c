@@ -35,6 +35,8 @@ static int check_needed(const struct arguments *arguments);
 static int refuse_unknown(const struct command *command, const char *name, size_t length);
 static size_t find_option(const struct command *command, const char *name, size_t length);
 static size_t index_of(const struct arguments *arguments, const char *name);
+static uint64_t parsed_or(const struct arguments *arguments, const char *name,
+                          int (*parse)(const char *text, uint64_t *number_out), uint64_t fallback);
 static int parse_count(const char *text, uint64_t *count_out);
 static int parse_size(const char *text, uint64_t *bytes_out);
 static int parse_time(const char *text, uint64_t *seconds_out);
@@ -88,29 +90,17 @@ const char *option_text(const struct arguments *arguments, const char *name)
 
 uint64_t option_count(const struct arguments *arguments, const char *name, uint64_t fallback)
 {
-    const char *value = option_text(arguments, name);
-    uint64_t count = fallback;
-    if (value != NULL)
-        parse_count(value, &count);
-    return count;
+    return parsed_or(arguments, name, parse_count, fallback);
 }
 
 uint64_t option_size(const struct arguments *arguments, const char *name, uint64_t fallback)
 {
-    const char *value = option_text(arguments, name);
-    uint64_t bytes = fallback;
-    if (value != NULL)
-        parse_size(value, &bytes);
-    return bytes;
+    return parsed_or(arguments, name, parse_size, fallback);
 }
 
 uint64_t option_time(const struct arguments *arguments, const char *name, uint64_t fallback)
 {
-    const char *value = option_text(arguments, name);
-    uint64_t seconds = fallback;
-    if (value != NULL)
-        parse_time(value, &seconds);
-    return seconds;
+    return parsed_or(arguments, name, parse_time, fallback);
 }
 
 uint32_t option_ttl(const struct arguments *arguments)
@@ -334,6 +324,17 @@ static size_t index_of(const struct arguments *arguments, const char *name)
     size_t index = find_option(arguments->command, name, strlen(name));
     assert(index != OPTIONS_MAX);
     return index;
+}
+
+/* The option as a number. It was checked when it was taken. */
+static uint64_t parsed_or(const struct arguments *arguments, const char *name,
+                          int (*parse)(const char *text, uint64_t *number_out), uint64_t fallback)
+{
+    const char *value = option_text(arguments, name);
+    uint64_t number = fallback;
+    if (value != NULL)
+        parse(value, &number);
+    return number;
 }
 
 /* Whether three digits follow a separator, and no fourth: in "1,0" it is a decimal point. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ELEMENTS_FIRST = 64 }; /* of an array that grows */
+
 static _Atomic size_t allocations;
 static _Atomic size_t fail_at;
 static _Atomic int fail_for_ever;
@@ -47,6 +49,22 @@ void *memory_resize(void *memory, size_t count, size_t bytes)
     if (refuse() || __builtin_mul_overflow(count, bytes, &total))
         return NULL;
     return realloc(memory, total ? total : 1);
+}
+
+edb_status memory_reserve(void *array, size_t *capacity, size_t needed, size_t bytes)
+{
+    void *elements;
+    if (needed <= *capacity)
+        return EDB_OK;
+    size_t wanted = *capacity ? 2 * *capacity : ELEMENTS_FIRST;
+    wanted = wanted < needed ? needed : wanted;
+    memcpy(&elements, array, sizeof elements);
+    elements = memory_resize(elements, wanted, bytes);
+    if (elements == NULL)
+        return memory_failed(wanted * bytes);
+    memcpy(array, &elements, sizeof elements);
+    *capacity = wanted;
+    return EDB_OK;
 }
 
 char *memory_copy_text(const char *text, size_t bytes)

@@ -15,6 +15,11 @@ void *memory_aligned(size_t bytes);
 /* Grows or shrinks to count * bytes; NULL (and the old memory untouched) when there is none. */
 void *memory_resize(void *memory, size_t count, size_t bytes);
 
+/* Makes room for `needed` elements of `bytes` in an array that grows by doubling. `array` leads to
+ * the pointer to it, which is changed, as *capacity is, where there is too little. EDB_NO_MEMORY:
+ * all is as it was. */
+edb_status memory_reserve(void *array, size_t *capacity, size_t needed, size_t bytes);
+
 /* A copy of `bytes` bytes and a NUL behind them. */
 char *memory_copy_text(const char *text, size_t bytes);
 

@@ -133,18 +133,14 @@ static edb_status append_section(struct db_copy *copy, struct store_section_draf
 {
     struct frame_draft frame;
     struct catalog *catalog = &copy->catalog;
-    if (catalog->section_count == copy->sections) {
-        size_t capacity = copy->sections ? 2 * copy->sections : 64;
-        struct catalog_section *grown = memory_resize(catalog->sections, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        catalog->sections = grown;
-        copy->sections = capacity;
-    }
+    edb_status status = memory_reserve(&catalog->sections, &copy->sections,
+                                       catalog->section_count + 1, sizeof *catalog->sections);
+    if (status != EDB_OK)
+        return status;
     struct catalog_section *entry = &catalog->sections[catalog->section_count];
     describe_section(copy, &draft->descriptor);
-    edb_status status = store_section_draft_lay_out(
-        draft, store_append_offset(copy->target), copy->target->genesis.chain_seed, &frame, entry);
+    status = store_section_draft_lay_out(draft, store_append_offset(copy->target),
+                                         copy->target->genesis.chain_seed, &frame, entry);
     if (status != EDB_OK)
         return status;
     entry->sequence = copy->target->end.sequence;
@@ -242,16 +238,8 @@ edb_status db_copy_survey(struct db_copy *copy, bool *done_out)
  * asked for in order. */
 static uint64_t next_live(struct db_copy *copy, uint64_t row)
 {
-    const struct rows_live *live = &copy->live[copy->space];
-    for (; copy->word < live->count; copy->word++) {
-        const struct rows_word *word = &live->words[copy->word];
-        if (word->first + ROWS_WORD_ROWS <= row)
-            continue;
-        uint64_t before = row > word->first ? (1ull << (row - word->first)) - 1 : 0;
-        if (word->bits & ~before)
-            return word->first + (uint64_t)__builtin_ctzll(word->bits & ~before);
-    }
-    return space_of(copy)->next_row;
+    uint64_t next = rows_live_next(&copy->live[copy->space], &copy->word, row);
+    return next != ROW_NONE ? next : space_of(copy)->next_row;
 }
 
 /* ---------------------------------------------------------------------------------- the records */
@@ -470,11 +458,6 @@ static edb_status finish_rows(struct db_copy *copy)
 
 /* ------------------------------------------------------------------------------------- the keys */
 
-static bool keep_live(void *live, uint64_t row)
-{
-    return rows_live_has(live, row);
-}
-
 /* From copy->row on: as few sections as their length and row numbers of 32 bits allow. */
 static edb_status begin_keys(struct db_copy *copy)
 {
@@ -490,7 +473,7 @@ static edb_status begin_keys(struct db_copy *copy)
     *keys = (struct keys_builder){.keys = &space->keys,
                                   .first = copy->row,
                                   .last = i < live->count ? live->words[i].first : space->next_row,
-                                  .keep = keep_live,
+                                  .keep = rows_live_keep,
                                   .arg = live};
     copy->word = i;
     edb_status status = keys_builder_open(keys, entries, keys_part_bytes);

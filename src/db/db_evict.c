@@ -146,18 +146,17 @@ static edb_status next_live(void *arg, uint64_t row, uint64_t *row_out)
     struct naming *naming = arg;
     edb_space *space = naming->wanted.space;
     struct rows_word *word = &naming->word;
-    bool inside = row >= word->first && row - word->first < ROWS_WORD_ROWS;
-    uint64_t bits = inside ? word->bits & (~0ull << (row - word->first)) : 0;
-    if (bits == 0) {
+    *row_out = row >= word->first ? rows_word_next(word, row) : ROW_NONE;
+    if (*row_out == ROW_NONE) {
         edb_status status = rows_next_live(&space->rows, row, naming->end, word);
         if (status != EDB_OK)
             return status;
-        bits = row > word->first ? word->bits & (~0ull << (row - word->first)) : word->bits;
+        *row_out = rows_word_next(word, row);
     }
-    if (bits == 0 && word->bits != 0)
+    if (*row_out == ROW_NONE && word->bits != 0)
         return next_live(arg, word->first + ROWS_WORD_ROWS, row_out);
-    uint64_t next = bits != 0 ? word->first + (uint64_t)__builtin_ctzll(bits) : ROW_NONE;
-    *row_out = next < naming->end ? next : ROW_NONE;
+    if (*row_out >= naming->end)
+        *row_out = ROW_NONE;
     return EDB_OK;
 }
 

@@ -1,7 +1,7 @@
 /* From the tail to sections: called when a commit has made the tail long, and on close.
  *
  *   1 merged_from   how many of the newest sections go into the new one with the tail
- *   2 gather_space  ROWS and KEYS of those rows, DEAD of the chunks that changed
+ *   2 gather_space  ROWS and KEYS of those rows, DEAD and USES of the chunks that changed
  *   3 publish       the sections and one CATALOG, in one run of frames; the walk adopts them
  *
  * Sections are derived: when they cannot be written the tail stays, and the next commit tries
@@ -155,12 +155,6 @@ static size_t merged_from(const struct store_section_list *sections, uint64_t ta
     return merging.from;
 }
 
-/* A row is worth an entry as long as it is live. */
-static bool keep_live(void *live, uint64_t row)
-{
-    return rows_live_has(live, row);
-}
-
 static edb_status gather_rows(edb_space *space, struct db_publication *publication,
                               enum flush_kind flush)
 {
@@ -186,7 +180,7 @@ static edb_status gather_keys(edb_space *space, struct db_publication *publicati
     struct rows_live live;
     status = rows_live_open(&space->rows, draft->descriptor.first, space->next_row, &live);
     if (status == EDB_OK)
-        status = keys_build(keys, from, draft, keep_live, &live);
+        status = keys_build(keys, from, draft, rows_live_keep, &live);
     rows_live_close(&live);
     return status;
 }

@@ -1,6 +1,7 @@
-/* From planned changes to frames. Called by db_commit and db_space. The vectors are not copied: the
- * frame's pieces point to where the caller has them, neighbours in memory become one piece. Where
- * the machine's floats are not the file's, vectors of the caller are turned into a block first. */
+/* From planned changes to frames. Called by whoever appends records: commits, spaces, limits,
+ * evictions, compactions, repairs. The vectors are not copied: the frame's pieces point to where
+ * the caller has them, neighbours in memory become one piece. Where the machine's floats are not
+ * the file's, vectors of the caller are turned into a block first. */
 #include "db/db_group.h"
 
 #include <string.h>

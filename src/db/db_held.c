@@ -34,13 +34,10 @@ bool db_held_next_row(const edb_space *space, uint64_t row, uint64_t *row_out,
     while (row < space->next_row) {
         if (rows_next_live(&space->rows, row, space->next_row, &word) != EDB_OK || word.bits == 0)
             return false;
-        uint64_t before = row > word.first ? (1ull << (row - word.first)) - 1 : 0;
-        if ((word.bits & ~before) == 0) {
-            row = word.first + ROWS_WORD_ROWS;
-            continue;
-        }
-        *row_out = word.first + (uint64_t)__builtin_ctzll(word.bits & ~before);
-        return rows_place(&space->rows, *row_out, place_out) == EDB_OK;
+        *row_out = rows_word_next(&word, row);
+        if (*row_out != ROW_NONE)
+            return rows_place(&space->rows, *row_out, place_out) == EDB_OK;
+        row = word.first + ROWS_WORD_ROWS;
     }
     return false;
 }

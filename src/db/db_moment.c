@@ -1,4 +1,4 @@
-/* Keeping a moment of a space. Called by db_iterate and db_search. */
+/* Keeping a moment of a space. Called by db_iterate, db_search, db_vectors and db_merge. */
 #include "db/db_moment.h"
 
 #include <string.h>
@@ -43,15 +43,8 @@ uint64_t db_moment_next(struct db_moment *moment, uint64_t row)
     const struct rows_live *live = &moment->live;
     if (moment->at >= live->count || live->words[moment->at].first > row)
         moment->at = 0;
-    for (; moment->at < live->count; moment->at++) {
-        const struct rows_word *word = &live->words[moment->at];
-        if (word->first + ROWS_WORD_ROWS <= row)
-            continue;
-        uint64_t before = row > word->first ? (1ull << (row - word->first)) - 1 : 0;
-        if (word->bits & ~before)
-            return word->first + (uint64_t)__builtin_ctzll(word->bits & ~before);
-    }
-    return moment->end;
+    uint64_t next = rows_live_next(live, &moment->at, row);
+    return next != ROW_NONE ? next : moment->end;
 }
 
 /* If the kept directory is damaged, the space's own may not be. */

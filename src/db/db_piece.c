@@ -72,38 +72,57 @@ static bool try_preamble(const struct mending *m, const struct group *group)
            group_decode(m->payload, bytes, m->header->frame_bytes, &m->piece->group) == EDB_OK;
 }
 
-/* One field at a time is taken for damaged, those that can have one value only all at once. */
-static bool try_fields(const struct mending *m, struct group base)
+static uint64_t record_bytes(const struct mending *m)
 {
-    uint64_t records = m->header->payload_bytes - GROUP_PREAMBLE_BYTES;
-    uint64_t payload_end = FRAME_HEADER_BYTES + m->header->payload_bytes;
-    struct group tried = base;
+    return m->header->payload_bytes - GROUP_PREAMBLE_BYTES;
+}
+
+static bool try_heap_bytes(const struct mending *m, struct group tried)
+{
+    tried.heap_bytes = (uint32_t)(record_bytes(m) - (uint64_t)tried.count * RECORD_BYTES);
+    return try_preamble(m, &tried);
+}
+
+static bool try_count(const struct mending *m, struct group tried)
+{
+    tried.count = (uint32_t)((record_bytes(m) - tried.heap_bytes) / RECORD_BYTES);
+    return try_preamble(m, &tried);
+}
+
+/* A block starts behind the payload, or on the page behind it. */
+static bool try_block_offset(const struct mending *m, struct group tried)
+{
+    uint64_t at = m->header->offset;
+    uint64_t end = at + FRAME_HEADER_BYTES + m->header->payload_bytes;
+    tried.block_offset = (uint32_t)(round_up(end, FRAME_ALIGN) - at);
     if (try_preamble(m, &tried))
         return true;
-    tried.heap_bytes = (uint32_t)(records - (uint64_t)base.count * RECORD_BYTES);
-    if (try_preamble(m, &tried))
-        return true;
-    tried = base;
-    tried.count = (uint32_t)((records - base.heap_bytes) / RECORD_BYTES);
-    if (try_preamble(m, &tried))
-        return true;
-    tried = base;
-    for (uint64_t unit = FRAME_ALIGN; unit <= PAGE_BYTES; unit *= PAGE_BYTES / FRAME_ALIGN) {
-        tried.block_offset =
-            (uint32_t)(round_up(m->header->offset + payload_end, unit) - m->header->offset);
-        if (try_preamble(m, &tried))
-            return true;
-    }
-    tried.block_offset = tried.block_bytes = 0; /* no vectors */
-    if (try_preamble(m, &tried))
-        return true;
-    tried = base;
+    tried.block_offset = (uint32_t)(round_up(end, PAGE_BYTES) - at);
+    return try_preamble(m, &tried);
+}
+
+static bool try_no_block(const struct mending *m, struct group tried)
+{
+    tried.block_offset = tried.block_bytes = 0;
+    return try_preamble(m, &tried);
+}
+
+static bool try_block_bytes(const struct mending *m, struct group tried)
+{
+    uint64_t bytes = m->header->frame_bytes - tried.block_offset;
     for (uint64_t slack = 0; slack < BLOCK_SLACK; slack++) {
-        tried.block_bytes = (uint32_t)(m->header->frame_bytes - base.block_offset - slack);
+        tried.block_bytes = (uint32_t)(bytes - slack);
         if (try_preamble(m, &tried))
             return true;
     }
     return false;
+}
+
+/* One field at a time is taken for damaged, those that can have one value only all at once. */
+static bool try_fields(const struct mending *m, const struct group *base)
+{
+    return try_preamble(m, base) || try_heap_bytes(m, *base) || try_count(m, *base) ||
+           try_block_offset(m, *base) || try_no_block(m, *base) || try_block_bytes(m, *base);
 }
 
 static bool try_spaces(const struct mending *m, struct group base, uint32_t spaces)
@@ -130,7 +149,7 @@ static edb_status mend(struct db_piece *piece, const struct frame_header *header
     base.entry_bytes = RECORD_BYTES;
     base.codec = 0;
     base.dictionary = 0;
-    piece->whole = try_fields(&mending, base) || try_spaces(&mending, base, spaces);
+    piece->whole = try_fields(&mending, &base) || try_spaces(&mending, base, spaces);
     piece->readable = piece->readable || piece->whole;
     memory_free(mending.payload);
     return EDB_OK;

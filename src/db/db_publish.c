@@ -1,4 +1,5 @@
-/* Laying out sections and their CATALOG. Called by db_flush. */
+/* Laying out sections and their CATALOG. Called by db_flush, and for the CATALOG of a compaction by
+ * db_copy. */
 #include "db/db_publish.h"
 
 #include <stdlib.h>
@@ -28,15 +29,10 @@ void db_publication_close(struct db_publication *publication)
 edb_status db_publication_add(struct db_publication *publication, const edb_space *space,
                               struct store_section_draft **draft_out)
 {
-    if (publication->count == publication->capacity) {
-        size_t capacity = publication->capacity ? 2 * publication->capacity : 8;
-        struct store_section_draft **grown =
-            memory_resize(publication->drafts, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        publication->drafts = grown;
-        publication->capacity = capacity;
-    }
+    edb_status status = memory_reserve(&publication->drafts, &publication->capacity,
+                                       publication->count + 1, sizeof *publication->drafts);
+    if (status != EDB_OK)
+        return status;
     struct store_section_draft *draft = memory_zeroed(1, sizeof *draft);
     if (draft == NULL)
         return memory_failed(sizeof *draft);

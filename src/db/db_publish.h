@@ -4,10 +4,10 @@
 
 #include "db/db.h"
 
-/* A CATALOG on its way. Not to be moved: the frame leads to the piece. */
 /* What a catalog says of a space. */
 struct catalog_space db_catalog_space(const edb_space *space);
 
+/* A CATALOG on its way. Not to be moved: the frame leads to the piece. */
 struct db_catalog_draft {
     uint8_t *payload; /* freed with memory_free */
     struct frame_piece piece;

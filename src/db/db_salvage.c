@@ -33,14 +33,9 @@ static edb_status visit_run(struct salvage *s, bool certain)
 
 static edb_status add_part(struct salvage *s, const struct frame_header *header)
 {
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 16;
-        struct db_part *grown = memory_resize(s->run, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        s->run = grown;
-        s->capacity = capacity;
-    }
+    edb_status status = memory_reserve(&s->run, &s->capacity, s->count + 1, sizeof *s->run);
+    if (status != EDB_OK)
+        return status;
     s->run[s->count++] = (struct db_part){.header = *header};
     return EDB_OK;
 }

@@ -85,19 +85,6 @@ edb_status edb_begin(edb *db, edb_txn **txn_out)
     return EDB_OK;
 }
 
-static edb_status grow_changes(edb_txn *txn)
-{
-    if (txn->count < txn->capacity)
-        return EDB_OK;
-    size_t capacity = txn->capacity ? 2 * txn->capacity : 64;
-    struct db_change *grown = memory_resize(txn->changes, capacity, sizeof *grown);
-    if (grown == NULL)
-        return memory_failed(capacity * sizeof *grown);
-    txn->changes = grown;
-    txn->capacity = capacity;
-    return EDB_OK;
-}
-
 /* Replaces the caller's pointers by copies. */
 static edb_status keep_change(edb_txn *txn, struct db_change *change)
 {
@@ -120,7 +107,8 @@ static edb_status add_change(edb_txn *txn, struct db_change *change)
     if (bytes > EDB_TXN_BYTES_MAX - txn->bytes)
         return fail(EDB_INVALID, "the transaction goes past %u bytes: commit it before adding more",
                     EDB_TXN_BYTES_MAX);
-    edb_status status = grow_changes(txn);
+    edb_status status =
+        memory_reserve(&txn->changes, &txn->capacity, txn->count + 1, sizeof *txn->changes);
     if (status == EDB_OK)
         status = keep_change(txn, change);
     if (status != EDB_OK)

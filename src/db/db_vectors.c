@@ -87,14 +87,10 @@ static edb_status find_some(void *arg)
 
 static edb_status begin_run(struct gathering *gathering, uint64_t offset, const uint8_t *bytes)
 {
-    if (gathering->run_count == gathering->run_capacity) {
-        size_t capacity = gathering->run_capacity ? 2 * gathering->run_capacity : 64;
-        struct run *grown = memory_resize(gathering->runs, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        gathering->runs = grown;
-        gathering->run_capacity = capacity;
-    }
+    edb_status status = memory_reserve(&gathering->runs, &gathering->run_capacity,
+                                       gathering->run_count + 1, sizeof *gathering->runs);
+    if (status != EDB_OK)
+        return status;
     gathering->runs[gathering->run_count++] = (struct run){bytes, offset, 0};
     return EDB_OK;
 }
@@ -127,18 +123,10 @@ static edb_status take_found(struct gathering *gathering)
     return EDB_OK;
 }
 
-static size_t live_rows(const struct rows_live *live)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < live->count; i++)
-        count += (size_t)__builtin_popcountll(live->words[i].bits);
-    return count;
-}
-
 static edb_status gather(struct gathering *gathering)
 {
     struct db_moment *moment = &gathering->moment;
-    size_t count = live_rows(&moment->live);
+    size_t count = rows_live_count(&moment->live);
     gathering->lent->rows = memory_zeroed(count, sizeof(uint64_t));
     edb_status status =
         gathering->lent->rows != NULL ? EDB_OK : memory_failed(count * sizeof(uint64_t));

@@ -190,28 +190,20 @@ bool db_verdict_confirms(const struct db_verdict *v, const struct db_piece *piec
 
 static edb_status add_death(struct db_verdict *v, uint32_t space, uint64_t row)
 {
-    if (v->death_count == v->death_capacity) {
-        size_t capacity = v->death_capacity ? 2 * v->death_capacity : 256;
-        struct verdict_death *grown = memory_resize(v->deaths, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        v->deaths = grown;
-        v->death_capacity = capacity;
-    }
+    edb_status status =
+        memory_reserve(&v->deaths, &v->death_capacity, v->death_count + 1, sizeof *v->deaths);
+    if (status != EDB_OK)
+        return status;
     v->deaths[v->death_count++] = (struct verdict_death){row, space};
     return EDB_OK;
 }
 
 static edb_status add_doubt(struct db_verdict *v, const struct verdict_doubt *doubt)
 {
-    if (v->doubt_count == v->doubt_capacity) {
-        size_t capacity = v->doubt_capacity ? 2 * v->doubt_capacity : 16;
-        struct verdict_doubt *grown = memory_resize(v->doubts, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        v->doubts = grown;
-        v->doubt_capacity = capacity;
-    }
+    edb_status status =
+        memory_reserve(&v->doubts, &v->doubt_capacity, v->doubt_count + 1, sizeof *v->doubts);
+    if (status != EDB_OK)
+        return status;
     v->doubts[v->doubt_count++] = *doubt;
     return EDB_OK;
 }

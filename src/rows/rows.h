@@ -92,6 +92,9 @@ struct rows_word {
     uint64_t bits;
 };
 
+/* Its first row that is not below `row`; ROW_NONE when there is none. */
+uint64_t rows_word_next(const struct rows_word *word, uint64_t row);
+
 /* The first word, from the one of `row` on, with a live row below `end`; without bits when there is
  * none. Ranges without entries cost next to nothing. EDB_CORRUPT: a section is damaged. */
 edb_status rows_next_live(const struct rows *rows, uint64_t row, uint64_t end,
@@ -183,6 +186,13 @@ edb_status rows_drop_expired(const struct rows *rows, uint64_t now_s, size_t fro
                              struct rows_live *live);
 uint64_t rows_live_count(const struct rows_live *live);
 bool rows_live_has(const struct rows_live *live, uint64_t row);
+
+/* The first of them from `row` on; ROW_NONE when there is none. The words before number *at are
+ * done: who asks in order begins with 0. */
+uint64_t rows_live_next(const struct rows_live *live, size_t *at, uint64_t row);
+
+/* As rows_live_has, for a builder of keys: a row is worth an entry as long as it is live. */
+bool rows_live_keep(void *live, uint64_t row);
 void rows_live_close(struct rows_live *live);
 
 /* Whether the body of a ROWS or DEAD section is one that this version can read, by its

@@ -24,14 +24,8 @@ static edb_status open_body(struct store_section_draft *draft, uint16_t kind, ui
 /* Room for one more item, all zero, at the end of a list. NULL: no memory. */
 static uint8_t *append(struct rows_list *list, size_t bytes)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        uint8_t *grown = memory_resize(list->bytes, capacity, bytes);
-        if (grown == NULL)
-            return NULL;
-        list->bytes = grown;
-        list->capacity = capacity;
-    }
+    if (memory_reserve(&list->bytes, &list->capacity, list->count + 1, bytes) != EDB_OK)
+        return NULL;
     uint8_t *item = list->bytes + list->count++ * bytes;
     memset(item, 0, bytes);
     return item;
@@ -117,14 +111,10 @@ void rows_writer_close(struct rows_writer *writer)
 
 static edb_status note_word(struct rows_live *live, const struct rows_word *word)
 {
-    if (live->count == live->capacity) {
-        size_t capacity = live->capacity ? 2 * live->capacity : 64;
-        struct rows_word *grown = memory_resize(live->words, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        live->words = grown;
-        live->capacity = capacity;
-    }
+    edb_status status =
+        memory_reserve(&live->words, &live->capacity, live->count + 1, sizeof *live->words);
+    if (status != EDB_OK)
+        return status;
     live->words[live->count++] = *word;
     return EDB_OK;
 }
@@ -190,6 +180,21 @@ uint64_t rows_live_count(const struct rows_live *live)
     for (size_t i = 0; i < live->count; i++)
         count += (uint64_t)__builtin_popcountll(live->words[i].bits);
     return count;
+}
+
+uint64_t rows_live_next(const struct rows_live *live, size_t *at, uint64_t row)
+{
+    for (; *at < live->count; (*at)++) {
+        uint64_t next = rows_word_next(&live->words[*at], row);
+        if (next != ROW_NONE)
+            return next;
+    }
+    return ROW_NONE;
+}
+
+bool rows_live_keep(void *live, uint64_t row)
+{
+    return rows_live_has(live, row);
 }
 
 bool rows_live_has(const struct rows_live *live, uint64_t row)

@@ -261,6 +261,16 @@ edb_status rows_next_live_copied(const struct rows *rows, uint64_t row, uint64_t
     return EDB_OK;
 }
 
+uint64_t rows_word_next(const struct rows_word *word, uint64_t row)
+{
+    uint64_t bits = word->bits;
+    if (row >= word->first + ROWS_WORD_ROWS)
+        return ROW_NONE;
+    if (row > word->first)
+        bits &= ~0ull << (row - word->first);
+    return bits != 0 ? word->first + (uint64_t)__builtin_ctzll(bits) : ROW_NONE;
+}
+
 edb_status rows_next_live(const struct rows *rows, uint64_t row, uint64_t end,
                           struct rows_word *out)
 {

@@ -7,29 +7,14 @@
 #include "rows/rows.h"
 #include "rows/rows_section.h"
 
-static edb_status grow(void **array, size_t *capacity, size_t needed, size_t bytes)
-{
-    if (needed <= *capacity)
-        return EDB_OK;
-    size_t wanted = *capacity ? 2 * *capacity : 64;
-    if (wanted < needed)
-        wanted = needed;
-    void *grown = memory_resize(*array, wanted, bytes);
-    if (grown == NULL)
-        return memory_failed(wanted * bytes);
-    *array = grown;
-    *capacity = wanted;
-    return EDB_OK;
-}
-
 edb_status rows_reserve(struct rows *rows, size_t count, size_t runs)
 {
     struct rows_tail *tail = &rows->tail;
     edb_status status =
-        grow((void **)&tail->entries, &tail->capacity, tail->count + count, ROWS_ENTRY_BYTES);
+        memory_reserve(&tail->entries, &tail->capacity, tail->count + count, ROWS_ENTRY_BYTES);
     if (status == EDB_OK)
-        status = grow((void **)&tail->runs, &tail->run_capacity, tail->run_count + runs,
-                      sizeof *tail->runs);
+        status = memory_reserve(&tail->runs, &tail->run_capacity, tail->run_count + runs,
+                                sizeof *tail->runs);
     return status;
 }
 

@@ -1,5 +1,5 @@
-/* Finding stretches of frames. Called by db_repair; nothing here is believed but headers, each of
- * which verifies by itself for its place in this file. */
+/* Finding stretches of frames. Called by db_repair, db_salvage and db_verify; nothing here is
+ * believed but headers, each of which verifies by itself for its place in this file. */
 #include "store/store_scan.h"
 
 #include <string.h>
@@ -54,14 +54,10 @@ static bool may_follow(const struct store_stretch *before, const struct store_st
 
 static edb_status add_stretch(struct store_scan *scan, const struct store_stretch *stretch)
 {
-    if (scan->count == scan->capacity) {
-        size_t capacity = scan->capacity ? 2 * scan->capacity : 16;
-        struct store_stretch *grown = memory_resize(scan->stretches, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        scan->stretches = grown;
-        scan->capacity = capacity;
-    }
+    edb_status status =
+        memory_reserve(&scan->stretches, &scan->capacity, scan->count + 1, sizeof *scan->stretches);
+    if (status != EDB_OK)
+        return status;
     scan->stretches[scan->count++] = *stretch;
     return EDB_OK;
 }

@@ -217,14 +217,10 @@ static edb_status next_frame(struct store *store, const struct store_limits *lim
 
 static edb_status remember_pending(struct store_pending *pending, const struct frame_header *header)
 {
-    if (pending->count == pending->capacity) {
-        size_t capacity = pending->capacity ? 2 * pending->capacity : 16;
-        uint64_t *grown = memory_resize(pending->offsets, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failed(capacity * sizeof *grown);
-        pending->offsets = grown;
-        pending->capacity = capacity;
-    }
+    edb_status status = memory_reserve(&pending->offsets, &pending->capacity, pending->count + 1,
+                                       sizeof *pending->offsets);
+    if (status != EDB_OK)
+        return status;
     if (pending->count == 0)
         pending->sequence = header->sequence;
     pending->offsets[pending->count++] = header->offset;
