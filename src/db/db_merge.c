@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "db/db_content.h"
 #include "db/db_group.h"
 #include "db/db_held.h"
 #include "db/db_moment.h"
@@ -138,6 +139,18 @@ struct gathering {
     uint64_t from; /* row to begin with */
 };
 
+/* What a forged file holds is not taken over. */
+static edb_status check_content(const edb_space *space, uint64_t row,
+                                const struct db_change *change)
+{
+    const char *fault;
+    edb_status status = db_content_check(space, change, &fault);
+    if (status == EDB_OK && fault != NULL)
+        return fail(EDB_CORRUPT, "%s: row %llu of space '%s' %s", space->db->path,
+                    (unsigned long long)row, space->spec.name, fault);
+    return status;
+}
+
 static edb_status gather_row(struct merge *m, uint64_t row, uint64_t *bytes)
 {
     struct db_found found;
@@ -145,6 +158,8 @@ static edb_status gather_row(struct merge *m, uint64_t row, uint64_t *bytes)
     edb_status status = db_moment_locate(&m->moment, row, &found);
     if (status == EDB_OK)
         status = read_present(m->moment.space, &found, change);
+    if (status == EDB_OK)
+        status = check_content(m->moment.space, row, change);
     if (status != EDB_OK)
         return status;
     change->space = m->target;

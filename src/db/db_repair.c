@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "db/db_budget.h"
+#include "db/db_content.h"
 #include "db/db_group.h"
 #include "db/db_held.h"
 #include "db/db_verdict.h"
@@ -169,6 +170,7 @@ static bool fits(const edb_space *space, const struct record *record, uint64_t n
 static edb_status save_record(struct repair *r, const struct db_piece *piece,
                               const struct record *record, bool certain)
 {
+    const char *fault = NULL;
     uint32_t id = piece->group.space;
     edb_space *space = r->targets[id - 1];
     uint64_t *next_row = &r->verdict.spaces[id - 1].saved_to;
@@ -179,6 +181,11 @@ static edb_status save_record(struct repair *r, const struct db_piece *piece,
         return EDB_OK;
     }
     struct db_change change = db_change_of(space, piece->bytes, &piece->group, record);
+    edb_status status = db_content_check(space, &change, &fault);
+    if (status != EDB_OK || fault != NULL) { /* no library wrote that */
+        count_lost(r, piece, 1);
+        return status;
+    }
     change.has_row = true;
     change.key.hash =
         record_key_hash(change.key.bytes, change.key.count, change.key.form, r->db->hash_seed);

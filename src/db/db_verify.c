@@ -5,6 +5,7 @@
  *                       behind the end of the view when data was synced there
  *   3 verify_group      every record, every vector
  *   4 verify_lookup     the index finds every record that is live, in its place
+ *   5 verify_content    it is one that a library could have written
  *
  * What a damaged range held is told by db_held.c, as in repair.
  *
@@ -15,6 +16,8 @@
 
 #include "base/checked.h"
 #include "db/db.h"
+#include "db/db_content.h"
+#include "db/db_group.h"
 #include "db/db_held.h"
 
 struct verification {
@@ -76,34 +79,68 @@ static void check_chain(struct verification *v, const struct frame_header *heade
     v->chained = true;
 }
 
-/* The row's key is looked up as any get would. */
-static void verify_lookup(struct verification *v, const struct store_frame *frame,
-                          const struct group *group, uint32_t index, const struct record *record)
+static void report_row(struct verification *v, const struct store_frame *frame,
+                       const struct record *record, const edb_space *space, const char *what)
 {
+    report(v, frame->header.offset, frame->header.frame_bytes, "row %llu of space '%s' %s",
+           (unsigned long long)record->row, space->spec.name, what);
+}
+
+/* Whether the row that a record replaced had another key. Where it is not known any more, no. */
+static bool replaced_another(edb_space *space, const struct record *record,
+                             const struct db_key *key)
+{
+    struct row_place place;
+    struct db_found found;
+    struct group group;
+    struct record prior;
+    if (record->prior_row == ROW_NONE ||
+        rows_place(&space->rows, record->prior_row, &place) != EDB_OK ||
+        db_locate_place(space->db->store, record->prior_row, &place, &found) != EDB_OK ||
+        db_read_record(space, &found, &group, &prior) != EDB_OK)
+        return false;
+    return prior.key_form != key->form || prior.key_bytes != key->count ||
+           memcmp(record_key(found.frame, &group, &prior), key->bytes, key->count) != 0;
+}
+
+/* Checksums tell who wrote a record, not that it keeps to the format. Of one that is live and
+ * whole. */
+static edb_status verify_content(struct verification *v, const struct store_frame *frame,
+                                 const struct group *group, const struct record *record)
+{
+    const char *fault;
     edb_space *space = v->db->spaces[group->space - 1];
+    const struct db_change change = db_change_of(space, frame->bytes, group, record);
+    edb_status status = db_content_check(space, &change, &fault);
+    if (status == EDB_OK && fault != NULL)
+        report_row(v, frame, record, space, fault);
+    if (replaced_another(space, record, &change.key))
+        report_row(v, frame, record, space, "has replaced a row with another key");
+    return status;
+}
+
+/* The row's key is looked up as any get would. Whether this record is live. */
+static bool verify_lookup(struct verification *v, const struct store_frame *frame, edb_space *space,
+                          uint32_t index, const struct record *record, const struct db_key *key)
+{
     struct db_found found;
     edb_status status = db_locate_any_row(space, record->row, &found);
     if (status == EDB_NOT_FOUND)
-        return;
+        return false;
     if (status == EDB_OK &&
         (found.place.frame != frame->header.offset || found.place.index != index))
-        return; /* the row number was given anew, after this transaction was abandoned */
+        return false; /* the row number was given anew, after this transaction was abandoned */
     v->live.rows++;
     if (status == EDB_OK)
         db_account_add(&v->live.account, &found.place);
-    struct db_key key = {.bytes = record_key(frame->bytes, group, record),
-                         .count = record->key_bytes,
-                         .form = record->key_form,
-                         .hash = record->key_hash};
     uint64_t seed = v->store->genesis.hash_seed;
-    if (status == EDB_OK && record_key_hash(key.bytes, key.count, key.form, seed) != key.hash)
+    if (status == EDB_OK && record_key_hash(key->bytes, key->count, key->form, seed) != key->hash)
         status = EDB_CORRUPT;
     if (status == EDB_OK)
-        status = db_locate_any(space, &key, &found);
+        status = db_locate_any(space, key, &found);
     if (status != EDB_OK || found.row != record->row)
-        report(v, frame->header.offset, frame->header.frame_bytes,
-               "row %llu of space '%s' is not found by its key", (unsigned long long)record->row,
-               space->spec.name);
+        report_row(v, frame, record, space, "is not found by its key");
+    return true;
 }
 
 static const char *space_name(const struct verification *v, uint32_t id)
@@ -131,7 +168,23 @@ static void report_vector(struct verification *v, const struct db_piece *piece,
     report(v, piece->offset + record->vector_offset, record->vector_bytes, "%s", held.text);
 }
 
-/* A damaged vector is there all the same. */
+/* Of a space that is known. A damaged vector is there all the same. */
+static edb_status verify_put(struct verification *v, const struct store_frame *frame,
+                             const struct db_piece *piece, uint32_t index,
+                             const struct record *record, bool whole)
+{
+    edb_space *space = v->db->spaces[piece->group.space - 1];
+    const struct db_key key = {.bytes = record_key(frame->bytes, &piece->group, record),
+                               .count = record->key_bytes,
+                               .form = record->key_form,
+                               .hash = record->key_hash};
+    v->report.vectors++;
+    if (!whole)
+        report_vector(v, piece, record);
+    bool live = verify_lookup(v, frame, space, index, record, &key);
+    return live && whole ? verify_content(v, frame, &piece->group, record) : EDB_OK;
+}
+
 static edb_status verify_record(struct verification *v, const struct store_frame *frame,
                                 const struct db_piece *piece, uint32_t index)
 {
@@ -147,12 +200,8 @@ static edb_status verify_record(struct verification *v, const struct store_frame
     else if (put && space_name(v, piece->group.space) == NULL)
         report(v, frame->header.offset, frame->header.frame_bytes,
                "records of space %u, which is not known", piece->group.space);
-    else if (put) {
-        v->report.vectors++;
-        if (part == PIECE_NO_VECTOR)
-            report_vector(v, piece, &record);
-        verify_lookup(v, frame, &piece->group, index, &record);
-    }
+    else if (put)
+        return verify_put(v, frame, piece, index, &record, part == PIECE_WHOLE);
     return EDB_OK;
 }
 
