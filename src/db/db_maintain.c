@@ -14,7 +14,8 @@ enum {
     DEAD_SHARE = 10,     /* a file that has reached its size is compacted when a tenth is dead */
     URGENT_SHARE = 8,    /* past its size by one eighth it is compacted at once */
     RETRY_SHARE = 8,     /* after a failure it grows by an eighth before the next try */
-    LOOK_SHARE = 128,    /* and by so much when others are at it, before they are looked for again */
+    LOOK_SHARE = 128,    /* and by so much when others are at it, before they are looked for
+                            again */
     EXPIRED_LOOKS = 256, /* at rows of a space, at each commit */
 };
 
