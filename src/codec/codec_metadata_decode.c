@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "codec/codec_json_write.h"
-#include "codec/codec_utf8.h"
 
 struct reader {
     const uint8_t *bytes;
@@ -87,7 +87,7 @@ static edb_status read_string(struct reader *reader, bool is_key)
     const uint8_t *from = take(reader, bytes);
     if (from == NULL)
         return EDB_CORRUPT;
-    if (codec_utf8_first_bad(from, bytes) < bytes)
+    if (utf8_first_bad(from, bytes) < bytes)
         return damaged(reader, "a string ends here that is not UTF-8");
     if (is_key && bytes > 0 && memchr(from, 0, bytes) != NULL)
         return damaged(reader, "a key ends here that has a NUL in it");

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "codec/codec_json_place.h"
-#include "codec/codec_utf8.h"
 
 _Static_assert(sizeof(json_int_t) == 8, "metadata integers have 64 bits");
 
@@ -65,7 +65,7 @@ static edb_status check_text(const char *json, size_t bytes)
     if (bytes > EDB_METADATA_BYTES_MAX)
         return fail(EDB_INVALID, "metadata: %zu bytes of JSON, but %u is the most", bytes,
                     EDB_METADATA_BYTES_MAX);
-    size_t bad = codec_utf8_first_bad(json, bytes);
+    size_t bad = utf8_first_bad(json, bytes);
     if (bad < bytes)
         return refuse(json, bad, "what follows is not UTF-8");
     /* The parser steps over a NUL behind a number; JSON has none outside of escapes. */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/codec_utf8.h"
+#include "base/utf8.h"
 
 enum {
     SPACES_NAMED = 3,    /* in one sentence */
@@ -176,7 +176,7 @@ static bool is_shown(const uint8_t *key, size_t count)
     for (size_t i = 0; i < count; i++)
         if (key[i] < ' ' || key[i] == 0x7f)
             return false;
-    return codec_utf8_first_bad((const char *)key, count) == count;
+    return utf8_first_bad((const char *)key, count) == count;
 }
 
 void db_held_key(const struct db_key *key, char out[HELD_KEY_BYTES])

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 
 enum {
     AT_VERSION = 0,
@@ -41,13 +42,14 @@ size_t spec_encode(const struct spec *spec, uint8_t *bytes)
     return used;
 }
 
-/* Bytes taken, or 0 when the string does not fit or holds a NUL. */
+/* Bytes taken, or 0 when the string does not fit, holds a NUL or is not UTF-8. */
 static size_t decode_string(const uint8_t *at, size_t left, char out[EDB_NAME_BYTES_MAX + 1])
 {
     if (left < 2)
         return 0;
     size_t bytes = load_u16(at);
-    if (bytes > EDB_NAME_BYTES_MAX || bytes > left - 2 || memchr(at + 2, 0, bytes) != NULL)
+    if (bytes > EDB_NAME_BYTES_MAX || bytes > left - 2 || memchr(at + 2, 0, bytes) != NULL ||
+        utf8_first_bad(at + 2, bytes) != bytes)
         return 0;
     memcpy(out, at + 2, bytes);
     out[bytes] = '\0';
@@ -61,7 +63,7 @@ static edb_status decode_strings(const uint8_t *bytes, size_t count, struct spec
     for (int i = 0; i < 3; i++) {
         size_t taken = decode_string(bytes + used, count - used, fields[i]);
         if (taken == 0)
-            return fail(EDB_CORRUPT, "the description of a space, of %zu bytes, is cut off at %zu",
+            return fail(EDB_CORRUPT, "the description of a space, of %zu bytes, is damaged at %zu",
                         count, used);
         used += taken;
     }

@@ -2,7 +2,7 @@
  * it is would give vectors of another model for the same text: so every field counts. */
 #include <string.h>
 
-#include "codec/codec_utf8.h"
+#include "base/utf8.h"
 #include "space/space.h"
 
 static edb_status copy_name(const char *field, const char *given, char out[EDB_NAME_BYTES_MAX + 1])
@@ -11,7 +11,7 @@ static edb_status copy_name(const char *field, const char *given, char out[EDB_N
     if (bytes > EDB_NAME_BYTES_MAX)
         return fail(EDB_INVALID, "the %s of a space has %zu bytes; at most %u are possible", field,
                     bytes, EDB_NAME_BYTES_MAX);
-    if (codec_utf8_first_bad(given, bytes) != bytes)
+    if (utf8_first_bad(given, bytes) != bytes)
         return fail(EDB_INVALID, "the %s of a space is not UTF-8", field);
     memset(out, 0, EDB_NAME_BYTES_MAX + 1);
     if (bytes > 0)

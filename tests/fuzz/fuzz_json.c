@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/codec_utf8.h"
+#include "base/utf8.h"
 #include "float_list.h"
 #include "fuzz/target.h"
 #include "json_list_find.h"
@@ -122,7 +122,7 @@ static bool objects_are_good(const struct json_plain *plain)
 static void try_plain(const char *line, size_t bytes, const json_t *value)
 {
     struct json_plain plain;
-    if (!json_plain_read(&plain, line, bytes) || codec_utf8_first_bad(line, bytes) < bytes ||
+    if (!json_plain_read(&plain, line, bytes) || utf8_first_bad(line, bytes) < bytes ||
         memchr(line, '\0', bytes) != NULL)
         return; /* no line has such bytes */
     if (!objects_are_good(&plain)) {

@@ -100,6 +100,8 @@ static void test_spec_refuses(void **state)
     memcpy(bytes, good, count);
     bytes[18] = 0; /* a NUL in the name */
     assert_int_equal(decode_spec(bytes, count, &out), EDB_CORRUPT);
+    bytes[18] = 0xff; /* not UTF-8 */
+    assert_int_equal(decode_spec(bytes, count, &out), EDB_CORRUPT);
     store_u16(bytes + 16, UINT16_MAX);
     assert_int_equal(decode_spec(bytes, count, &out), EDB_CORRUPT);
     memset(bytes, 1, sizeof bytes);

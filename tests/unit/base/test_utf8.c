@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "codec/codec_utf8.h"
+#include "base/utf8.h"
 #include "unit/base/seeded_random.h"
 
 #include <cmocka.h>
@@ -46,7 +46,7 @@ static size_t first_bad(const uint8_t *text, size_t count)
 
 static void check(const uint8_t *text, size_t count)
 {
-    size_t found = codec_utf8_first_bad(text, count);
+    size_t found = utf8_first_bad(text, count);
     if (found != first_bad(text, count)) /* the assertion itself is too slow for every string */
         assert_int_equal(found, first_bad(text, count));
 }
@@ -54,7 +54,7 @@ static void check(const uint8_t *text, size_t count)
 static void test_every_string_of_up_to_three_bytes(void **state)
 {
     (void)state;
-    assert_int_equal(codec_utf8_first_bad(NULL, 0), 0);
+    assert_int_equal(utf8_first_bad(NULL, 0), 0);
     for (uint32_t bits = 0; bits < 1u << 24; bits++) {
         uint8_t text[3] = {(uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits};
         check(text, 3);
@@ -85,7 +85,7 @@ static void test_damage_inside_long_texts(void **state)
     static const char sample[] = "plain ASCII that is long enough, \xc3\xa4\xc3\xb6, \xe2\x82\xac, "
                                  "\xf0\x9f\x8c\xb3 and plain ASCII again";
     struct random_source random = seeded_random(__func__);
-    assert_int_equal(codec_utf8_first_bad(sample, sizeof sample), sizeof sample);
+    assert_int_equal(utf8_first_bad(sample, sizeof sample), sizeof sample);
     for (int round = 0; round < 200000; round++) {
         uint8_t text[sizeof sample];
         memcpy(text, sample, sizeof sample);

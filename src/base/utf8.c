@@ -1,13 +1,13 @@
 /* The test for well-formed UTF-8, one character at a time, eight bytes at a time while they are
  * ASCII. */
-#include "codec/codec_utf8.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 #include <string.h>
 
 static size_t character(const uint8_t *at, size_t left);
 
-size_t codec_utf8_first_bad(const void *bytes, size_t count)
+size_t utf8_first_bad(const void *bytes, size_t count)
 {
     const uint8_t *text = bytes;
     size_t at = 0;
