@@ -7,7 +7,10 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
-enum { BLOCK_SLACK = FRAME_ALIGN }; /* bytes by which a frame may be longer than what it holds */
+enum {
+    BLOCK_SLACK = FRAME_ALIGN, /* bytes by which a frame may be longer than what it holds */
+    SEARCH_SHARE = 8,          /* times a gap's bytes are hashed to find groups in it, at most */
+};
 
 static const uint64_t mend_bytes_max = 1ull << 30; /* that are hashed to mend one preamble */
 
@@ -194,21 +197,64 @@ edb_status db_piece_open(struct store *store, const struct frame_header *header,
     return status;
 }
 
-void db_piece_open_headless(struct store *store, uint64_t offset, uint64_t limit,
+/* Whether a preamble stands where it would, with a header before it. */
+static bool decode_headless(struct store *store, uint64_t offset, uint64_t limit,
                             struct db_piece *out)
 {
     uint64_t room = limit - offset < FRAME_BYTES_MAX ? limit - offset : FRAME_BYTES_MAX;
     begin_piece(store, offset, room, out);
     out->headless = true;
     if (out->there < FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES)
-        return;
+        return false;
     const uint8_t *payload = out->bytes + FRAME_HEADER_BYTES;
     (void)group_decode(payload, out->there - FRAME_HEADER_BYTES, out->there, &out->group);
     uint64_t bytes = GROUP_PREAMBLE_BYTES + (uint64_t)out->group.count * out->group.entry_bytes +
                      out->group.heap_bytes;
-    out->readable =
-        out->group.entry_bytes >= RECORD_BYTES && bytes <= out->there - FRAME_HEADER_BYTES &&
-        group_decode(payload, bytes, out->there, &out->group) == EDB_OK && count_verified(out) > 0;
+    return out->group.entry_bytes >= RECORD_BYTES && bytes <= out->there - FRAME_HEADER_BYTES &&
+           group_decode(payload, bytes, out->there, &out->group) == EDB_OK;
+}
+
+void db_piece_open_headless(struct store *store, uint64_t offset, uint64_t limit,
+                            struct db_piece *out)
+{
+    out->readable = decode_headless(store, offset, limit, out) && count_verified(out) > 0;
+}
+
+/* As long as there is a budget of bytes to be hashed. */
+static bool any_verifies(struct db_piece *piece, uint64_t *budget)
+{
+    bool found = false;
+    piece->shallow = true;
+    for (uint32_t i = 0; i<piece->group.count && * budget> 0 && !found; i++) {
+        struct record record;
+        enum db_piece_part part;
+        found = db_piece_record(piece, i, &record, &part) == EDB_OK && part != PIECE_LOST;
+        uint64_t heap = record_heap_bytes(&record);
+        uint64_t cost = RECORD_BYTES + (heap <= piece->group.heap_bytes ? heap : 0);
+        *budget -= cost < *budget ? cost : *budget;
+    }
+    return found;
+}
+
+static uint64_t end_of(const struct db_piece *piece)
+{
+    uint64_t heap_end = piece->group.heap_offset + piece->group.heap_bytes;
+    uint64_t block_end = (uint64_t)piece->group.block_offset + piece->group.block_bytes;
+    return piece->offset + round_up(heap_end > block_end ? heap_end : block_end, FRAME_ALIGN);
+}
+
+uint64_t db_piece_next_headless(struct store *store, uint64_t offset, uint64_t limit)
+{
+    struct db_piece piece;
+    uint64_t budget = SEARCH_SHARE * (limit - offset);
+    bool found = decode_headless(store, offset, limit, &piece) && any_verifies(&piece, &budget);
+    uint64_t at = found ? end_of(&piece) : offset + FRAME_ALIGN;
+    while (at < limit && budget > 0) {
+        if (decode_headless(store, at, limit, &piece) && any_verifies(&piece, &budget))
+            return at;
+        at += FRAME_ALIGN;
+    }
+    return limit;
 }
 
 /* The index knows where the record's key stands, the record how far that is from the heap's start;

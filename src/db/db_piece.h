@@ -33,8 +33,13 @@ edb_status db_piece_open(struct store *store, const struct frame_header *header,
 void db_piece_open_headless(struct store *store, uint64_t offset, uint64_t limit,
                             struct db_piece *out);
 
-/* The same where the preamble is lost, too: the index says where a record of it stands, and in
- * which space. Readable when the record that stands there fits that, and any verifies. */
+/* Where the next such GROUP begins, behind the one at `offset` (or behind `offset`, when there is
+ * none), before `limit`, a multiple of 64 like both; `limit` when none is found. */
+uint64_t db_piece_next_headless(struct store *store, uint64_t offset, uint64_t limit);
+
+/* As db_piece_open_headless where the preamble is lost, too: the index says where a record of it
+ * stands, and in which space. Readable when the record that stands there fits that, and any
+ * verifies. */
 void db_piece_open_placed(struct store *store, const struct row_place *place, uint32_t space,
                           uint64_t limit, struct db_piece *out);
 

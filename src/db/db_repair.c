@@ -409,9 +409,16 @@ static edb_status read_source(struct repair *r)
     return status;
 }
 
+static uint64_t indexed(void *arg, uint64_t from)
+{
+    const struct repair *r = arg;
+    return db_verdict_indexed(&r->verdict, from);
+}
+
 static edb_status save_all(struct repair *r)
 {
-    const struct db_salvage_visitor visitor = {.group = save_group, .gap = tell_gap, .arg = r};
+    const struct db_salvage_visitor visitor = {
+        .group = save_group, .indexed = indexed, .gap = tell_gap, .arg = r};
     struct db_held held = {.text = "the identity of the file is damaged; it was taken from a slot"};
     if (r->genesis_lost)
         tell(r, GENESIS_OFFSET, GENESIS_BYTES, &held);

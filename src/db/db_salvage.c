@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "db/db_piece.h"
 
 struct salvage {
     struct store *store;
@@ -68,16 +69,29 @@ static edb_status take_frame(struct salvage *s, const struct frame_header *heade
                 s->store->path, header->type, (unsigned long long)header->offset);
 }
 
-/* What began before the gap is in doubt, and so is what may stand at its beginning. */
+/* At the beginning of the gap one was, whatever is left of it; others are found by what is left of
+ * them, or by the index. */
+static edb_status visit_headless(struct salvage *s, uint64_t from, uint64_t to)
+{
+    edb_status status = EDB_OK;
+    while (from < to && status == EDB_OK) {
+        struct db_part headless = {.header = {.offset = from}, .limit = to};
+        status = visit_group(s, &headless, false);
+        uint64_t indexed = s->visitor->indexed(s->visitor->arg, from);
+        uint64_t found = db_piece_next_headless(s->store, from, to);
+        from = found < indexed ? found : indexed;
+    }
+    return status;
+}
+
+/* What began before the gap is in doubt, and so are groups in it. */
 static edb_status pass_gap(struct salvage *s, const struct db_gap *gap)
 {
     uint64_t bytes = atomic_load(&s->store->file_bytes);
     edb_status status = visit_run(s, false);
     s->after_gap = true;
-    struct db_part headless = {.header = {.offset = gap->from},
-                               .limit = gap->to < bytes ? gap->to : bytes};
-    if (status == EDB_OK && headless.limit > gap->from)
-        status = visit_group(s, &headless, false);
+    if (status == EDB_OK)
+        status = visit_headless(s, gap->from, gap->to < bytes ? gap->to : bytes);
     if (status == EDB_OK && s->visitor->gap != NULL)
         status = s->visitor->gap(s->visitor->arg, gap);
     return status;

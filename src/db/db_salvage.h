@@ -29,6 +29,8 @@ struct db_gap {
 struct db_salvage_visitor {
     edb_status (*group)(void *arg, const struct db_part *part, bool certain);
     edb_status (*catalog)(void *arg, const struct frame_header *header); /* NULL = not */
+    uint64_t (*indexed)(void *arg, uint64_t from); /* where the first GROUP behind `from` begins, by
+                                                      the index; UINT64_MAX: nobody knows */
     edb_status (*gap)(void *arg, const struct db_gap *gap); /* behind what was found in it; or
                                                                NULL */
     void *arg;

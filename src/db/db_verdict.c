@@ -123,6 +123,23 @@ edb_status db_verdict_open(const struct db_verdict *v, const struct db_part *par
     return EDB_OK;
 }
 
+uint64_t db_verdict_indexed(const struct db_verdict *v, uint64_t from)
+{
+    uint64_t found = UINT64_MAX;
+    if (v->aid == NULL || db_enter(v->aid) != EDB_OK)
+        return found;
+    for (uint32_t i = 0; i < v->aid->space_count; i++) {
+        uint64_t row;
+        struct row_place place;
+        const edb_space *space = v->aid->spaces[i];
+        if (db_held_next_row(space, db_held_row_from(space, from + 1), &row, &place) &&
+            place.frame > from && place.frame < found)
+            found = place.frame;
+    }
+    db_leave(v->aid);
+    return found;
+}
+
 /* What the index says of a row: nothing, that it stands here, or elsewhere. */
 enum indexed { INDEXED_NOT, INDEXED_HERE, INDEXED_ELSEWHERE };
 
@@ -298,11 +315,16 @@ bool db_verdict_is_dead(const struct db_verdict *v, uint32_t space, uint64_t row
            bsearch(&death, v->deaths, v->death_count, sizeof death, compare_deaths) != NULL;
 }
 
+static uint64_t indexed(void *arg, uint64_t from)
+{
+    return db_verdict_indexed(arg, from);
+}
+
 edb_status db_verdict_reach(struct db_verdict *v, const struct store_scan *scan)
 {
     const struct db_salvage_visitor spaces = {
-        .group = learn_from_group, .catalog = learn_from_catalog, .arg = v};
-    const struct db_salvage_visitor rows = {.group = judge_group, .arg = v};
+        .group = learn_from_group, .catalog = learn_from_catalog, .indexed = indexed, .arg = v};
+    const struct db_salvage_visitor rows = {.group = judge_group, .indexed = indexed, .arg = v};
     v->spaces = memory_zeroed(EDB_SPACES_MAX, sizeof *v->spaces);
     if (v->spaces == NULL)
         return memory_failed(EDB_SPACES_MAX * sizeof *v->spaces);

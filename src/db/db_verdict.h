@@ -60,6 +60,10 @@ void db_verdict_close(struct db_verdict *verdict);
 edb_status db_verdict_open(const struct db_verdict *verdict, const struct db_part *part,
                            struct db_piece *piece_out);
 
+/* Where the first GROUP of a live row behind `from` begins, by the index; UINT64_MAX when it knows
+ * of none. */
+uint64_t db_verdict_indexed(const struct db_verdict *verdict, uint64_t from);
+
 /* Whether the records of a piece are of the space that it names, as far as that can be told. Says
  * the same each time once the spaces are known. */
 bool db_verdict_believes(const struct db_verdict *verdict, const struct db_piece *piece);

@@ -58,6 +58,7 @@ static struct {
     size_t record_count;
     struct range definitions[8]; /* of each space, its whole GROUP */
     bool in_catalog;             /* of the spaces: a catalog tells of them, too */
+    uint64_t indexed_to;         /* the newest catalog */
 } file;
 
 static const char *const damaged_name = "damaged.edb";
@@ -130,6 +131,7 @@ static void begin_file(const uint8_t *bytes, size_t count)
         const struct frame_header *header = &file.map.frames[i];
         struct group group;
         file.in_catalog = file.in_catalog || header->type == FRAME_CATALOG;
+        file.indexed_to = header->type == FRAME_CATALOG ? header->offset : file.indexed_to;
         if (header->type != FRAME_GROUP)
             continue;
         assert_int_equal(group_decode(file.good + header->offset + FRAME_HEADER_BYTES,
@@ -152,7 +154,8 @@ static void end_file(void)
 /* What was done to the file. */
 struct damage {
     size_t cut_to;                     /* bytes that are left */
-    bool single;                       /* one bit: a preamble is mended, a header not needed */
+    bool single;                       /* one bit: a preamble is mended */
+    uint64_t indexed;                  /* of groups before it the index tells */
     uint64_t first;                    /* byte that differs */
     uint64_t end;                      /* of the data, as far as can be proven */
     uint8_t mask[FILE_BYTES_MAX_HERE]; /* of bytes that differ, 1 each */
@@ -204,8 +207,8 @@ static uint64_t find_end(void)
 
 static bool frame_touched(const struct known *known)
 {
-    return known->header.from >= damage.end ||
-           (!damage.single && (touched(&known->preamble) || touched(&known->header)));
+    bool told = damage.single || known->header.from < damage.indexed;
+    return known->header.from >= damage.end || (!told && touched(&known->preamble));
 }
 
 static bool space_touched(uint32_t space)
@@ -340,6 +343,7 @@ static void begin_damage(void)
     memcpy(file.damaged, file.good, file.count);
     memset(damage.mask, 0, file.count);
     damage.single = false;
+    damage.indexed = 0;
     damage.first = file.count;
     damage.cut_to = file.count;
 }
@@ -417,6 +421,39 @@ static void test_every_zeroed_sector_and_page(void **state)
             (void)repair();
         }
     watch_case_end();
+}
+
+/* A group whose header is lost is found by its preamble, wherever it stands in the gap. */
+static void test_neighbouring_headers(void **state)
+{
+    (void)state;
+    for (size_t run = 2; run <= 5; run++)
+        for (size_t first = 0; first + run <= file.map.count; first++) {
+            begin_damage();
+            for (size_t i = first; i < first + run; i++)
+                change_byte(file.map.frames[i].offset + 8 * i % FRAME_HEADER_BYTES, 0xa5);
+            (void)repair();
+        }
+}
+
+/* Where the preambles are lost, too, the index leads to what is behind them. */
+static void test_neighbouring_headers_and_preambles(void **state)
+{
+    (void)state;
+    const size_t bytes = FRAME_HEADER_BYTES + GROUP_PREAMBLE_BYTES;
+    for (size_t run = 1; run <= 4; run++)
+        for (size_t first = 0; first + run <= file.map.count; first++) {
+            bool groups = true;
+            begin_damage();
+            for (size_t i = first; i < first + run; i++) {
+                const struct frame_header *header = &file.map.frames[i];
+                groups = groups && header->type == FRAME_GROUP;
+                zero(header->offset, header->type == FRAME_GROUP ? bytes : 0);
+            }
+            damage.indexed = file.indexed_to;
+            if (groups)
+                (void)repair();
+        }
 }
 
 static void test_random_damage(void **state)
@@ -531,13 +568,19 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest small[] = {
-        cmocka_unit_test(test_a_good_file),   cmocka_unit_test(test_every_bit),
-        cmocka_unit_test(test_every_length),  cmocka_unit_test(test_every_zeroed_sector_and_page),
+        cmocka_unit_test(test_a_good_file),
+        cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_every_zeroed_sector_and_page),
+        cmocka_unit_test(test_neighbouring_headers),
+        cmocka_unit_test(test_neighbouring_headers_and_preambles),
         cmocka_unit_test(test_random_damage),
     };
     const struct CMUnitTest large[] = {
         cmocka_unit_test(test_a_good_file),
         cmocka_unit_test(test_every_zeroed_sector_and_page),
+        cmocka_unit_test(test_neighbouring_headers),
+        cmocka_unit_test(test_neighbouring_headers_and_preambles),
         cmocka_unit_test(test_random_damage),
     };
     int failed = cmocka_run_group_tests(small, begin_small, end);
