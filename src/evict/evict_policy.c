@@ -241,18 +241,22 @@ static edb_status count_small(struct evict *evict, const struct evict_rows *rows
     return status;
 }
 
+/* Hidden rows are in the small queue, too: they make it large, but are not to be had. */
+static bool is_small_due(const struct evict *evict, const struct evict_rows *rows)
+{
+    uint64_t queued = rows->live - evict->kept;
+    return evict->small_count > rows->hidden && evict->small_count > queued / SMALL_SHARE;
+}
+
 /* A lap of the main hand that meets no row means that all are in the small queue. */
 static edb_status next_s3_fifo(struct evict *evict, const struct evict_rows *rows,
                                uint64_t *row_out)
 {
-    uint64_t queued = rows->live - evict->kept - rows->hidden;
-    uint64_t small_count =
-        evict->small_count > rows->hidden ? evict->small_count - rows->hidden : 0;
-    bool small = small_count > queued / SMALL_SHARE || evict->small_hand == 0 ||
-                 evict->laps > 2 * EVICT_USES_MAX + 2;
     edb_status status = evict->small_counted ? EDB_OK : count_small(evict, rows);
     if (status != EDB_OK)
         return status;
+    bool small =
+        is_small_due(evict, rows) || evict->small_hand == 0 || evict->laps > 2 * EVICT_USES_MAX + 2;
     status = small ? look_small(evict, rows, row_out) : look_main(evict, rows, row_out);
     if (small && *row_out == ROW_NONE)
         evict->laps = 0;

@@ -145,7 +145,7 @@ for line in '{"key": }' '[1]' '"a"' 'a' '{"id": 1}' '{"key": null}' '{"key": 1.5
     refuses 3 'line 2' --keys keys.jsonl
 done
 refuses 5 'nowhere.txt' --keys nowhere.txt
-refuses 5 'directory' --keys .
+refuses 2 'directory' --keys .
 mkfifo pipe
 refuses 2 'no regular file' --keys pipe
 

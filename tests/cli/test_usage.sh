@@ -117,7 +117,7 @@ expect 2 search a.edb --text a -k
 complains '-k needs a value: -k N'
 expect 3 put a.edb key </dev/null
 complains 'standard input is empty'
-expect 5 embed a.edb --input .
+expect 2 embed a.edb --input .
 same 'sentences about a directory' "$(wc -l <err)" 1
 [ ! -e a.edb ] || fail 'a wrong usage has created a file'
 

@@ -31,7 +31,7 @@ static edb *open_file(void)
 
 static edb_space *open_space(edb *db, int number)
 {
-    char name[8];
+    char name[16];
     edb_space *space;
     edb_space_spec spec = EDB_SPACE_SPEC_INIT;
     snprintf(name, sizeof name, "s%d", number);
