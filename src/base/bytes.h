@@ -40,8 +40,9 @@ static inline void store_u32(void *at, uint32_t value)
     uint8_t *b = at;
     if (BYTES_AS_STORED)
         memcpy(at, &value, sizeof value);
-    for (int i = 0; i < 4 && !BYTES_AS_STORED; i++)
-        b[i] = (uint8_t)(value >> (8 * i));
+    else
+        for (int i = 0; i < 4; i++)
+            b[i] = (uint8_t)(value >> (8 * i));
 }
 
 static inline void store_u64(void *at, uint64_t value)
@@ -49,8 +50,9 @@ static inline void store_u64(void *at, uint64_t value)
     uint8_t *b = at;
     if (BYTES_AS_STORED)
         memcpy(at, &value, sizeof value);
-    for (int i = 0; i < 8 && !BYTES_AS_STORED; i++)
-        b[i] = (uint8_t)(value >> (8 * i));
+    else
+        for (int i = 0; i < 8; i++)
+            b[i] = (uint8_t)(value >> (8 * i));
 }
 
 #endif

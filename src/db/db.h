@@ -63,9 +63,10 @@ struct edb_space {
     struct keys keys;
     struct rows rows;
     struct evict evict;
-    uint64_t stuck_at;   /* nothing could be evicted: tried again when it has so many rows */
+    uint64_t stuck_at;   /* nothing could be evicted: tried again when it has so many rows, or one
+                            went */
     bool evicts;         /* this handle writes, and the space or the file has a budget */
-    uint64_t fresh_from; /* rows from it on came with the commit at hand; 0: none did */
+    uint64_t fresh_from; /* rows from it on came with the commit at hand; ROW_NONE: none did */
 
     struct tally *tallies; /* NULL in a handle that cannot write */
     struct ledger handed;  /* what of them was handed over */
@@ -95,6 +96,7 @@ struct edb {
     struct store *locked;             /* whose file lock is held, with the write lock; NULL */
     _Atomic bool compacting;          /* a thread of this handle is at work on a compaction */
     struct db_compaction *compaction; /* one that is done in steps; NULL. Of who set `compacting` */
+    _Atomic bool compaction_open;     /* there is one: for who only asks */
     bool wrote;                       /* this handle has appended something */
     uint64_t handed_over_ms;          /* when counts and uses were handed over last */
 

@@ -20,6 +20,7 @@ edb_status db_add_space(edb *db, uint32_t id, const struct spec *spec)
             return memory_failed(sizeof *space);
         space->db = db;
         space->id = id;
+        space->fresh_from = ROW_NONE;
         space->spec = *spec;
         db->spaces[id - 1] = space;
         db->space_known = id;
@@ -125,18 +126,25 @@ static void take_from_account(struct account *account, const struct row_place *p
     account->cost -= place->cost < account->cost ? place->cost : account->cost;
 }
 
+/* No policy has named an expired row: its queues are not to think so. */
+static bool was_over(const struct row_place *place, const struct record *record)
+{
+    return place->expiry_s != 0 && place->expiry_s <= record->put_s;
+}
+
 static void kill_row(edb_space *space, uint64_t row, const struct record *record)
 {
     bool evicted = record->flags & RECORD_EVICTED;
     struct row_place place;
     if (!rows_kill(&space->rows, row, &place))
         return;
-    space->live--;
+    space->live -= space->live > 0; /* a forged catalog may have said less */
+    space->stuck_at = 0;
     take_from_account(&space->account, &place);
     db_forget_expired(space, row, &place);
     space->ledger.evictions += evicted;
     if (space->evicts)
-        evict_remove(&space->evict, row, record->key_hash, evicted);
+        evict_remove(&space->evict, row, record->key_hash, evicted && !was_over(&place, record));
 }
 
 struct row_place db_place_of(const struct store_frame *frame, const struct group *group,

@@ -57,7 +57,7 @@ bool db_over_budget(const edb *db);
  * db_write_end. Statuses as for a commit. */
 edb_status db_evict(edb *db, uint64_t until_ms);
 
-/* About how many bytes the live rows of a space take. Needs the view lock, shared. */
+/* How many bytes the live rows of a space take. Needs the view lock, shared. */
 uint64_t db_live_bytes(const edb_space *space);
 
 /* -------------------------------------------------------------------------------- db_expired.c */

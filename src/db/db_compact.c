@@ -373,6 +373,7 @@ static edb_status enter(edb *db)
 
 static void leave(edb *db)
 {
+    atomic_store(&db->compaction_open, db->compaction != NULL);
     atomic_store(&db->compacting, false);
 }
 
@@ -468,13 +469,9 @@ edb_status db_compaction_step(edb *db, uint64_t until_ms, bool *done_out)
     return status;
 }
 
-bool db_compaction_is_open(edb *db)
+bool db_compaction_is_open(const edb *db)
 {
-    if (atomic_exchange(&db->compacting, true))
-        return true;
-    bool is_open = db->compaction != NULL;
-    leave(db);
-    return is_open;
+    return atomic_load(&db->compaction_open);
 }
 
 void db_compaction_abandon(edb *db)

@@ -29,7 +29,7 @@ edb_status db_compaction_begin(edb *db);
 edb_status db_compaction_step(edb *db, uint64_t until_ms, bool *done_out);
 
 /* Whether one is under way. */
-bool db_compaction_is_open(edb *db);
+bool db_compaction_is_open(const edb *db);
 
 /* Gives it up: the file is as it was, the temporary one is removed. In the child of a fork only the
  * memory is freed. None under way is allowed. */

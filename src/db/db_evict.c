@@ -72,8 +72,8 @@ static uint64_t fresh_rows(const edb_space *space)
     uint64_t count = 0;
     uint64_t row = space->fresh_from;
     struct rows_word word;
-    while (row > 0 && rows_next_live(&space->rows, row, space->next_row, &word) == EDB_OK &&
-           word.bits != 0) {
+    while (row < space->next_row &&
+           rows_next_live(&space->rows, row, space->next_row, &word) == EDB_OK && word.bits != 0) {
         uint64_t before = row > word.first ? row - word.first : 0;
         count += (uint64_t)__builtin_popcountll(word.bits >> before);
         row = word.first + ROWS_WORD_ROWS;
@@ -239,7 +239,7 @@ static edb_status name_victims(void *arg)
 {
     struct naming *naming = arg;
     const edb_space *space = naming->wanted.space;
-    bool all = naming->wanted.fresh_too || space->fresh_from == 0;
+    bool all = naming->wanted.fresh_too || space->fresh_from == ROW_NONE;
     naming->count = 0;
     naming->bytes = 0;
     naming->word = (struct rows_word){0};
@@ -273,6 +273,7 @@ static edb_status evict_batch(edb *db, struct naming *naming)
     if (status == EDB_OK)
         status = db_append(db, run.drafts, run.count, false);
     db_run_close(&run);
+    naming->wanted.space->expiry.passed |= status != EDB_OK; /* they are still there */
     return status;
 }
 
@@ -281,8 +282,8 @@ static edb_status evict_batch(edb *db, struct naming *naming)
 static void give_up(edb_space *space)
 {
     os_rwlock_write(&space->db->view_lock);
-    if (space->fresh_from > 0)
-        space->fresh_from = 0;
+    if (space->fresh_from != ROW_NONE)
+        space->fresh_from = ROW_NONE;
     else
         space->stuck_at = space->live + space->live / SLACK + STUCK_ROWS;
     os_rwlock_unlock(&space->db->view_lock);

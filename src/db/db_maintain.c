@@ -76,7 +76,7 @@ static bool look_at_limits(edb *db, struct demand *out)
 
 void db_begin_fresh(struct db_change *changes, size_t count)
 {
-    for (size_t i = count; i-- > 0;) /* the first row of a space stays */
+    for (size_t i = count; i-- > 0;) /* the first row of a space stays in the end */
         if (changes[i].operation == RECORD_PUT)
             changes[i].space->fresh_from = changes[i].row;
 }
@@ -84,7 +84,7 @@ void db_begin_fresh(struct db_change *changes, size_t count)
 void db_end_fresh(struct db_change *changes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        changes[i].space->fresh_from = 0;
+        changes[i].space->fresh_from = ROW_NONE;
 }
 
 struct counting {

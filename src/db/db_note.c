@@ -102,7 +102,7 @@ static void renew_fresh(edb_space *space)
 {
     struct rows_word word;
     uint64_t row = space->fresh_from;
-    while (space->evicts && row > 0 &&
+    while (space->evicts && row < space->next_row &&
            rows_next_live(&space->rows, row, space->next_row, &word) == EDB_OK && word.bits != 0) {
         for (uint64_t bits = word.bits; bits != 0; bits &= bits - 1) {
             uint64_t live = word.first + (uint64_t)__builtin_ctzll(bits);

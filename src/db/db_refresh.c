@@ -24,7 +24,7 @@ static void clear_view(edb *db)
         space->evicts = false;
         space->account = (struct account){0};
         memset(&space->expiry, 0, sizeof space->expiry);
-        space->fresh_from = 0;
+        space->fresh_from = ROW_NONE;
         space->ledger = (struct ledger){0};
         space->limits = (struct limits){0};
         space->next_row = 0;

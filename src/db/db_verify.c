@@ -97,7 +97,9 @@ static bool replaced_another(edb_space *space, const struct record *record,
     if (record->prior_row == ROW_NONE ||
         rows_place(&space->rows, record->prior_row, &place) != EDB_OK ||
         db_locate_place(space->db->store, record->prior_row, &place, &found) != EDB_OK ||
-        db_read_record(space, &found, &group, &prior) != EDB_OK)
+        db_read_record(space, &found, &group, &prior) != EDB_OK ||
+        !record_verify(found.frame, &group, place.index, &prior,
+                       space->db->store->genesis.chain_seed))
         return false;
     return prior.key_form != key->form || prior.key_bytes != key->count ||
            memcmp(record_key(found.frame, &group, &prior), key->bytes, key->count) != 0;

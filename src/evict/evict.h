@@ -13,7 +13,9 @@
  *   FIFO     the oldest row.
  *
  * The owner tells what happens to rows (evict_insert, evict_remove, evict_use) and asks for
- * victims. Needs the view lock: exclusive to change; evict_touch and evict_touched shared. */
+ * victims. Needs the view lock: exclusive for what readers look at, too (evict_insert,
+ * evict_remove, evict_use, evict_take_touched); shared, and the write lock, for victims
+ * (evict_next, evict_keep); shared for evict_touch. */
 #ifndef EDB_EVICT_EVICT_H
 #define EDB_EVICT_EVICT_H
 

@@ -1,5 +1,5 @@
-/* The policies: what a use changes, and which row goes. Called by db/, with the view lock held
- * exclusively; evict_marks.c keeps the marks. */
+/* The policies: what a use changes, and which row goes. Called by db/; evict_marks.c keeps the
+ * marks. */
 #include <string.h>
 
 #include "base/bytes.h"
@@ -16,7 +16,7 @@ enum {
     AGE_MAX = 1 << 14,     /* LRU: older rows are of one age */
     SAMPLE_ROWS = 1 << 16, /* LRU: that are looked at to find what is old */
     STEPS_MAX = 1 << 16,   /* of one search for a victim */
-    INHERITED = 256,       /* rows that were touched, at a time */
+    INHERITED = 1 << 15,   /* rows that were touched, at a time */
 };
 
 /* --------------------------------------------------------------------------------- what happens */
@@ -405,22 +405,24 @@ void evict_set_clock(struct evict *evict, uint64_t clock)
 static void inherit_chunk(struct evict *evict, const struct evict_chunk *from)
 {
     uint64_t first = from->number * EVICT_CHUNK_ROWS;
-    for (uint64_t i = 0; i < EVICT_CHUNK_ROWS; i++) {
-        evict_set_mark(evict, first + i, from->marks[i]);
-    }
+    const uint16_t own = is_lru(evict) ? 0 : MARK_NAMED | MARK_KEPT; /* pinned rows are met anew */
+    for (uint64_t i = 0; i < EVICT_CHUNK_ROWS; i++)
+        evict_set_mark(evict, first + i, from->marks[i] & (uint16_t)~own);
 }
 
-/* In the order in which they were. */
+/* In the order in which they were, as far as one handing-over knows it. Without memory they are
+ * lost: they are hints. */
 static void inherit_touches(struct evict *evict, struct evict *from)
 {
-    struct evict_used used[INHERITED];
-    size_t count;
-    do {
+    struct evict_used *used = memory_aligned(INHERITED * sizeof *used);
+    size_t count = used != NULL ? INHERITED : 0;
+    while (count == INHERITED) {
         count = evict_take_touched(from, used, INHERITED);
         for (size_t i = 0; i < count; i++)
             for (unsigned uses = 0; uses < used[i].uses; uses++)
                 evict_touch(evict, used[i].row);
-    } while (count == INHERITED);
+    }
+    memory_free(used);
 }
 
 void evict_inherit(struct evict *evict, struct evict *from)

@@ -222,7 +222,6 @@ static void test_a_step_ends_in_time(void **state)
         uint64_t began = time_of_writing();
         check_ok("step", db_compaction_step(db, began + STEP_MS, &done));
         uint64_t took = time_of_writing() - began;
-        fprintf(stderr, "took %d\n", (int)took);
         assert_true(took <= STEP_MS + STEP_MS / 10);
         full += took >= STEP_MS / 2;
     }

@@ -174,6 +174,41 @@ static void test_a_batch_stays(void **state)
     }
 }
 
+/* What could not be kept while all was pinned is kept when something else can go. */
+static void test_pinned_rows_that_went_free_no_room(void **state)
+{
+    (void)state;
+    edb_put_options options = EDB_PUT_OPTIONS_INIT;
+    const float vector[DIMS] = {1, 2, 3, 4};
+    options.pinned = 1;
+    limit(space, 10, EDB_EVICT_S3_FIFO);
+    for (uint32_t key = 0; key < 500; key++)
+        assert_int_equal(edb_put(space, &key, sizeof key, vector, &options), EDB_OK);
+    assert_int_equal(live_of(space), 500);
+    for (uint32_t key = 0; key < 500; key++)
+        assert_int_equal(edb_delete(space, &key, sizeof key), EDB_OK);
+    for (uint32_t key = 1000; key < 1100; key++)
+        put(key);
+    assert_true(live_of(space) <= 10);
+}
+
+/* The first row of a space is of the commit at hand like any other, also where it is large. */
+static void test_the_first_row_stays(void **state)
+{
+    (void)state;
+    static char text[1000];
+    const float vector[DIMS] = {1, 2, 3, 4};
+    edb_put_options options = EDB_PUT_OPTIONS_INIT;
+    edb_space *other = open_space("other");
+    memset(text, 'x', sizeof text - 1);
+    options.text = text;
+    limit(NULL, 1, EDB_EVICT_FIFO);
+    put(1);
+    assert_int_equal(edb_put(other, "large", 5, vector, &options), EDB_OK);
+    assert_int_equal(edb_contains(other, "large", 5), EDB_OK);
+    assert_false(has(1));
+}
+
 /* Under a limit of the file another space gives first. */
 static void test_other_spaces_give_first(void **state)
 {
@@ -312,9 +347,11 @@ static void test_expired_rows_go_first(void **state)
         assert_true(live_of(space) <= 900);
         for (uint32_t key = 0; key < 1190; key++)
             assert_int_equal(has(first + key), key >= 900 || key % 3 != 1);
-        for (uint32_t key = 1190; key < 1300; key++) /* now others have to go */
+        for (uint32_t key = 1190; key < 1300; key++) /* now others have to go: the oldest */
             put(first + key);
         assert_true(live_of(space) <= 900);
+        for (uint32_t key = 300; key < 1300; key++)
+            assert_int_equal(has(first + key), key >= 900 || key % 3 != 1);
     }
 }
 
@@ -376,6 +413,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_was_just_put_stays, begin, end),
         cmocka_unit_test_setup_teardown(test_a_batch_stays, begin, end),
+        cmocka_unit_test_setup_teardown(test_pinned_rows_that_went_free_no_room, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_first_row_stays, begin, end),
         cmocka_unit_test_setup_teardown(test_other_spaces_give_first, begin, end),
         cmocka_unit_test_setup_teardown(test_no_room_beside_pinned_rows, begin, end),
         cmocka_unit_test_setup_teardown(test_uses_of_one_batch_have_an_order, begin, end),
