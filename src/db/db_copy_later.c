@@ -1,5 +1,6 @@
 /* What was committed while a cache was copied: it follows, transaction by transaction, as it stands
  * there. Called by db_compact. */
+#include "base/checked.h"
 #include "db/db_copy.h"
 #include "db/db_group.h"
 
@@ -67,13 +68,32 @@ static uint16_t flags_of(struct passage *passage, uint16_t flags)
     return (uint16_t)((flags & ~(FRAME_BEGIN | FRAME_COMMIT)) | kept);
 }
 
-static edb_status pass_records(struct passage *passage)
+/* A GROUP without records: where none is known to this library it may still begin or end a
+ * transaction. */
+static edb_status pass_none(struct passage *passage)
+{
+    struct db_copy *copy = passage->copy;
+    uint8_t preamble[GROUP_PREAMBLE_BYTES];
+    const struct group group = {.space = passage->group.space, .entry_bytes = RECORD_BYTES};
+    struct frame_piece piece = {FRAME_HEADER_BYTES, preamble, sizeof preamble};
+    struct frame_draft draft = {.type = FRAME_GROUP,
+                                .flags = flags_of(passage, FRAME_CRITICAL),
+                                .offset = store_append_offset(copy->target),
+                                .frame_bytes =
+                                    round_up(FRAME_HEADER_BYTES + sizeof preamble, FRAME_ALIGN),
+                                .payload_bytes = sizeof preamble,
+                                .payload = preamble,
+                                .pieces = &piece,
+                                .piece_count = 1};
+    group_encode(&group, preamble);
+    return db_copy_append(copy, &draft, 1);
+}
+
+static edb_status pass_some(struct passage *passage)
 {
     struct db_copy *copy = passage->copy;
     struct db_run run = {0};
-    edb_status status = take_records(passage);
-    if (status == EDB_OK)
-        status = db_run_lay_out(copy->target, 0, copy->changes, copy->count, &run);
+    edb_status status = db_run_lay_out(copy->target, 0, copy->changes, copy->count, &run);
     if (status == EDB_OK && run.count != 1)
         status = fail(EDB_CORRUPT, "the group at %llu cannot be copied",
                       (unsigned long long)passage->frame->header.offset);
@@ -85,6 +105,14 @@ static edb_status pass_records(struct passage *passage)
     copy->rows += copy->count;
     copy->count = 0;
     return status;
+}
+
+static edb_status pass_records(struct passage *passage)
+{
+    edb_status status = take_records(passage);
+    if (status != EDB_OK)
+        return status;
+    return passage->copy->count > 0 ? pass_some(passage) : pass_none(passage);
 }
 
 /* Counts and uses go along, but not at any price. */

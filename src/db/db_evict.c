@@ -225,11 +225,16 @@ static edb_status name_by_policy(struct naming *naming)
     struct evict_rows rows = {next_live, naming, space->live, naming->end, hidden};
     edb_status status = EDB_OK;
     uint64_t row;
+    uint64_t in_vain = 0; /* rows one after another that stay: at most all there are */
     space->evict.cost_mean = space->live > 0 ? space->account.cost / space->live : 0;
-    for (int look = 0; look < LOOKS_MAX && status == EDB_OK && !is_enough(naming); look++) {
+    for (int look = 0; look < LOOKS_MAX && status == EDB_OK && in_vain <= space->live - hidden &&
+                       !is_enough(naming);
+         look++) {
+        size_t before = naming->count;
         status = evict_next(&space->evict, &rows, &row);
         if (status == EDB_OK && !is_named(naming, row))
             add_victim(naming, row);
+        in_vain = naming->count > before ? 0 : in_vain + 1;
     }
     return status == EDB_NOT_FOUND ? EDB_OK : status;
 }
