@@ -73,6 +73,7 @@ extern "C" {
 #define EDB_VALUE_BYTES_MAX 33554432u   /* a value in a space of dims 0: 32 MiB */
 #define EDB_NAME_BYTES_MAX 255u         /* name, model and revision of a space */
 #define EDB_SPACES_MAX 1024u            /* spaces in a file */
+#define EDB_CLAIM_MINE_MAX 1024u        /* keys that one edb_claim has to compute at a time */
 #define EDB_TXN_BYTES_MAX 268435456u    /* what one transaction or put_many may hold: 256 MiB */
 
 /* --------------------------------------------------------------------------------------- status */
@@ -516,7 +517,8 @@ typedef enum edb_claim_state {
     EDB_CLAIM_NONE = 0, /* given back, and not in the cache */
     EDB_CLAIM_HIT = 1,  /* in the cache */
     EDB_CLAIM_MINE = 2, /* not in the cache: to be computed and put by who has the claims */
-    EDB_CLAIM_WAIT = 3  /* not in the cache: another thread or process computes it */
+    EDB_CLAIM_WAIT = 3  /* not in the cache: another thread or process computes it, or its turn
+                           comes later */
 } edb_claim_state;
 
 /* What has become of keys that were claimed together. Only the library makes one. */
@@ -552,8 +554,8 @@ typedef struct edb_claims {
  * meanwhile, a key may be computed by two who were about it at that moment; no answer changes by
  * it.
  *
- * A claim costs about a microsecond where there are few, and more the more are held on the file at
- * once (docs/limits.md): claim what is embedded next, up to some thousand keys, not a whole corpus.
+ * At most EDB_CLAIM_MINE_MAX keys are MINE at a time. The others are WAIT meanwhile, and
+ * edb_claim_wait goes on to them: so of a long list others may take a part.
  *
  * keys        may be freed after the call.
  * claims_out  library-owned (free with edb_claim_release, before the handle is closed); of one

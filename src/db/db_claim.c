@@ -26,8 +26,12 @@
 #include "base/memory.h"
 #include "db/db.h"
 
+/* The system keeps the locks of a file in a list and goes through it for each: 3.8 us a key where
+ * 1,000 are held, 85 where 10,000 are. So nobody holds more than MINE_MAX; what is left waits for
+ * its turn, and others may take it. */
 enum {
     KEYS_AT_ONCE = 256, /* under one look at the view */
+    MINE_MAX = EDB_CLAIM_MINE_MAX,
     PAUSE_MS_MAX = 50,
 };
 
@@ -187,7 +191,7 @@ static edb_status take(const struct stretch *stretch)
     edb_status status = EDB_OK;
     for (size_t i = stretch->from; i < stretch->to && status == EDB_OK; i++) {
         bool taken;
-        if (claims->states[i] != EDB_CLAIM_WAIT)
+        if (claims->states[i] != EDB_CLAIM_WAIT || claims->lent.mine == MINE_MAX)
             continue;
         os_rwlock_read(&db->view_lock);
         status = db_claimed_take(&db->claimed, db->store, &claims->each[i].lock, &taken);

@@ -241,6 +241,38 @@ static void test_keys_may_be_freed(void **state)
     edb_claim_release(claims);
 }
 
+/* Of a long list a part is MINE at a time, and the rest is for whoever comes. */
+static void test_long_lists_are_shared(void **state)
+{
+    (void)state;
+    enum { MANY = 2 * EDB_CLAIM_MINE_MAX + 100 };
+    static int numbers[MANY];
+    static edb_key keys[MANY];
+    edb_claims *first, *second;
+    const float vector = 1;
+    for (int i = 0; i < MANY; i++) {
+        numbers[i] = i;
+        keys[i] = (edb_key){&numbers[i], sizeof numbers[i]};
+    }
+    assert_int_equal(edb_claim(spaces[0], keys, MANY, &first), EDB_OK);
+    assert_int_equal(edb_claim(spaces[1], keys, MANY, &second), EDB_OK);
+    assert_int_equal(first->mine, EDB_CLAIM_MINE_MAX);
+    assert_int_equal(second->mine, EDB_CLAIM_MINE_MAX);
+    for (int i = 0; i < MANY; i++)
+        assert_false(first->states[i] == MINE && second->states[i] == MINE);
+    edb_claim_release(second);
+    size_t put_in_all = 0;
+    for (; first->mine > 0; assert_int_equal(edb_claim_wait(first, 0), EDB_OK)) {
+        for (int i = 0; i < MANY; i++)
+            if (first->states[i] == MINE)
+                assert_int_equal(edb_put(spaces[0], &numbers[i], sizeof i, &vector, NULL), EDB_OK);
+        put_in_all += first->mine;
+    }
+    assert_int_equal(put_in_all, MANY);
+    assert_int_equal(first->waiting, 0);
+    edb_claim_release(first);
+}
+
 /* ------------------------------------------------------------------------------------ take over */
 
 static void test_what_is_given_back_is_taken_over(void **state)
@@ -544,6 +576,7 @@ int main(void)
         FRESH(test_an_expired_record_is_no_hit),
         FRESH(test_a_put_between_look_and_lock_is_seen),
         FRESH(test_keys_may_be_freed),
+        FRESH(test_long_lists_are_shared),
         FRESH(test_what_is_given_back_is_taken_over),
         FRESH(test_who_waits_is_told),
         FRESH(test_nobody_waits_in_a_circle),
