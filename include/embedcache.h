@@ -571,7 +571,8 @@ EDB_API edb_status edb_claim(edb_space *space, const edb_key *keys, size_t n,
  * HIT, because it was put, or MINE, because who had it gave it back without a put, or died. Returns
  * at once when nothing is WAIT.
  *
- * wait_ms  the longest wait; 0: none.
+ * wait_ms  the longest wait; 0: one look, for a thread that has other tasks to go on with, among
+ *          them perhaps the one that computes.
  *
  * EDB_BUSY  all that was WAIT still is after the whole wait: wait again, or compute it anyway.
  * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  the states are true; release the

@@ -50,7 +50,7 @@ struct claims {
 };
 
 /* Keys [from, to). */
-struct stretch {
+struct portion {
     struct claims *claims;
     size_t from;
     size_t to;
@@ -163,10 +163,10 @@ edb_status edb_claim(edb_space *space, const edb_key *keys, size_t n, edb_claims
 /* A step, with the view held still. */
 static edb_status look(void *arg)
 {
-    const struct stretch *stretch = arg;
-    struct claims *claims = stretch->claims;
+    const struct portion *portion = arg;
+    struct claims *claims = portion->claims;
     edb *db = claims->space->db;
-    for (size_t i = stretch->from; i < stretch->to; i++) {
+    for (size_t i = portion->from; i < portion->to; i++) {
         struct db_found found;
         struct claim *claim = &claims->each[i];
         if (claims->states[i] == EDB_CLAIM_HIT)
@@ -184,12 +184,12 @@ static edb_status look(void *arg)
 }
 
 /* The view is held for one key at a time: a writer may be waiting for it. */
-static edb_status take(const struct stretch *stretch)
+static edb_status take(const struct portion *portion)
 {
-    struct claims *claims = stretch->claims;
+    struct claims *claims = portion->claims;
     edb *db = claims->space->db;
     edb_status status = EDB_OK;
-    for (size_t i = stretch->from; i < stretch->to && status == EDB_OK; i++) {
+    for (size_t i = portion->from; i < portion->to && status == EDB_OK; i++) {
         bool taken;
         if (claims->states[i] != EDB_CLAIM_WAIT || claims->lent.mine == MINE_MAX)
             continue;
@@ -206,17 +206,17 @@ static edb_status take(const struct stretch *stretch)
 static edb_status go_round(struct claims *claims)
 {
     edb *db = claims->space->db;
-    struct stretch stretch = {claims, 0, 0};
+    struct portion portion = {claims, 0, 0};
     edb_status status = EDB_OK;
-    for (; stretch.from < claims->lent.n && status == EDB_OK; stretch.from = stretch.to) {
-        size_t left = claims->lent.n - stretch.from;
-        stretch.to = stretch.from + (left < KEYS_AT_ONCE ? left : KEYS_AT_ONCE);
+    for (; portion.from < claims->lent.n && status == EDB_OK; portion.from = portion.to) {
+        size_t left = claims->lent.n - portion.from;
+        portion.to = portion.from + (left < KEYS_AT_ONCE ? left : KEYS_AT_ONCE);
         size_t mine = claims->lent.mine;
-        status = db_with_view(db, look, &stretch);
+        status = db_with_view(db, look, &portion);
         if (status == EDB_OK)
-            status = take(&stretch);
+            status = take(&portion);
         if (status == EDB_OK && claims->lent.mine > mine)
-            status = db_with_view(db, look, &stretch);
+            status = db_with_view(db, look, &portion);
     }
     return status;
 }
