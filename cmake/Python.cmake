@@ -10,6 +10,7 @@ if(no_cython)
     message(FATAL_ERROR "Cython is missing: build the package by `pip install .`, which fetches it.")
 endif()
 
+file(GLOB native_parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/embedcache/*.p[yx][xdi])
 set(native_source ${PROJECT_SOURCE_DIR}/python/embedcache/_native.pyx)
 set(native_c ${PROJECT_BINARY_DIR}/python/_native.c)
 add_custom_command(
@@ -17,7 +18,7 @@ add_custom_command(
     COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/python
     COMMAND ${Python_EXECUTABLE} -m cython -3 -Werror -I ${PROJECT_SOURCE_DIR}/python
             --module-name embedcache._native ${native_source} -o ${native_c}
-    DEPENDS ${native_source} ${PROJECT_SOURCE_DIR}/python/embedcache/_edb.pxd
+    DEPENDS ${native_parts}
     COMMENT "Translating _native.pyx"
     VERBATIM)
 

@@ -6,7 +6,7 @@
 """
 
 from embedcache._native import VERSION as __version__
-from embedcache._native import Record
+from embedcache._native import Record, Transaction, Vectors
 from embedcache.cache import EmbedCache
 from embedcache.errors import (
     BusyError,
@@ -27,19 +27,24 @@ from embedcache.errors import (
     StaleError,
     StorageError,
 )
+from embedcache.results import CompactReport, Finding, Hits, Limits, Stats, VerifyReport
 
 __all__ = [
     "BusyError",
     "CancelledError",
     "ClosedError",
+    "CompactReport",
     "CorruptError",
     "EmbedCache",
     "EmbedCacheError",
     "ExistsError",
+    "Finding",
     "ForkedError",
     "FormatError",
     "FullError",
+    "Hits",
     "InvalidError",
+    "Limits",
     "MismatchError",
     "MissingFileError",
     "NoMemoryError",
@@ -47,6 +52,10 @@ __all__ = [
     "ReadOnlyError",
     "Record",
     "StaleError",
+    "Stats",
     "StorageError",
+    "Transaction",
+    "Vectors",
+    "VerifyReport",
     "__version__",
 ]

@@ -21,25 +21,28 @@ cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE)
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_CheckSignals, PyErr_Clear
 from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_Check, PyUnicode_DecodeUTF8
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 from posix.unistd cimport getpid, usleep
 
 from embedcache._edb cimport *
 
+import json
 import weakref
 
 import numpy
 
-from embedcache.convert import as_matrix, as_value, as_vector, json_of, seconds_of
-from embedcache.errors import ClosedError, CorruptError, InvalidError, MissingFileError, error_of
+from embedcache.convert import (
+    as_matrix, as_rows, as_value, as_vector, check_finite, json_of, seconds_of)
+from embedcache.errors import (
+    ClosedError, ForkedError, InvalidError, MissingFileError, NotFoundError, error_of)
 
 cdef extern from "Python.h":
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *bytes) except NULL
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *bytes)  # NULL: see utf8
 
 cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_NewFromDescr(type kind, cnp.dtype dtype, int dimensions,
@@ -60,178 +63,9 @@ OPEN_READ_ONLY = EDB_OPEN_READ_ONLY
 OPEN_SNAPSHOT = EDB_OPEN_SNAPSHOT
 
 
-# --- records --------------------------------------------------------------------------------------
+include "_arguments.pxi"
+include "_record.pxi"
 
-
-@cython.final
-@cython.freelist(64)
-cdef class Record:
-    """One record of a cache, as it was when it was asked for.
-
-    It is borrowed from the file and stays valid as long as somebody has it, also over deletes,
-    compactions and the closing of the cache. The base of the array that `get` returns is one.
-    """
-
-    cdef edb_view view
-    cdef bint opaque
-
-    def __dealloc__(self):
-        edb_view_release(&self.view)
-
-    def __repr__(self):
-        return f"<Record {self.key!r}, row {self.row}>"
-
-    @property
-    def key(self):
-        """The key: str where its bytes are UTF-8, else bytes. A long key is its digest."""
-        return key_of(&self.view)
-
-    @property
-    def row(self):
-        """The row number of the record in its space."""
-        return self.view.row
-
-    @property
-    def vector(self):
-        """The vector, shape (dimension,), float32, read-only and without a copy."""
-        return borrowed(self)
-
-    @property
-    def text(self):
-        """The text beside the vector, or None. Bytes that are no UTF-8 become lone surrogates."""
-        if not self.view.has_text:
-            return None
-        return PyUnicode_DecodeUTF8(self.view.text, self.view.text_bytes, "surrogateescape")
-
-    @property
-    def metadata_json(self):
-        """The metadata as compact JSON, or None."""
-        cdef char *json
-        must(edb_view_metadata_json(&self.view, &json))
-        if json == NULL:
-            return None
-        try:
-            return json.decode()
-        finally:
-            edb_free(json)
-
-    @property
-    def put_time(self):
-        """When it was put, in seconds since 1970."""
-        return self.view.put_s
-
-    @property
-    def expiry_time(self):
-        """When it expires, in seconds since 1970, or None."""
-        return self.view.expiry_s if self.view.expiry_s else None
-
-    @property
-    def cost(self):
-        """What was given as its cost, else 0."""
-        return self.view.cost
-
-    @property
-    def pinned(self):
-        """Whether it is never evicted."""
-        return self.view.pinned != 0
-
-
-cdef object key_of(const edb_view *view):
-    cdef const char *data = <const char *>view.key
-    try:
-        if view.key_form == EDB_KEY_BYTES:
-            return PyUnicode_DecodeUTF8(data, view.key_bytes, NULL)
-    except UnicodeDecodeError:
-        pass
-    return PyBytes_FromStringAndSize(data, view.key_bytes)
-
-
-# The bytes of a record as an array that has the record as its base: not writable, and for ever so,
-# because the base lends no buffer that is.
-cdef cnp.ndarray borrowed(Record record):
-    cdef cnp.dtype dtype = UINT8 if record.opaque else FLOAT32
-    cdef cnp.npy_intp count = record.view.vector_bytes
-    if not record.opaque:
-        count >>= 2
-    return lent(record, dtype, 1, &count, record.view.vector)
-
-
-cdef cnp.ndarray lent(object owner, cnp.dtype dtype, int dimensions, cnp.npy_intp *shape,
-                      const void *data):
-    Py_INCREF(dtype)  # the array takes it
-    cdef cnp.ndarray array = PyArray_NewFromDescr(cnp.ndarray, dtype, dimensions, shape, NULL,
-                                                  <void *>data, 0, None)
-    cnp.set_array_base(array, owner)
-    return array
-
-
-# --- from Python to C -----------------------------------------------------------------------------
-
-
-cdef int must(edb_status status) except -1:
-    if status != EDB_OK:
-        raise error_of(status, edb_error_detail().decode("utf-8", "replace"))
-    return 0
-
-
-cdef inline int borrow_key(object key, edb_key *out) except -1:
-    cdef Py_ssize_t count
-    if PyUnicode_Check(key):
-        out.data = PyUnicode_AsUTF8AndSize(key, &count)
-        out.bytes = count
-    elif PyBytes_Check(key):
-        out.data = PyBytes_AS_STRING(key)
-        out.bytes = PyBytes_GET_SIZE(key)
-    else:
-        raise TypeError(f"a key is str or bytes, not {type(key).__name__}: {key!r:.60}")
-    return 0
-
-
-# Lends the keys of a tuple; the caller frees what is returned.
-cdef edb_key *borrow_keys(tuple keys) except NULL:
-    cdef Py_ssize_t n = len(keys)
-    cdef edb_key *borrowed_keys = <edb_key *>calloc(n + 1, sizeof(edb_key))
-    if borrowed_keys == NULL:
-        raise MemoryError(f"no memory for {n} keys")
-    try:
-        for i in range(n):
-            borrow_key(keys[i], &borrowed_keys[i])
-    except:
-        free(borrowed_keys)
-        raise
-    return borrowed_keys
-
-
-cdef tuple as_keys(object keys):
-    if isinstance(keys, (str, bytes)):
-        raise TypeError(f"keys is one {type(keys).__name__}, {keys!r:.60}; put it into a list")
-    return tuple(keys)
-
-
-# Says in `out` what stands beside a vector; returns what has to live as long as `out` is used.
-cdef object describe(edb_put_options *out, object text, object metadata, object ttl, object cost,
-                     object pinned):
-    cdef Py_ssize_t count
-    memset(out, 0, sizeof(edb_put_options))
-    out.struct_size = sizeof(edb_put_options)
-    if text is not None:
-        if not PyUnicode_Check(text):
-            raise TypeError(f"a text is str, not {type(text).__name__}: {text!r:.60}")
-        out.text = PyUnicode_AsUTF8AndSize(text, &count)
-        out.text_bytes = count
-    json = None
-    if metadata is not None:
-        json = json_of(metadata)
-        out.metadata_json = PyUnicode_AsUTF8AndSize(json, &count)
-        out.metadata_bytes = count
-    if ttl is not None:
-        out.ttl_s = seconds_of(ttl)
-    out.cost = cost
-    out.pinned = 1 if pinned else 0
-    return text, json
-
-
-# --- the handle -----------------------------------------------------------------------------------
 
 
 @cython.final
@@ -446,8 +280,7 @@ cdef class Handle:
         numpy.ndarray or None
             Shape (dimension,), float32, read-only: it looks into the file's mapping, and stays
             valid and unchanged as long as you have it. None when the key is not there or has
-            expired. In
-            a space of dimension 0: the value, uint8.
+            expired. In a space of dimension 0: the value, uint8.
 
         Raises
         ------
@@ -513,6 +346,126 @@ cdef class Handle:
         must(status)
         return vectors, found
 
+    def get_rows(self, rows, out=None):
+        """Copy the vectors of many rows into one array, as `get_many` does by keys.
+
+        Parameters
+        ----------
+        rows : array_like
+            n row numbers.
+        out : numpy.ndarray, optional
+            As in `get_many`.
+
+        Returns
+        -------
+        vectors : numpy.ndarray
+            Shape (n, dimension), float32. Rows that are gone or were never given are zero.
+        found : numpy.ndarray
+            Shape (n,), bool.
+        """
+        cdef cnp.ndarray numbers = as_rows(rows)
+        cdef Connection connection = self.reach()
+        cdef Py_ssize_t n = cnp.PyArray_SIZE(numbers)
+        if connection.space == NULL:
+            return numpy.zeros((n, self.spec[3] or 0), FLOAT32), numpy.zeros(n, bool)
+        cdef cnp.ndarray vectors = matrix_for(out, n, connection.dims)
+        cdef cnp.ndarray found = numpy.empty(n, bool)
+        cdef const uint64_t *asked = <const uint64_t *>cnp.PyArray_DATA(numbers)
+        cdef float *floats = <float *>cnp.PyArray_DATA(vectors)
+        cdef uint8_t *flags = <uint8_t *>cnp.PyArray_DATA(found)
+        cdef edb_status status
+        connection.users += 1
+        with nogil:
+            status = edb_get_rows(connection.space, asked, n, floats, flags)
+        connection.users -= 1
+        must(status)
+        return vectors, found
+
+    def get_row(self, row):
+        """Return the record of a row, or None when it is gone or was never given."""
+        cdef Connection connection = self.reach()
+        cdef uint64_t number = row
+        cdef Record record = Record.__new__(Record)
+        cdef edb_status status
+        if connection.space == NULL:
+            return None
+        connection.users += 1
+        with nogil:
+            status = edb_view_row(connection.space, number, &record.view)
+        connection.users -= 1
+        if status == EDB_NOT_FOUND:
+            return None
+        must(status)
+        record.opaque = connection.dims == 0
+        return record
+
+    def records(self):
+        """Iterate over all records in row order, as they are now: later writes change nothing.
+
+        Returns
+        -------
+        iterator of Record
+
+        Raises
+        ------
+        CorruptError
+            At a damaged record; the next call goes on behind it.
+        """
+        return Records(self.reach())
+
+    def vectors(self):
+        """Lend all vectors with their row numbers, without a copy.
+
+        Returns
+        -------
+        Vectors
+        """
+        cdef Connection connection = self.reach()
+        cdef Vectors vectors = Vectors.__new__(Vectors)
+        cdef edb_status status
+        vectors.dims = max(0, connection.dims)
+        if connection.space == NULL:
+            return vectors
+        connection.users += 1
+        with nogil:
+            status = edb_vectors(connection.space, &vectors.held)
+        connection.users -= 1
+        must(status)
+        return vectors
+
+    # For each query: records (None: deleted just now), scores, whether every row was considered.
+    def _search(self, cnp.ndarray queries, uint32_t k, threshold):
+        cdef Connection connection = self.reach()
+        cdef edb_search_options options
+        cdef edb_result *results
+        cdef edb_status status
+        cdef Py_ssize_t n = queries.shape[0]
+        cdef const float *data = <const float *>cnp.PyArray_DATA(queries)
+        if connection.space == NULL:
+            return [([], numpy.empty(0, FLOAT32), True)] * n
+        memset(&options, 0, sizeof(options))
+        options.struct_size = sizeof(options)
+        options.k = k
+        options.has_threshold = threshold is not None
+        options.threshold = 0.0 if threshold is None else threshold
+        connection.users += 1
+        with nogil:
+            status = edb_search(connection.space, data, n, &options, &results)
+        connection.users -= 1
+        must(status)
+        try:
+            return [self.hits_of(&results[i]) for i in range(n)]
+        finally:
+            edb_free(results)
+
+    cdef tuple hits_of(self, const edb_result *result):
+        cdef cnp.ndarray scores = numpy.empty(result.count, FLOAT32)
+        cdef float *data = <float *>cnp.PyArray_DATA(scores)
+        for i in range(result.count):
+            data[i] = result.hits[i].score
+        records = [self.get_row(result.hits[i].row) for i in range(result.count)]
+        return records, scores, result.complete != 0
+
     def __contains__(self, key):
         cdef edb_key name
         cdef edb_status status
@@ -530,16 +483,20 @@ cdef class Handle:
 
     # --- writing ---
 
-    # The space, created for vectors of `dims` numbers when it is not there.
-    cdef Connection writable(self, int64_t dims):
+    # The connection with its space, which is created for these vectors when it is not there.
+    cdef Connection writable(self, cnp.ndarray vectors):
         cdef Connection connection = self.reach()
         if connection.space == NULL:
-            self.open_space(connection, dims)
+            check_finite(vectors)
+            self.open_space(connection, vectors.shape[vectors.ndim - 1])
         return connection
 
+    # What a vector has to have, as far as that is known.
     cdef int64_t expected_dims(self) except -2:
-        dimension = self.dimension
-        return DIMS_UNKNOWN if dimension is None else dimension
+        cdef Connection connection = self.reach()
+        if connection.space == NULL and self.spec[3] is not None:
+            return self.spec[3]
+        return connection.dims
 
     def set(self, key, vector, *, text=None, metadata=None, ttl=None, cost=0, pinned=False):
         """Store a vector under a key, replacing what was there.
@@ -574,9 +531,9 @@ cdef class Handle:
         cdef edb_status status
         cdef int64_t dims = self.expected_dims()
         cdef cnp.ndarray array = as_vector(vector, dims) if dims != 0 else as_value(vector)
-        cdef Connection connection = self.writable(cnp.PyArray_SIZE(array))
         borrow_key(key, &name)
         alive = describe(&options, text, metadata, ttl, cost, pinned)
+        cdef Connection connection = self.writable(array)
         if dims == 0:
             options.value_bytes = cnp.PyArray_SIZE(array)
         cdef const void *data = cnp.PyArray_DATA(array)
@@ -617,6 +574,7 @@ cdef class Handle:
             As for `set`, and when there are not n of everything or all of it is over 256 MiB; the
             message names the row.
         """
+        cdef Connection connection
         cdef tuple names = as_keys(keys)
         cdef Py_ssize_t n = len(names)
         cdef cnp.ndarray matrix = as_matrix(vectors, n, self.expected_dims())
@@ -624,8 +582,12 @@ cdef class Handle:
         cdef cnp.ndarray rows = numpy.empty(n, INT64)
         if n == 0:
             return rows
-        cdef Connection connection = self.writable(matrix.shape[1])
         cdef edb_key *lent_keys = borrow_keys(names)
+        try:
+            connection = self.writable(matrix)
+        except:
+            free(lent_keys)
+            raise
         cdef const void *data = cnp.PyArray_DATA(matrix)
         cdef uint64_t *numbers = <uint64_t *>cnp.PyArray_DATA(rows)
         cdef edb_status status
@@ -654,44 +616,142 @@ cdef class Handle:
         return status == EDB_OK
 
 
-# What stands beside each of n vectors, as the library takes it: NULL where nothing does.
-@cython.final
-cdef class Beside:
-    cdef edb_put_options *options
-    cdef list alive
+    def _transaction(self, durability):
+        return Transaction(self, self.reach(), durability)
 
-    def __cinit__(self, Py_ssize_t n, texts, metadata, ttl, cost, pinned):
-        if texts is None and metadata is None and ttl is None and not pinned and cost == 0:
-            return
-        texts = for_each(n, "texts", texts)
-        metadata = for_each(n, "metadata", metadata)
-        costs = [cost] * n if isinstance(cost, int) else for_each(n, "cost", cost)
-        self.options = <edb_put_options *>calloc(n + 1, sizeof(edb_put_options))
-        if self.options == NULL:
-            raise MemoryError(f"no memory for what stands beside {n} vectors")
-        self.alive = [
-            describe(&self.options[i], texts[i], metadata[i], ttl, costs[i], pinned)
-            for i in range(n)
-        ]
+    # --- looking after it ---
 
-    def __dealloc__(self):
-        free(self.options)
+    # The connection with its space, which has to be there.
+    cdef Connection settled(self):
+        cdef Connection connection = self.reach()
+        if connection.space == NULL:
+            raise NotFoundError(
+                f"space {self.spec[0].decode()!r} is not there yet: say its dimension, or set a vector")
+        return connection
+
+    # Model, revision, dimension, metric and role, as they stand in the file or were stated.
+    def _spec(self):
+        cdef Connection connection = self.connection
+        cdef edb_space_spec spec
+        if connection.db != NULL:
+            connection = self.reach()
+        if connection.space == NULL:
+            return self.spec[1:]
+        memset(&spec, 0, sizeof(spec))
+        spec.struct_size = sizeof(spec)
+        must(edb_space_describe(connection.space, &spec))
+        return spec.model, spec.revision, spec.dims, spec.metric, spec.role
+
+    def __len__(self):
+        return self._space_stats()["live"]
+
+    def _space_stats(self):
+        cdef edb_space_stats stats
+        cdef Connection connection = self.reach()
+        memset(&stats, 0, sizeof(stats))
+        if connection.space != NULL:
+            must(edb_space_stats_get(connection.space, &stats))
+        return stats
+
+    def _file_stats(self):
+        cdef edb_stats stats
+        memset(&stats, 0, sizeof(stats))
+        must(edb_stats_get(self.reach().db, &stats))
+        return stats
+
+    # The limits of the space, or of the whole file.
+    def _limits(self, bint whole_file):
+        cdef edb_limits limits
+        cdef Connection connection = self.reach()
+        memset(&limits, 0, sizeof(limits))
+        if whole_file or connection.space != NULL:
+            must(edb_limits_get(connection.db, NULL if whole_file else connection.space, &limits))
+        return limits
+
+    def _set_limits(self, bint whole_file, edb_limits limits):
+        cdef Connection connection = self.reach() if whole_file else self.settled()
+        cdef edb_space *space = NULL if whole_file else connection.space
+        cdef edb_status status
+        limits.struct_size = sizeof(limits)
+        connection.users += 1
+        with nogil:
+            status = edb_limits_set(connection.db, space, &limits)
+        connection.users -= 1
+        must(status)
+
+    def sync(self):
+        """Make everything that was stored in the file so far survive a power failure."""
+        cdef Connection connection = self.reach()
+        cdef edb_status status
+        connection.users += 1
+        with nogil:
+            status = edb_sync(connection.db)
+        connection.users -= 1
+        must(status)
+
+    def maintain(self):
+        """Do at once what commits do in steps: evict what is over a limit, compact when due."""
+        cdef Connection connection = self.reach()
+        cdef edb_status status
+        connection.users += 1
+        with nogil:
+            status = edb_maintain(connection.db)
+        connection.users -= 1
+        must(status)
+
+    def _compact(self, uint64_t bytes_per_s):
+        cdef Connection connection = self.reach()
+        cdef edb_compact_options options
+        cdef edb_compact_report report
+        cdef edb_status status
+        raised = []
+        memset(&options, 0, sizeof(options))
+        memset(&report, 0, sizeof(report))
+        options.struct_size = sizeof(options)
+        options.bytes_per_s = bytes_per_s
+        options.progress = see_signals
+        options.arg = <void *>raised
+        connection.users += 1
+        with nogil:
+            status = edb_compact(connection.db, &options, &report)
+        connection.users -= 1
+        if raised:
+            raise raised[0]
+        must(status)
+        return report
+
+    # What edb_verify reports, and its findings as (offset, bytes, message).
+    def _verify(self):
+        cdef Connection connection = self.reach()
+        cdef edb_verify_report report
+        cdef edb_status status
+        findings = []
+        cdef void *arg = <void *>findings
+        memset(&report, 0, sizeof(report))
+        connection.users += 1
+        with nogil:
+            status = edb_verify(connection.db, keep_finding, arg, &report)
+        connection.users -= 1
+        if status != EDB_CORRUPT:
+            must(status)
+        return report, findings
 
 
-cdef object for_each(Py_ssize_t n, str what, object values):
-    values = [None] * n if values is None else list(values)
-    if len(values) != n:
-        raise InvalidError(f"there are {n} keys but {len(values)} {what}: give one for each")
-    return values
+# Lets a signal stop what takes long: the exception of its handler is kept for the caller.
+cdef int see_signals(void *arg, uint64_t done, uint64_t total) noexcept nogil:
+    with gil:
+        try:
+            PyErr_CheckSignals()
+            return 0
+        except BaseException as error:
+            (<list>arg).append(error)
+            return 1
 
 
-# The array that n vectors are copied into: a new one, or the caller's.
-cdef cnp.ndarray matrix_for(object out, Py_ssize_t n, int64_t dims):
-    if out is None:
-        return numpy.empty((n, dims), FLOAT32)
-    if not isinstance(out, numpy.ndarray) or out.dtype != FLOAT32:
-        raise TypeError("out is no float32 array")
-    if out.shape != (n, dims) or not out.flags.c_contiguous or not out.flags.writeable:
-        raise InvalidError(
-            f"out has shape {out.shape}; it has to be ({n}, {dims}), C order, writable")
-    return out
+cdef void keep_finding(void *arg, uint64_t offset, uint64_t count,
+                       const char *message) noexcept nogil:
+    with gil:
+        (<list>arg).append((offset, count, message.decode("utf-8", "replace")))
+
+
+include "_given.pxi"

@@ -46,6 +46,37 @@ def as_matrix(vectors: Any, rows: int, dims: int) -> Floats:
     return array
 
 
+def as_queries(queries: Any, dims: int) -> tuple[Floats, bool]:
+    """One query or many, as a matrix, and whether it was one."""
+    array = _floats(queries)
+    if array.ndim not in (1, 2) or dims not in (DIMS_UNKNOWN, array.shape[-1]):
+        wanted = "n" if dims == DIMS_UNKNOWN else str(dims)
+        raise InvalidError(
+            f"the query has shape {array.shape}; ({wanted},) is needed, or (queries, {wanted})"
+        )
+    return np.atleast_2d(array), array.ndim == 1
+
+
+def as_rows(rows: Any) -> NDArray[np.int64]:
+    """Row numbers. Those below 0 are no row of anything, which the library sees."""
+    array = np.asarray(rows)
+    if array.size == 0:
+        return np.empty(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise TypeError(
+            f"row numbers are integers in one dimension, not {array.dtype} {array.shape}"
+        )
+    return np.ascontiguousarray(array, np.int64)
+
+
+def check_finite(vectors: Floats) -> None:
+    """Refuses what would be refused by the library, before a space is created for it."""
+    bad = np.argwhere(~np.isfinite(vectors))
+    if len(bad):
+        row = f"row {bad[0][0]}: " if vectors.ndim == 2 else ""
+        raise InvalidError(f"{row}element {bad[0][-1]} of the vector is NaN or infinite")
+
+
 def as_value(value: Any) -> NDArray[np.uint8]:
     """A value of a space of dimension 0: the bytes of whatever lends them."""
     try:
