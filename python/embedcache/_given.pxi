@@ -174,7 +174,7 @@ cdef class Transaction:
     cdef int ready(self) except -1:
         if self.txn == NULL:
             raise ClosedError("the transaction is over: begin another one")
-        if self.handle.connection is not self.connection or self.connection.pid != getpid():
+        if self.handle.connection is not self.connection or self.connection.forks != forks:
             raise ForkedError("the transaction was begun before fork(): begin another one")
         return 0
 

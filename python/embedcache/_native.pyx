@@ -11,8 +11,8 @@ What is always true:
    outlive the cache, its closing, deletes and compactions.
 2. A call holds its `Connection` and counts itself in `users` while the GIL is released; `close`
    waits until nobody does, for nothing may run on a handle while it is being closed.
-3. A handle does not survive fork(): `reach` notices by the process id, the hot `get` by the
-   library's answer, and both connect anew.
+3. A handle does not survive fork(): `reach` notices by the count of forks that this process
+   descends from, the hot `get` by the library's answer, and both connect anew.
 4. Nothing borrowed from a Python object is kept beyond the call, and keys are taken as a tuple
    first, for another thread may change a list.
 """
@@ -27,7 +27,7 @@ from cpython.unicode cimport PyUnicode_Check, PyUnicode_DecodeUTF8
 from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
-from posix.unistd cimport getpid, usleep
+from posix.unistd cimport usleep
 
 from embedcache._edb cimport *
 
@@ -44,6 +44,10 @@ from embedcache.errors import (
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *bytes)  # NULL: see utf8
 
+cdef extern from "pthread.h":
+    int pthread_atfork(void (*prepare)() noexcept nogil, void (*parent)() noexcept nogil,
+                       void (*child)() noexcept nogil)
+
 cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_NewFromDescr(type kind, cnp.dtype dtype, int dimensions,
                                      cnp.npy_intp *shape, cnp.npy_intp *strides, void *data,
@@ -58,6 +62,18 @@ cdef enum:
     CLOSE_NAP_US = 200
     DIMS_UNKNOWN = -1
 
+# Forks that made this process.
+cdef int forks = 0
+
+
+cdef void count_fork() noexcept nogil:
+    global forks
+    forks += 1
+
+
+if pthread_atfork(NULL, NULL, count_fork) != 0:
+    raise MemoryError("no memory to watch for fork()")
+
 VERSION = edb_version().decode()
 OPEN_READ_ONLY = EDB_OPEN_READ_ONLY
 OPEN_SNAPSHOT = EDB_OPEN_SNAPSHOT
@@ -67,7 +83,6 @@ include "_arguments.pxi"
 include "_record.pxi"
 
 
-
 @cython.final
 cdef class Connection:
     """An open file and its space, in the process that opened it. All zero: closed."""
@@ -75,7 +90,7 @@ cdef class Connection:
     cdef edb *db
     cdef edb_space *space  # NULL: not there yet
     cdef int64_t dims
-    cdef int pid
+    cdef int forks  # when it was opened
     cdef Py_ssize_t users
     cdef object dependents  # iterations and transactions that are open
     cdef object __weakref__
@@ -85,15 +100,16 @@ cdef class Connection:
             edb_close(self.db)
 
     cdef int close(self) except -1:
-        cdef edb *db = self.db
-        self.db = NULL
-        self.space = NULL
+        cdef edb *db
+        cdef edb_status status
         while self.users > 0:
             with nogil:
                 usleep(CLOSE_NAP_US)
         for dependent in list(self.dependents):
             dependent.close()
-        cdef edb_status status
+        db = self.db
+        self.db = NULL
+        self.space = NULL
         with nogil:
             status = edb_close(db)
         return must(status)
@@ -144,7 +160,7 @@ cdef class Handle:
         if status == EDB_NOT_FOUND:
             raise MissingFileError(edb_error_detail().decode("utf-8", "replace"))
         must(status)
-        connection.pid = getpid()
+        connection.forks = forks
         connection.dims = DIMS_UNKNOWN
         connection.dependents = weakref.WeakSet()
         self.find_space(connection)
@@ -213,7 +229,7 @@ cdef class Handle:
         cdef Connection connection = self.connection
         if connection.db == NULL:
             raise ClosedError(f"{self!r} is closed: open it again")
-        if connection.pid != getpid():
+        if connection.forks != forks:
             connection = self.connect()
         elif connection.space == NULL:
             self.find_space(connection)
