@@ -148,7 +148,11 @@ cdef class Transaction:
         edb_abort(self.txn)
 
     def set(self, key, vector, *, text=None, metadata=None, ttl=None, cost=0, pinned=False):
-        """Store a vector when the transaction is committed. Parameters as of EmbedCache.set."""
+        """Store a vector when the transaction is committed.
+
+        `key`, `vector`, `text`, `metadata`, `ttl`, `cost` and `pinned` are those of EmbedCache.set,
+        and so are the errors, but for those of the file: these come from the commit.
+        """
         cdef edb_key name
         cdef edb_put_options options
         cdef int64_t dims = self.handle.expected_dims()
@@ -179,7 +183,17 @@ cdef class Transaction:
         return 0
 
     def commit(self):
-        """Make all changes visible at once."""
+        """Make all changes visible at once.
+
+        Raises
+        ------
+        BusyError, FullError, ReadOnlyError
+            Nothing was stored.
+        StorageError
+            The outcome is unknown, but never half of it.
+        ForkedError, ClosedError
+            It was begun before fork(), or is over.
+        """
         cdef edb_txn *txn
         cdef edb_status status
         self.ready()

@@ -30,6 +30,7 @@ ROLES = ("none", "query", "document")
 DURABILITIES = ("lazy", "durable")
 EVICTIONS = ("s3-fifo", "lru", "fifo")
 
+DIMS_MAX = 65536
 K_MAX = 0xFFFFFFFF
 # A hit that is deleted before its record is fetched makes the search begin anew, so often at most.
 SEARCHES_MAX = 4
@@ -106,6 +107,23 @@ class EmbedCache(_native.Handle):
         given = {
             name: value for name, value in locals().items() if name not in ("self", "__class__")
         }
+        if dimension is not None and not 0 <= dimension <= DIMS_MAX:
+            raise InvalidError(f"dimension is {dimension}: it has to be 0 to {DIMS_MAX}")
+        opening = (
+            (_native.OPEN_READ_ONLY if read_only else 0)
+            | (_native.OPEN_SNAPSHOT if snapshot else 0),
+            1 + _choice("durability", durability, DURABILITIES),
+            max(1, round(busy_wait * 1000)),
+            file_mode,
+        )
+        spec = (
+            space.encode(),
+            None if model is None else model.encode(),
+            None if revision is None else revision.encode(),
+            dimension,
+            None if metric is None else _choice("metric", metric, METRICS),
+            None if role is None else _choice("role", role, ROLES),
+        )
         directory = None
         if path is None:
             directory = tempfile.mkdtemp(prefix="embedcache-")
@@ -115,22 +133,7 @@ class EmbedCache(_native.Handle):
         self.similarity_threshold = similarity_threshold
         self._given = given
         self._remove = weakref.finalize(self, _remove_directory, directory, os.getpid())
-        super().__init__(
-            os.fsencode(self.path),
-            (_native.OPEN_READ_ONLY if read_only else 0)
-            | (_native.OPEN_SNAPSHOT if snapshot else 0),
-            1 + _choice("durability", durability, DURABILITIES),
-            max(1, round(busy_wait * 1000)),
-            file_mode,
-            (
-                space.encode(),
-                None if model is None else model.encode(),
-                None if revision is None else revision.encode(),
-                dimension,
-                None if metric is None else _choice("metric", metric, METRICS),
-                None if role is None else _choice("role", role, ROLES),
-            ),
-        )
+        super().__init__(os.fsencode(self.path), *opening, spec)
 
     def close(self) -> None:
         """Close the file. Arrays, records and matrices that were given stay valid.
@@ -332,7 +335,7 @@ class EmbedCache(_native.Handle):
         )
 
     def limits(self, whole_file: bool = False) -> Limits:
-        """Return what the space, or the whole file, may hold."""
+        """Return what the space, or with `whole_file` the whole file, may hold."""
         limits = self._limits(whole_file)
         return Limits(
             max_rows=limits["max_rows"] or None,
@@ -348,6 +351,13 @@ class EmbedCache(_native.Handle):
 
         It stands in the file, and every process that writes keeps to it. What is over it is evicted
         by this call and by those that write after it; pinned records stay.
+
+        Parameters
+        ----------
+        limits : Limits
+            All of them: what is not said is no limit.
+        whole_file : bool, optional
+            Of the file instead of the space.
 
         Raises
         ------
@@ -393,7 +403,7 @@ class EmbedCache(_native.Handle):
         return CompactReport(report["rows"], report["bytes_before"], report["bytes_after"])
 
     def verify(self) -> VerifyReport:
-        """Check every byte of the file that is in use; the report's `findings` are what is wrong."""
+        """Check every byte of the file that is in use; what is wrong is in `findings`."""
         report, findings = self._verify()
         return VerifyReport(
             report["records"],

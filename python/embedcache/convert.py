@@ -79,14 +79,10 @@ def check_finite(vectors: Floats) -> None:
 
 def as_value(value: Any) -> NDArray[np.uint8]:
     """A value of a space of dimension 0: the bytes of whatever lends them."""
-    try:
-        return (
-            np.frombuffer(memoryview(value).cast("B"), np.uint8)
-            if len(value)
-            else np.empty(0, np.uint8)
-        )
-    except TypeError:
-        raise TypeError(f"a space of dimension 0 takes bytes, not {type(value).__name__}") from None
+    if isinstance(value, str):
+        raise TypeError(f"a space of dimension 0 takes bytes, not str: {value!r:.60}")
+    raw = value if isinstance(value, bytes) else memoryview(value).tobytes()
+    return np.frombuffer(raw, np.uint8) if raw else np.empty(0, np.uint8)
 
 
 def _floats(numbers: Any) -> Floats:
