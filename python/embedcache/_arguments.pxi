@@ -106,6 +106,20 @@ cdef object for_each(Py_ssize_t n, str what, object values):
     return values
 
 
+# How many of n records go into one transaction: at least one.
+cdef Py_ssize_t at_once(const edb_key *keys, const edb_put_options *options, Py_ssize_t n,
+                        size_t vector_bytes) noexcept nogil:
+    cdef size_t total = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += RECORD_BYTES + keys[i].bytes + vector_bytes
+        if options != NULL:
+            total += options[i].text_bytes + options[i].metadata_bytes
+        if total > TRANSACTION_BYTES:
+            return max(1, i)
+    return n
+
+
 # The array that n vectors are copied into: a new one, or the caller's.
 cdef cnp.ndarray matrix_for(object out, Py_ssize_t n, int64_t dims):
     if out is None:

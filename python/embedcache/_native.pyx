@@ -61,6 +61,8 @@ cdef cnp.dtype INT64 = cnp.dtype("int64")
 cdef enum:
     CLOSE_NAP_US = 200
     DIMS_UNKNOWN = -1
+    TRANSACTION_BYTES = 128 << 20  # of a set_many; the library allows twice as much
+    RECORD_BYTES = 256  # what a record takes beside its key, vector, text and metadata, at most
 
 # Forks that made this process.
 cdef int forks = 0
@@ -228,7 +230,7 @@ cdef class Handle:
     cdef Connection reach(self):
         cdef Connection connection = self.connection
         if connection.db == NULL:
-            raise ClosedError(f"{self!r} is closed: open it again")
+            raise ClosedError(f"{self!r}: open it again")
         if connection.forks != forks:
             connection = self.connect()
         elif connection.space == NULL:
@@ -560,7 +562,10 @@ cdef class Handle:
         must(status)
 
     def set_many(self, keys, vectors, *, texts=None, metadata=None, ttl=None, cost=0, pinned=False):
-        """Store many vectors in one transaction: all or none, and by one call of the library.
+        """Store many vectors, by one call of the library and in one transaction: all or none.
+
+        More than 128 MiB goes in as several transactions, in order: after an error, such as a full
+        device, the first of them may be there. What is refused (InvalidError) stores nothing.
 
         Parameters
         ----------
@@ -587,8 +592,7 @@ cdef class Handle:
         Raises
         ------
         InvalidError
-            As for `set`, and when there are not n of everything or all of it is over 256 MiB; the
-            message names the row.
+            As for `set`, and when there are not n of everything; the message names the row.
         """
         cdef Connection connection
         cdef tuple names = as_keys(keys)
@@ -600,16 +604,26 @@ cdef class Handle:
             return rows
         cdef edb_key *lent_keys = borrow_keys(names)
         try:
+            if matrix.nbytes > TRANSACTION_BYTES:
+                check_finite(matrix)
             connection = self.writable(matrix)
         except:
             free(lent_keys)
             raise
-        cdef const void *data = cnp.PyArray_DATA(matrix)
+        cdef const char *data = <const char *>cnp.PyArray_DATA(matrix)
+        cdef size_t vector_bytes = matrix.shape[1] * sizeof(float)
         cdef uint64_t *numbers = <uint64_t *>cnp.PyArray_DATA(rows)
-        cdef edb_status status
+        cdef edb_put_options *options
+        cdef edb_status status = EDB_OK
+        cdef Py_ssize_t done = 0, count
         connection.users += 1
         with nogil:
-            status = edb_put_many(connection.space, lent_keys, n, data, beside.options, numbers)
+            while done < n and status == EDB_OK:
+                options = NULL if beside.options == NULL else beside.options + done
+                count = at_once(lent_keys + done, options, n - done, vector_bytes)
+                status = edb_put_many(connection.space, lent_keys + done, count,
+                                      data + done * vector_bytes, options, numbers + done)
+                done += count
         connection.users -= 1
         free(lent_keys)
         must(status)

@@ -19,6 +19,8 @@ from embedcache.errors import InvalidError
 
 DIMS_UNKNOWN = -1
 TTL_NEVER = 0xFFFFFFFF
+# Looked at together, so that little memory is taken beside the vectors.
+ROWS_AT_ONCE = 4096
 
 Floats = NDArray[np.float32]
 
@@ -70,11 +72,14 @@ def as_rows(rows: Any) -> NDArray[np.int64]:
 
 
 def check_finite(vectors: Floats) -> None:
-    """Refuses what would be refused by the library, before a space is created for it."""
-    bad = np.argwhere(~np.isfinite(vectors))
-    if len(bad):
-        row = f"row {bad[0][0]}: " if vectors.ndim == 2 else ""
-        raise InvalidError(f"{row}element {bad[0][-1]} of the vector is NaN or infinite")
+    """Refuses what the library would refuse, before anything is done for it."""
+    matrix = np.atleast_2d(vectors)
+    for first in range(0, len(matrix), ROWS_AT_ONCE):
+        bad = np.argwhere(~np.isfinite(matrix[first : first + ROWS_AT_ONCE]))
+        if len(bad):
+            row, element = bad[0]
+            where = f"row {first + row} of the batch: " if vectors.ndim == 2 else ""
+            raise InvalidError(f"{where}element {element} of the vector is NaN or infinite")
 
 
 def as_value(value: Any) -> NDArray[np.uint8]:

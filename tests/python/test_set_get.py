@@ -367,3 +367,22 @@ def test_errors_are_of_one_family_and_builtin():
     ]:
         assert issubclass(kind, embedcache.EmbedCacheError) and issubclass(kind, builtin)
     assert str(NotFoundError("a sentence")) == "a sentence"
+
+
+def test_more_than_a_transaction_holds():
+    """What is over the 256 MiB of a transaction goes in as several, and is refused as a whole."""
+    dims, n = 16384, 4300
+    vectors = np.zeros((n, dims), np.float32)
+    vectors[:, 0] = np.arange(n)
+    keys = [str(i) for i in range(n)]
+    with EmbedCache(dimension=dims) as cache:
+        vectors[n - 1, 7] = np.nan
+        with pytest.raises(InvalidError, match="row 4299 .*element 7 "):
+            cache.set_many(keys, vectors)
+        assert len(cache) == 0
+        vectors[n - 1, 7] = 0
+        assert list(cache.set_many(keys, vectors)) == list(range(n))
+        assert len(cache) == n and all(cache.get(keys[i])[0] == i for i in range(0, n, 100))
+    with EmbedCache(dimension=1) as cache:
+        cache.set_many(keys[:20], np.ones((20, 1)), texts=["x" * (15 << 20)] * 20)
+        assert len(cache) == 20 and len(cache.get_record("19").text) == 15 << 20
