@@ -14,7 +14,7 @@ TARGET     ?= all
 generator = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja 2>/dev/null),-G Ninja))
 launcher  = $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 
-.PHONY: all demo test asan tsan check format bench-kv bench-cache install deb fuzz proof clean help
+.PHONY: all demo test asan tsan check format bench-kv bench-cache install python deb fuzz proof clean help
 
 all: ## build the library, the command and the tests in build/
 	@command -v cmake >/dev/null || { echo "cmake is missing: run tools/setup."; exit 1; }
@@ -54,6 +54,10 @@ bench-cache: ## hit rates under a budget, and how long puts take meanwhile
 
 install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+
+python: ## build a Python wheel in build/wheel, and test it in an environment of its own
+	@tools/setup
+	@tools/python wheel
 
 deb: ## build the Debian packages in build/deb, and check and use them
 	@tools/deb

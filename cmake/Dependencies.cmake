@@ -1,4 +1,4 @@
-# The libraries EmbedCache stands on, each as an imported target PkgConfig::<name>. A missing one stops
+# The libraries EmbedCache stands on, each as an imported target PkgConfig::<name>. Missing ones stop
 # the configuration with one sentence that says what to install.
 
 find_package(PkgConfig QUIET)
@@ -10,7 +10,9 @@ endif()
 macro(require_library name module package)
     pkg_check_modules(${name} QUIET IMPORTED_TARGET ${module})
     if(NOT ${name}_FOUND)
-        message(FATAL_ERROR "The library ${module} is missing: install the Debian package ${package}, or run tools/setup.")
+        string(REGEX REPLACE ">=.*" "" module_name ${module})
+        list(APPEND missing_modules ${module_name})
+        list(APPEND missing_packages ${package})
     endif()
 endmacro()
 
@@ -23,6 +25,11 @@ if(EDB_COMMAND)
 endif()
 if(EDB_TESTS)
     require_library(cmocka cmocka libcmocka-dev)
+endif()
+if(missing_modules)
+    list(JOIN missing_modules ", " missing_modules)
+    list(JOIN missing_packages " " missing_packages)
+    message(FATAL_ERROR "Libraries are missing or too old (${missing_modules}): run tools/setup, or install the Debian packages ${missing_packages}.")
 endif()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
