@@ -129,35 +129,39 @@ static void begin_space(edb_space *space, const struct catalog_space *said)
     space->limits = said->limits;
 }
 
-/* Marks of a chunk, a block at a time, as far as they verify: they are hints. */
+/* Marks of rows, if all of the section verifies: they are hints. */
 static void load_uses(edb_space *space, struct store_section *section)
 {
     const struct section_descriptor *descriptor = &section->descriptor;
-    struct evict *evict = &space->evict;
-    uint64_t rows = descriptor->last - descriptor->first;
-    uint64_t end = evict_saved_bytes(evict, rows);
-    const uint8_t *head = store_section_at(section, 0, EVICT_SAVED_HEAD_BYTES);
-    if (head == NULL || descriptor->body_bytes != end)
-        return;
-    struct evict_saved saved = evict_read_head(head);
-    uint64_t row_bytes = (end - EVICT_SAVED_HEAD_BYTES) / rows;
-    for (uint64_t at = EVICT_SAVED_HEAD_BYTES; at < end;) {
-        uint64_t block_end = (at / SECTION_BLOCK_BYTES + 1) * SECTION_BLOCK_BYTES;
-        size_t count = (size_t)((block_end < end ? block_end : end) - at);
-        uint64_t row = descriptor->first + (at - EVICT_SAVED_HEAD_BYTES) / row_bytes;
-        const uint8_t *bytes = store_section_at(section, at, count);
-        if (bytes != NULL)
-            evict_load(evict, &saved, row, bytes, count / (size_t)row_bytes);
-        at += count;
-    }
+    uint64_t bytes = descriptor->body_bytes;
+    if (bytes > 0 && store_section_verify(section, 0, (size_t)bytes))
+        evict_load(&space->evict, descriptor->first, descriptor->last, section->body,
+                   (size_t)bytes);
 }
 
 static edb_space *space_of_uses(const edb *db, const struct catalog_section *entry)
 {
-    bool fits = entry->kind == SECTION_USES && entry->first % EVICT_CHUNK_ROWS == 0 &&
-                entry->last - entry->first <= EVICT_CHUNK_ROWS;
+    bool fits = entry->kind == SECTION_USES && entry->first % USES_FIRST_ROWS == 0 &&
+                entry->last - entry->first <= USES_ROWS_MAX;
     edb_space *space = db->spaces[entry->space - 1];
     return fits && space->evicts ? space : NULL;
+}
+
+/* No two of them have bytes in common: together they are no larger than the file. */
+static void load_all_uses(edb *db, const struct catalog *catalog)
+{
+    uint64_t left = db->store->file_bytes;
+    for (uint32_t i = 0; i < catalog->section_count; i++) {
+        const struct catalog_section *entry = &catalog->sections[i];
+        edb_space *space = space_of_uses(db, entry);
+        struct store_section *section;
+        if (space == NULL || entry->frame_bytes > left)
+            continue;
+        left -= entry->frame_bytes;
+        if (store_section_open(db->store, entry, &section) == EDB_OK)
+            load_uses(space, section);
+        store_section_close(section);
+    }
 }
 
 /* The budgets of a view that begins, and the marks that were kept. */
@@ -167,15 +171,8 @@ static edb_status begin_budgets(edb *db, const struct catalog *catalog)
     edb_status status = db_settle_budgets(db);
     for (uint32_t i = 0; i < catalog->space_count && status == EDB_OK; i++)
         evict_set_clock(&db->spaces[i]->evict, catalog->spaces[i].clock);
-    for (uint32_t i = 0; i < catalog->section_count && status == EDB_OK; i++) {
-        struct store_section *section;
-        edb_space *space = space_of_uses(db, &catalog->sections[i]);
-        if (space == NULL)
-            continue;
-        if (store_section_open(db->store, &catalog->sections[i], &section) == EDB_OK)
-            load_uses(space, section);
-        store_section_close(section);
-    }
+    if (status == EDB_OK)
+        load_all_uses(db, catalog);
     for (uint32_t i = 0; i < catalog->space_count && status == EDB_OK; i++) {
         db->spaces[i]->evict.small_hand = catalog->spaces[i].small_hand;
         db->spaces[i]->evict.main_hand = catalog->spaces[i].main_hand;
@@ -184,11 +181,15 @@ static edb_status begin_budgets(edb *db, const struct catalog *catalog)
 }
 
 /* Whoever writes the next catalog names the sections that still hold. */
-static void note_uses(edb *db, const struct catalog_section *entry)
+static void note_uses(edb *db, const struct catalog *catalog)
 {
-    edb_space *space = space_of_uses(db, entry);
-    if (space != NULL)
-        evict_note_saved(&space->evict, entry);
+    for (uint32_t i = 0; i < catalog->space_count; i++)
+        evict_forget_saved(&db->spaces[i]->evict);
+    for (uint32_t i = 0; i < catalog->section_count; i++) {
+        edb_space *space = space_of_uses(db, &catalog->sections[i]);
+        if (space != NULL)
+            evict_note_saved(&space->evict, &catalog->sections[i]);
+    }
 }
 
 edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin)
@@ -205,7 +206,7 @@ edb_status db_adopt(edb *db, const struct catalog *catalog, bool begin)
         status = adopt_space(db->spaces[i], catalog);
     if (status == EDB_OK && begin)
         status = begin_budgets(db, catalog);
-    for (uint32_t i = 0; i < catalog->section_count && status == EDB_OK; i++)
-        note_uses(db, &catalog->sections[i]);
+    if (status == EDB_OK)
+        note_uses(db, catalog);
     return status;
 }

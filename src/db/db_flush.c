@@ -1,7 +1,7 @@
 /* From the tail to sections: called when a commit has made the tail long, and on close.
  *
  *   1 merged_from   how many of the newest sections go into the new one with the tail
- *   2 gather_space  ROWS and KEYS of those rows, DEAD and USES of the chunks that changed
+ *   2 gather_space  ROWS and KEYS of those rows, DEAD and USES where something changed
  *   3 publish       the sections and one CATALOG, in one run of frames; the walk adopts them
  *
  * Sections are derived: when they cannot be written the tail stays, and the next commit tries
@@ -57,10 +57,8 @@ static bool any_deaths(const edb *db)
 static bool any_marks_unsaved(const edb *db)
 {
     for (uint32_t i = 0; i < db->space_count; i++)
-        for (size_t j = 0; j < db->spaces[i]->evict.chunk_count; j++)
-            if (db->spaces[i]->evict.chunks[j].changed &&
-                db->spaces[i]->evict.chunks[j].saved.frame_bytes == 0)
-                return true;
+        if (evict_is_unsaved(&db->spaces[i]->evict))
+            return true;
     return false;
 }
 
@@ -199,29 +197,35 @@ static edb_status gather_dead(edb_space *space, struct db_publication *publicati
     return status;
 }
 
-/* Marks of the chunks that changed. */
+static edb_status gather_reach(edb_space *space, const struct evict_reach *reach,
+                               struct db_publication *publication)
+{
+    struct store_section_draft *draft;
+    size_t bytes = evict_save_bytes(&space->evict, reach);
+    if (bytes == 0)
+        return EDB_OK;
+    edb_status status = db_publication_add(publication, space, &draft);
+    uint8_t *body = status == EDB_OK ? memory_aligned(bytes) : NULL;
+    if (body == NULL)
+        return status == EDB_OK ? memory_failed(bytes) : status;
+    evict_save(&space->evict, reach, body);
+    draft->body = body;
+    draft->descriptor.kind = SECTION_USES;
+    draft->descriptor.version = 1;
+    draft->descriptor.first = reach->first;
+    draft->descriptor.last = reach->last;
+    draft->descriptor.body_bytes = bytes;
+    return EDB_OK;
+}
+
+/* Marks, where they changed. */
 static edb_status gather_uses(edb_space *space, struct db_publication *publication)
 {
     edb_status status = EDB_OK;
-    for (size_t i = 0; i < space->evict.chunk_count && status == EDB_OK; i++) {
-        struct store_section_draft *draft;
-        uint64_t first = space->evict.chunks[i].number * EVICT_CHUNK_ROWS;
-        if (!space->evict.chunks[i].changed || first >= space->next_row)
-            continue;
-        status = db_publication_add(publication, space, &draft);
-        uint64_t rows = clamp_u64(space->next_row - first, 0, EVICT_CHUNK_ROWS);
-        size_t bytes = evict_saved_bytes(&space->evict, rows);
-        uint8_t *body = status == EDB_OK ? memory_aligned(bytes) : NULL;
-        if (body == NULL)
-            return status == EDB_OK ? memory_failed(bytes) : status;
-        evict_save(&space->evict, i, rows, body);
-        draft->body = body;
-        draft->descriptor.kind = SECTION_USES;
-        draft->descriptor.version = 1;
-        draft->descriptor.first = first;
-        draft->descriptor.last = first + rows;
-        draft->descriptor.body_bytes = bytes;
-    }
+    struct evict_reach reach = {0};
+    while (status == EDB_OK && evict_next_reach(&space->evict, reach.to, space->next_row, &reach))
+        if (evict_saved(&space->evict, &reach) == NULL)
+            status = gather_reach(space, &reach, publication);
     return status;
 }
 

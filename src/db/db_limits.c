@@ -50,7 +50,7 @@ static edb_status begin_marks(edb_space *space)
             break;
         status = evict_reserve(&space->evict, word.first);
         if (status == EDB_OK)
-            evict_count(&space->evict, word.first, (uint32_t)__builtin_popcountll(word.bits));
+            evict_count(&space->evict, word.first, word.bits);
         row = word.first + ROWS_WORD_ROWS;
     }
     return status;

@@ -63,11 +63,14 @@ static void keep_entry(const struct db_publication *publication, struct catalog 
         catalog->sections[catalog->section_count++] = section->entry;
 }
 
-static void keep_uses(const struct db_publication *publication, struct catalog *catalog,
-                      const struct evict_chunk *chunk)
+static void keep_uses(const edb_space *space, struct catalog *catalog)
 {
-    if (chunk->saved.frame_bytes > 0 && !superseded(publication, &chunk->saved))
-        catalog->sections[catalog->section_count++] = chunk->saved;
+    struct evict_reach reach = {0};
+    while (evict_next_reach(&space->evict, reach.to, space->next_row, &reach)) {
+        const struct catalog_section *saved = evict_saved(&space->evict, &reach);
+        if (saved != NULL)
+            catalog->sections[catalog->section_count++] = *saved;
+    }
 }
 
 /* The sections of the view that stay. */
@@ -82,8 +85,7 @@ static void keep_entries(const struct db_publication *publication, struct catalo
             keep_entry(publication, catalog, space->rows.sections.items[j]);
         for (size_t j = 0; j < space->rows.chunk_count; j++)
             keep_entry(publication, catalog, space->rows.chunks[j].section);
-        for (size_t j = 0; j < space->evict.chunk_count; j++)
-            keep_uses(publication, catalog, &space->evict.chunks[j]);
+        keep_uses(space, catalog);
     }
 }
 
@@ -166,8 +168,20 @@ static edb_status lay_out_sections(struct db_publication *publication, struct ca
     return EDB_OK;
 }
 
+/* Marks are hints: a catalog has no more of their sections than leaves room for all others. */
+static void leave_out_uses(struct catalog *catalog)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < catalog->section_count; i++)
+        if (catalog->sections[i].kind != SECTION_USES)
+            catalog->sections[count++] = catalog->sections[i];
+    catalog->section_count = count;
+}
+
 edb_status db_catalog_lay_out(struct catalog *catalog, uint64_t at, struct db_catalog_draft *out)
 {
+    if (catalog->section_count > CATALOG_SECTIONS_MAX)
+        leave_out_uses(catalog);
     size_t bytes = catalog_bytes(catalog);
     memset(out, 0, sizeof *out);
     if (bytes > FRAME_BYTES_MAX - FRAME_HEADER_BYTES ||

@@ -27,19 +27,34 @@
 #include "base/status.h"
 #include "format/catalog.h"
 
-#define EVICT_CHUNK_ROWS (1u << 16)
+#define EVICT_LEAF_ROWS 64u
+#define EVICT_CHUNK_LEAVES 1024u
+#define EVICT_CHUNK_ROWS (EVICT_LEAF_ROWS * EVICT_CHUNK_LEAVES)
 #define EVICT_USES_MAX 3u
 
-/* Marks of EVICT_CHUNK_ROWS rows. */
+/* Marks of EVICT_LEAF_ROWS rows that follow one another, of those that are live. A leaf is there
+ * as long as one is, and where rows are about to come. */
+struct evict_leaf {
+    uint64_t first;                         /* row */
+    uint64_t live;                          /* a bit a row */
+    uint16_t marks[EVICT_LEAF_ROWS];        /* what everybody knows */
+    _Atomic uint16_t uses[EVICT_LEAF_ROWS]; /* by this process, not yet handed over: how many, or in
+                                               LRU when */
+};
+
+/* The leaves of EVICT_CHUNK_ROWS rows. */
 struct evict_chunk {
     uint64_t number;
-    uint32_t live;                /* rows; without any the chunk goes, unless it is the newest */
-    bool emptied;                 /* it had rows, and has none */
+    uint32_t live;                /* rows */
     bool changed;                 /* since the newest section of it */
-    struct catalog_section saved; /* the section that the newest catalog names; all zero: none */
+    struct catalog_section saved; /* that begins here, and that the newest catalog names; all zero:
+                                     none */
     _Atomic bool touched;
-    uint16_t *marks;        /* what everybody knows */
-    _Atomic uint16_t *uses; /* by this process, not yet handed over: how many, or in LRU when */
+    uint64_t present[EVICT_CHUNK_LEAVES / 64]; /* a bit a leaf */
+    uint16_t before[EVICT_CHUNK_LEAVES / 64];  /* leaves that the words before this one tell of */
+    struct evict_leaf **leaves;                /* in the order of their rows */
+    size_t leaf_count;
+    size_t leaf_capacity;
 };
 
 /* Keys that went from the small queue not long ago: who comes back belongs into the main queue. */
@@ -70,19 +85,23 @@ struct evict {
     uint64_t live;              /* rows, when a victim was last asked for */
     uint64_t rows;              /* that have marks */
     uint64_t kept;              /* of them, that their owner keeps */
+    uint64_t newest_row;        /* the highest that had one */
     struct evict_chunk *chunks; /* in order of their numbers */
     size_t chunk_count;
+    size_t chunk_capacity;
     struct evict_ghosts ghosts;
 };
 
 /* A zeroed one has no marks. */
 void evict_close(struct evict *evict);
 
-/* Makes room for the marks of a row and its neighbours. EDB_NO_MEMORY. */
+/* Makes room for the marks of a row and its neighbours: it stays until a row has come behind all
+ * of them. EDB_NO_MEMORY. */
 edb_status evict_reserve(struct evict *evict, uint64_t row);
 
-/* So many rows of a chunk, the one of `row`, were there before. */
-void evict_count(struct evict *evict, uint64_t row, uint32_t rows);
+/* Rows that were there before: a bit each for `first`, a multiple of EVICT_LEAF_ROWS, and those
+ * behind it. */
+void evict_count(struct evict *evict, uint64_t first, uint64_t live);
 
 /* ------------------------------------------------------------------------------ what happens */
 
@@ -133,22 +152,37 @@ void evict_keep(struct evict *evict, uint64_t row);
 
 /* ---------------------------------------------------------------------------- from file to file */
 
-/* The body of a section that keeps the marks of a chunk: a head, then a byte for each row, or two.
- * One with another policy's marks is not loaded. */
-#define EVICT_SAVED_HEAD_BYTES 64u
-size_t evict_saved_bytes(const struct evict *evict, uint64_t rows);
-void evict_save(const struct evict *evict, size_t chunk, uint64_t rows, uint8_t *bytes);
-
-/* What the head says. */
-struct evict_saved {
-    uint8_t policy;
-    uint64_t clock; /* when they were saved */
+/* Chunks of which a section speaks: all that are left of the space when that are few live rows,
+ * else one, or neighbours that have few together. So there are few sections, however far apart the
+ * rows are, and where rows are many those of chunks in which nothing changes stay. */
+struct evict_reach {
+    size_t from; /* chunks, by their places */
+    size_t to;
+    uint64_t first; /* rows */
+    uint64_t last;
 };
-struct evict_saved evict_read_head(const uint8_t head[EVICT_SAVED_HEAD_BYTES]);
 
-/* Marks of some rows that follow one another, from `first` on. */
-void evict_load(struct evict *evict, const struct evict_saved *saved, uint64_t first,
-                const uint8_t *bytes, size_t count);
+/* The reach that begins with a chunk, or behind it where that has no live rows. False: none is
+ * left. */
+bool evict_next_reach(const struct evict *evict, size_t from, uint64_t next_row,
+                      struct evict_reach *out);
+
+/* The section that holds for a reach, which nothing has changed since; NULL: none. */
+const struct catalog_section *evict_saved(const struct evict *evict,
+                                          const struct evict_reach *reach);
+
+/* Whether nothing that is known of any row is in a section. */
+bool evict_is_unsaved(const struct evict *evict);
+
+/* The body of a section: a head, then an entry for each live row of which there is something to
+ * say. 0 bytes: there is none. */
+size_t evict_save_bytes(const struct evict *evict, const struct evict_reach *reach);
+void evict_save(const struct evict *evict, const struct evict_reach *reach, uint8_t *bytes);
+
+/* Marks of the rows [first, last), as a section has them. False, and nothing is changed: it is not
+ * of this policy, or no such body. */
+bool evict_load(struct evict *evict, uint64_t first, uint64_t last, const uint8_t *bytes,
+                size_t count);
 
 /* What the clock said when the view begins: of no row it is known yet when it was used. */
 void evict_set_clock(struct evict *evict, uint64_t clock);
@@ -156,7 +190,8 @@ void evict_set_clock(struct evict *evict, uint64_t clock);
 /* Takes over what another knows of the same rows: marks, hands, ghosts. */
 void evict_inherit(struct evict *evict, struct evict *from);
 
-/* Notes which section a catalog names for a chunk. */
+/* Another catalog counts from now on; and a section that it names. */
+void evict_forget_saved(struct evict *evict);
 void evict_note_saved(struct evict *evict, const struct catalog_section *section);
 
 #endif

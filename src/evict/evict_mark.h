@@ -18,10 +18,31 @@ enum {
     MARK_LEFT_SHIFT = 6,
 };
 
+enum { AGE_MAX = 1 << 14 }; /* LRU: older rows are of one age */
+
+/* LRU: how many periods ago, up to AGE_MAX, a row was used; and the mark that says so. */
+unsigned evict_age_of(const struct evict *evict, uint16_t mark);
+uint16_t evict_mark_of(const struct evict *evict, uint64_t age);
+
+/* The mark of a live row; 0 of others, which have none to be set. */
 uint16_t evict_mark(const struct evict *evict, uint64_t row);
 void evict_set_mark(struct evict *evict, uint64_t row, uint16_t mark);
 
-/* One row of its chunk less, which goes with the last. */
+/* The leaf at a place, which is then that of the next one; NULL: all have been told. */
+struct evict_place {
+    size_t chunk;
+    size_t leaf;
+};
+struct evict_leaf *evict_next_leaf(const struct evict *evict, struct evict_place *place);
+
+/* The leaf of a row; NULL: none of its rows is live. */
+struct evict_leaf *evict_leaf_of(const struct evict *evict, uint64_t row);
+
+/* The first chunk of which the number is as high, by its place. */
+size_t evict_chunk_from(const struct evict *evict, uint64_t number);
+
+/* A row has come; and one is gone, whose leaf and chunk go with the last. */
+void evict_count_in(struct evict *evict, uint64_t row);
 void evict_uncount(struct evict *evict, uint64_t row);
 
 void evict_size_ghosts(struct evict_ghosts *ghosts, uint64_t rows);

@@ -13,10 +13,8 @@ enum {
     SMALL_SHARE = 10,      /* the small queue has a tenth of the rows */
     SMALL_USES = 2,        /* that take a row from the small queue to the main one */
     PERIODS = 64,          /* LRU: uses of so many periods are as many as the rows */
-    AGE_MAX = 1 << 14,     /* LRU: older rows are of one age */
     SAMPLE_ROWS = 1 << 16, /* LRU: that are looked at to find what is old */
     STEPS_MAX = 1 << 16,   /* of one search for a victim */
-    INHERITED = 1 << 15,   /* rows that were touched, at a time */
 };
 
 /* --------------------------------------------------------------------------------- what happens */
@@ -36,14 +34,13 @@ static bool in_main(const struct evict *evict, uint64_t row, uint16_t mark)
     return row < evict->small_hand || (mark & MARK_MAIN);
 }
 
-/* How many periods ago, up to AGE_MAX, a row was used. */
-static unsigned age_of(const struct evict *evict, uint16_t mark)
+unsigned evict_age_of(const struct evict *evict, uint16_t mark)
 {
     uint16_t age = (uint16_t)((uint16_t)evict->clock - mark);
     return age < AGE_MAX ? age : AGE_MAX;
 }
 
-static uint16_t mark_of(const struct evict *evict, uint64_t age)
+uint16_t evict_mark_of(const struct evict *evict, uint64_t age)
 {
     return (uint16_t)(evict->clock - (age < AGE_MAX ? age : AGE_MAX));
 }
@@ -51,11 +48,11 @@ static uint16_t mark_of(const struct evict *evict, uint64_t age)
 /* A mark has the lower 16 bits of the clock: it is moved on before they come again. */
 static void hold_ages(struct evict *evict)
 {
-    for (size_t i = 0; i < evict->chunk_count; i++) {
-        uint16_t *marks = evict->chunks[i].marks;
-        for (size_t row = 0; row < EVICT_CHUNK_ROWS; row++)
-            marks[row] = mark_of(evict, age_of(evict, marks[row]));
-    }
+    struct evict_place place = {0};
+    struct evict_leaf *leaf;
+    while ((leaf = evict_next_leaf(evict, &place)) != NULL)
+        for (size_t i = 0; i < EVICT_LEAF_ROWS; i++)
+            leaf->marks[i] = evict_mark_of(evict, evict_age_of(evict, leaf->marks[i]));
 }
 
 /* One more put or use. */
@@ -99,14 +96,14 @@ void evict_renew(struct evict *evict, uint64_t row)
 {
     if (!is_lru(evict))
         return;
-    evict_set_mark(evict, row, mark_of(evict, 0));
+    evict_set_mark(evict, row, evict_mark_of(evict, 0));
     pass_time(evict);
 }
 
 void evict_insert(struct evict *evict, uint64_t row, uint64_t prior, uint64_t key_hash,
                   uint32_t cost)
 {
-    evict_count(evict, row, 1);
+    evict_count_in(evict, row);
     if (is_fifo(evict))
         return;
     if (is_lru(evict)) {
@@ -286,7 +283,7 @@ static edb_status find_old_age(struct evict *evict, const struct evict_rows *row
         return memory_failed((AGE_MAX + 1) * sizeof *counts);
     edb_status status = rows->next(rows->arg, 0, &row);
     while (status == EDB_OK && row != ROW_NONE) {
-        counts[age_of(evict, evict_mark(evict, row))]++;
+        counts[evict_age_of(evict, evict_mark(evict, row))]++;
         looked++;
         status = rows->next(rows->arg, row + stride, &row);
     }
@@ -309,10 +306,10 @@ static edb_status next_lru(struct evict *evict, const struct evict_rows *rows, u
         return status;
     bool any = *row_out != ROW_NONE;
     evict->main_hand = any ? *row_out + 1 : 0;
-    if (!any || age_of(evict, evict_mark(evict, *row_out)) < evict->old_age)
+    if (!any || evict_age_of(evict, evict_mark(evict, *row_out)) < evict->old_age)
         return EDB_NOT_FOUND;
     evict->old_rows--;
-    evict_set_mark(evict, *row_out, mark_of(evict, 0)); /* not named twice */
+    evict_set_mark(evict, *row_out, evict_mark_of(evict, 0)); /* not named twice */
     return EDB_OK;
 }
 
@@ -343,101 +340,5 @@ void evict_keep(struct evict *evict, uint64_t row)
     if (evict->policy == EDB_EVICT_S3_FIFO)
         evict->kept += !(mark & MARK_KEPT);
     mark = (uint16_t)((mark & ~MARK_NAMED) | MARK_KEPT);
-    evict_set_mark(evict, row, is_lru(evict) ? mark_of(evict, 0) : mark);
-}
-
-/* ---------------------------------------------------------------------------- from file to file */
-
-enum { HEAD_AT_CLOCK = 0, HEAD_AT_POLICY = 8, AGE_BYTES = 2 };
-
-static size_t mark_bytes(const struct evict *evict)
-{
-    return is_lru(evict) ? AGE_BYTES : 1;
-}
-
-size_t evict_saved_bytes(const struct evict *evict, uint64_t rows)
-{
-    return EVICT_SAVED_HEAD_BYTES + (size_t)rows * mark_bytes(evict);
-}
-
-/* Of LRU the age counts, beside the time at which it was saved: a chunk in which nothing changes is
- * not saved again. */
-void evict_save(const struct evict *evict, size_t chunk, uint64_t rows, uint8_t *bytes)
-{
-    const uint16_t *marks = evict->chunks[chunk].marks;
-    uint8_t *at = bytes + EVICT_SAVED_HEAD_BYTES;
-    memset(bytes, 0, EVICT_SAVED_HEAD_BYTES);
-    store_u64(bytes + HEAD_AT_CLOCK, evict->clock);
-    bytes[HEAD_AT_POLICY] = evict->policy;
-    for (size_t i = 0; i < rows; i++, at += mark_bytes(evict))
-        if (is_lru(evict))
-            store_u16(at, (uint16_t)age_of(evict, marks[i]));
-        else
-            *at = (uint8_t)(marks[i] & ~(MARK_NAMED | MARK_KEPT));
-}
-
-struct evict_saved evict_read_head(const uint8_t head[EVICT_SAVED_HEAD_BYTES])
-{
-    return (struct evict_saved){.policy = head[HEAD_AT_POLICY],
-                                .clock = load_u64(head + HEAD_AT_CLOCK)};
-}
-
-void evict_load(struct evict *evict, const struct evict_saved *saved, uint64_t first,
-                const uint8_t *bytes, size_t count)
-{
-    uint64_t since = evict->clock > saved->clock ? evict->clock - saved->clock : 0;
-    if (saved->policy != evict->policy)
-        return;
-    for (size_t i = 0; i < count; i++)
-        evict_set_mark(evict, first + i,
-                       is_lru(evict) ? mark_of(evict, since + load_u16(bytes + AGE_BYTES * i))
-                                     : bytes[i]);
-}
-
-void evict_set_clock(struct evict *evict, uint64_t clock)
-{
-    evict->clock = clock;
-    for (size_t i = 0; i < evict->chunk_count && is_lru(evict); i++)
-        for (size_t row = 0; row < EVICT_CHUNK_ROWS; row++)
-            evict->chunks[i].marks[row] = mark_of(evict, clock);
-}
-
-static void inherit_chunk(struct evict *evict, const struct evict_chunk *from)
-{
-    uint64_t first = from->number * EVICT_CHUNK_ROWS;
-    const uint16_t own = is_lru(evict) ? 0 : MARK_NAMED | MARK_KEPT; /* pinned rows are met anew */
-    for (uint64_t i = 0; i < EVICT_CHUNK_ROWS; i++)
-        evict_set_mark(evict, first + i, from->marks[i] & (uint16_t)~own);
-}
-
-/* In the order in which they were, as far as one handing-over knows it. Without memory they are
- * lost: they are hints. */
-static void inherit_touches(struct evict *evict, struct evict *from)
-{
-    struct evict_used *used = memory_aligned(INHERITED * sizeof *used);
-    size_t count = used != NULL ? INHERITED : 0;
-    while (count == INHERITED) {
-        count = evict_take_touched(from, used, INHERITED);
-        for (size_t i = 0; i < count; i++)
-            for (unsigned uses = 0; uses < used[i].uses; uses++)
-                evict_touch(evict, used[i].row);
-    }
-    memory_free(used);
-}
-
-void evict_inherit(struct evict *evict, struct evict *from)
-{
-    if (from->policy != evict->policy || from->chunk_count == 0)
-        return;
-    for (size_t i = 0; i < from->chunk_count; i++)
-        inherit_chunk(evict, &from->chunks[i]);
-    inherit_touches(evict, from);
-    evict->small_hand = from->small_hand;
-    evict->main_hand = from->main_hand;
-    evict->small_counted = false;
-    evict->clock = from->clock;
-    evict->live = from->live;
-    memory_free(evict->ghosts.slots);
-    evict->ghosts = from->ghosts;
-    from->ghosts = (struct evict_ghosts){0};
+    evict_set_mark(evict, row, is_lru(evict) ? evict_mark_of(evict, 0) : mark);
 }

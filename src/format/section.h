@@ -21,6 +21,10 @@ enum section_kind {
     SECTION_USES = 4, /* marks of rows, for eviction */
 };
 
+/* A section of marks begins at a multiple of the one, and is of the other at most. */
+#define USES_FIRST_ROWS (1u << 16)
+#define USES_ROWS_MAX (1ull << 32)
+
 struct section_descriptor {
     uint16_t kind;
     uint16_t version; /* of the body's layout */

@@ -7,7 +7,7 @@
 #include "format/decode_fields.h"
 
 enum { KEYS = 1, ROWS = 2, DEAD = 3, USES = 4 };
-enum { LRU = 1 };
+enum { S3_FIFO = 0, LRU = 1 };
 
 uint64_t xxh3(const void *bytes, uint64_t count, uint64_t seed)
 {
@@ -210,17 +210,28 @@ static const char *check_dead(const struct parts *dead, const struct decoded_spa
     return NULL;
 }
 
-/* A byte a row; what it says is nobody's promise. */
-static const char *check_marks(const struct parts *uses)
+/* Marks of live rows; what they say is nobody's promise. */
+static const char *check_marks(const struct parts *uses, const struct decoded_space *space)
 {
-    uint64_t rows = uses->last - uses->first;
-    uint8_t policy = uses->body_bytes > 8 ? uses->body[8] : 0;
-    REQUIRE(uses->first % 65536 == 0 && rows <= 65536 &&
-                uses->body_bytes == 64 + rows * (policy == LRU ? 2 : 1),
-            "marks are of other rows");
-    REQUIRE((policy == LRU || u64_at(uses->body, 0) == 0) && policy <= 2 &&
-                all_zero(uses->body + 9, 55),
+    uint64_t entries = uses->body_bytes >= 64 ? u64_at(uses->body, 8) : 0;
+    uint8_t policy = uses->body_bytes >= 64 ? uses->body[16] : UINT8_MAX;
+    uint64_t least = uses->first;
+    REQUIRE(uses->first % 65536 == 0 && uses->last - uses->first <= 1ull << 32,
+            "marks are of rows that no section of marks has");
+    REQUIRE(policy == S3_FIFO || policy == LRU, "marks are of no policy that has any");
+    REQUIRE(uses->body_bytes == 64 + 6 * entries && entries > 0, "marks have another length");
+    REQUIRE((policy == LRU || u64_at(uses->body, 0) == 0) && all_zero(uses->body + 17, 47),
             "marks have another head");
+    for (uint64_t i = 0; i < entries; i++) {
+        const uint8_t *entry = uses->body + 64 + 6 * i;
+        uint64_t row = uses->first + u32_at(entry, 0);
+        uint16_t mark = u16_at(entry, 4);
+        REQUIRE(row >= least && row < uses->last, "marks are not in the order of their rows");
+        REQUIRE(space->rows[row].live, "a row that is gone has a mark");
+        REQUIRE(policy == LRU ? mark < 1 << 14 : mark != 0 && (mark & ~0xf7) == 0,
+                "a mark says what none says");
+        least = row + 1;
+    }
     return NULL;
 }
 
@@ -300,6 +311,7 @@ static const char *check_spaces(const struct decoded_file *file, const uint8_t *
 struct reach {
     uint64_t keys[DECODED_SPACES];
     uint64_t rows[DECODED_SPACES];
+    uint64_t uses[DECODED_SPACES];
 };
 
 static const char *check_entry(const struct decoded_file *file, const uint8_t *entry,
@@ -319,8 +331,11 @@ static const char *check_entry(const struct decoded_file *file, const uint8_t *e
     REQUIRE(parts.last <= space->next_row, "a section covers rows that are not there");
     if (parts.kind == DEAD)
         return check_dead(&parts, space);
-    if (parts.kind == USES)
-        return check_marks(&parts);
+    if (parts.kind == USES) {
+        REQUIRE(parts.first >= reach->uses[parts.space - 1], "sections of marks overlap");
+        reach->uses[parts.space - 1] = parts.last;
+        return check_marks(&parts, space);
+    }
     uint64_t *covered =
         parts.kind == KEYS ? &reach->keys[parts.space - 1] : &reach->rows[parts.space - 1];
     REQUIRE(*covered == parts.first, "sections leave a gap");
@@ -355,7 +370,7 @@ static const char *check_position(const struct decoded_file *file, uint64_t at)
 
 const char *decode_catalog(const struct decoded_file *file, uint64_t at)
 {
-    struct reach reach = {{0}, {0}};
+    struct reach reach = {{0}, {0}, {0}};
     const uint8_t *payload = file->bytes + at + 128;
     uint64_t spaces = u32_at(payload, 4);
     uint64_t sections = u32_at(payload, 8);

@@ -39,10 +39,10 @@ struct golden {
 
 static struct golden goldens[] = {
     {.name = "format-1.edb",
-     .sha256 = "31eb38f70016ccaf152c2c71ea95c8254a9bf26e38b8a0cc71af5bcfe4302630",
+     .sha256 = "7b13c9a246787a22af38a7b543e3a91d0792686ade65395926be7132695b7fae",
      .write = golden_write},
     {.name = "format-1-compacted.edb",
-     .sha256 = "7e418335cc9c5693f33b27f790bbf5db4c369a0fedbee6d2f21e1b6067095944",
+     .sha256 = "5220175d4b5a762950324a3cf7b36edb8b2870db53bd42584dc2b3849a0d6da8",
      .write = golden_write_compacted,
      .compacted = true},
 };

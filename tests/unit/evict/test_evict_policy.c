@@ -12,6 +12,7 @@
 
 #include "embedcache.h"
 #include "evict/evict.h"
+#include "evict/evict_mark.h"
 #include "format/format.h"
 #include "unit/base/seeded_random.h"
 
@@ -251,30 +252,164 @@ static void test_cost_aware(void **state)
     assert_true(saved[1] > saved[0]);
 }
 
+static uint8_t saved_bytes[64 + 6 * EVICT_CHUNK_ROWS];
+
+static void add_live_row(struct evict *evict, uint64_t row, bool live)
+{
+    assert_int_equal(evict_reserve(evict, row), EDB_OK);
+    if (live)
+        evict_insert(evict, row, ROW_NONE, hash_of((uint32_t)row), 1);
+}
+
+/* Into `saved_bytes`. */
+static size_t save_all(const struct evict *evict, uint64_t next_row)
+{
+    struct evict_reach reach;
+    assert_true(evict_next_reach(evict, 0, next_row, &reach));
+    size_t bytes = evict_save_bytes(evict, &reach);
+    assert_true(bytes <= sizeof saved_bytes);
+    if (bytes > 0)
+        evict_save(evict, &reach, saved_bytes);
+    return bytes;
+}
+
+/* That a row was named to go is for nobody else. */
+static void check_same_mark(const struct evict *is, const struct evict *was, uint64_t row)
+{
+    uint16_t own = is->policy == EDB_EVICT_S3_FIFO ? MARK_NAMED | MARK_KEPT : 0;
+    assert_int_equal(evict_mark(is, row), evict_mark(was, row) & ~own);
+}
+
 /* What is kept in a section says the same to who loads it. */
 static void test_marks_are_kept(void **state)
 {
     (void)state;
-    static uint8_t bytes[EVICT_SAVED_HEAD_BYTES + 2 * EVICT_CHUNK_ROWS];
     for (uint8_t policy = EDB_EVICT_S3_FIFO; policy <= EDB_EVICT_FIFO; policy++) {
         struct cache *cache = open_cache(policy, 1000);
         struct random_source random = seeded_random("test_marks_are_kept");
         for (uint32_t i = 1; i <= 3000; i++)
             access_key(cache, zipf(&random, KEYS), 1);
-        evict_save(&cache->evict, 0, EVICT_CHUNK_ROWS, bytes);
         struct evict again = {.policy = policy};
-        struct evict_saved saved = evict_read_head(bytes);
-        assert_int_equal(evict_reserve(&again, 0), EDB_OK);
+        for (uint64_t row = 0; row < cache->next; row++)
+            add_live_row(&again, row, is_live(cache, row));
         evict_set_clock(&again, cache->evict.clock + 100); /* it went on elsewhere */
-        evict_load(&again, &saved, 0, bytes + EVICT_SAVED_HEAD_BYTES, EVICT_CHUNK_ROWS);
-        for (uint64_t row = 0; row < cache->next; row++) {
-            uint16_t is = again.chunks[0].marks[row];
-            uint16_t was = cache->evict.chunks[0].marks[row];
-            assert_true(!is_live(cache, row) || is == was);
-        }
+        size_t bytes = save_all(&cache->evict, cache->next);
+        assert_true(policy == EDB_EVICT_FIFO ? bytes == 0 : bytes > 64 + 6 * 100);
+        assert_true(bytes == 0 || evict_load(&again, 0, cache->next, saved_bytes, bytes));
+        for (uint64_t row = 0; row < cache->next; row++)
+            if (is_live(cache, row))
+                check_same_mark(&again, &cache->evict, row);
         evict_close(&again);
         close_cache(cache);
     }
+}
+
+/* Rows with a use each, far apart: a section speaks of all of them in few bytes. */
+static void test_few_rows_in_one_section(void **state)
+{
+    (void)state;
+    struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
+    struct evict_reach reach;
+    const uint64_t next_row = 1000 * EVICT_CHUNK_ROWS + 5;
+    for (uint64_t i = 1; i <= 1000; i++)
+        add_live_row(&evict, i * EVICT_CHUNK_ROWS + i % 5, true);
+    evict_use(&evict, 7 * EVICT_CHUNK_ROWS + 2, 1);
+    evict_use(&evict, 900 * EVICT_CHUNK_ROWS, 3);
+    assert_true(evict_next_reach(&evict, 0, next_row, &reach));
+    assert_true(reach.first == EVICT_CHUNK_ROWS && reach.last == next_row);
+    assert_int_equal(evict_save_bytes(&evict, &reach), 64 + 2 * 6);
+    assert_false(evict_next_reach(&evict, reach.to, next_row, &reach));
+    evict_close(&evict);
+}
+
+/* Where rows are many a chunk has a section of its own, which holds until something changes. */
+static void test_a_section_a_full_chunk(void **state)
+{
+    (void)state;
+    struct evict evict = {.policy = EDB_EVICT_LRU};
+    struct evict_reach reach = {0};
+    const uint64_t next_row = 3 * EVICT_CHUNK_ROWS - 100;
+    for (uint64_t row = 0; row < next_row; row++)
+        add_live_row(&evict, row, true);
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_true(evict_next_reach(&evict, reach.to, next_row, &reach));
+        assert_true(reach.first == i * EVICT_CHUNK_ROWS && reach.to == i + 1);
+        struct catalog_section section = {
+            .first = reach.first, .last = reach.last, .frame_bytes = 128};
+        assert_null(evict_saved(&evict, &reach));
+        evict_note_saved(&evict, &section);
+        assert_non_null(evict_saved(&evict, &reach));
+    }
+    assert_true(reach.last == next_row);
+    assert_false(evict_next_reach(&evict, reach.to, next_row, &reach));
+    evict_renew(&evict, EVICT_CHUNK_ROWS + 1); /* the clock stands where it stood */
+    evict_remove(&evict, EVICT_CHUNK_ROWS + 1, 0, true);
+    reach.to = 0;
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_true(evict_next_reach(&evict, reach.to, next_row, &reach));
+        assert_true((evict_saved(&evict, &reach) == NULL) == (i == 1));
+    }
+    evict_close(&evict);
+}
+
+/* No section speaks of more rows than an entry has numbers for. */
+static void test_no_section_of_too_many_rows(void **state)
+{
+    (void)state;
+    struct evict evict = {.policy = EDB_EVICT_LRU};
+    struct evict_reach reach = {0};
+    const uint64_t rows[] = {5, (1ull << 32) - 1, 1ull << 32, (1ull << 33) + 70000};
+    for (size_t i = 0; i < 4; i++)
+        add_live_row(&evict, rows[i], true);
+    assert_true(evict_next_reach(&evict, 0, rows[3] + 1, &reach));
+    assert_true(reach.first == 0 && reach.last == 1ull << 32);
+    assert_true(evict_next_reach(&evict, reach.to, rows[3] + 1, &reach));
+    assert_true(reach.first == 1ull << 32 && reach.last == (1ull << 32) + 65536);
+    assert_true(evict_next_reach(&evict, reach.to, rows[3] + 1, &reach));
+    assert_true(reach.first == (1ull << 33) + 65536 && reach.last == rows[3] + 1);
+    evict_close(&evict);
+}
+
+/* What contradicts itself is not taken over in part. */
+static void test_wrong_sections_say_nothing(void **state)
+{
+    (void)state;
+    struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
+    for (uint64_t row = 0; row < 10; row++)
+        add_live_row(&evict, row, true);
+    for (uint64_t row = 2; row < 10; row += 2)
+        evict_use(&evict, row, 3);
+    size_t bytes = save_all(&evict, 10);
+    assert_int_equal(bytes, 64 + 4 * 6);
+    for (uint64_t row = 0; row < 10; row++)
+        evict_set_mark(&evict, row, 0);
+    struct wrong {
+        size_t at;
+        uint8_t value;
+        size_t bytes;
+        uint64_t last;
+    } wrongs[] = {
+        {16, EDB_EVICT_LRU, 88, 10}, /* of another policy */
+        {8, 5, 88, 10},              /* more entries than there are bytes for */
+        {15, 255, 88, 10},           /* many more */
+        {70, 2, 88, 10},             /* a row twice */
+        {76, 3, 88, 10},             /* a row before the one before it */
+        {85, 255, 88, 10},           /* a row behind the section */
+        {20, 0, 88, 8},              /* likewise */
+        {20, 0, 87, 10},             /* cut off */
+        {20, 0, 63, 10},             /* likewise, in the head */
+    };
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        uint8_t kept = saved_bytes[wrongs[i].at];
+        saved_bytes[wrongs[i].at] = wrongs[i].value;
+        assert_false(evict_load(&evict, 0, wrongs[i].last, saved_bytes, wrongs[i].bytes));
+        saved_bytes[wrongs[i].at] = kept;
+        for (uint64_t row = 0; row < 10; row++)
+            assert_int_equal(evict_mark(&evict, row), 0);
+    }
+    assert_true(evict_load(&evict, 0, 10, saved_bytes, bytes));
+    assert_int_equal(evict_mark(&evict, 2), 3);
+    evict_close(&evict);
 }
 
 /* Rows far apart, as after a compaction. */
@@ -283,8 +418,10 @@ static void test_rows_far_apart(void **state)
     (void)state;
     struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
     struct evict_used used[4];
-    for (uint64_t i = 0; i < 5; i++)
-        assert_int_equal(evict_reserve(&evict, (5 - i) << 40), EDB_OK);
+    add_live_row(&evict, 1ull << 40, true);
+    add_live_row(&evict, (1ull << 40) + 7, true);
+    for (uint64_t i = 2; i < 6; i++)
+        add_live_row(&evict, i << 40, true);
     evict_touch(&evict, 3ull << 40);
     evict_touch(&evict, 3ull << 40);
     evict_touch(&evict, (1ull << 40) + 7);
@@ -323,7 +460,8 @@ static void test_the_order_of_uses(void **state)
     static uint64_t last[ORDERED]; /* use of a row, by its number */
     struct random_source random = seeded_random("test_the_order_of_uses");
     struct evict evict = {.policy = EDB_EVICT_LRU};
-    assert_int_equal(evict_reserve(&evict, 0), EDB_OK);
+    for (uint64_t row = 0; row < ORDERED; row++)
+        add_live_row(&evict, row, true);
     for (uint64_t time = 1; time <= 20000; time++) {
         uint64_t row = random_below(&random, ORDERED);
         evict_touch(&evict, row);
@@ -371,6 +509,77 @@ static void test_empty_chunks_go(void **state)
     evict_close(&evict);
 }
 
+static size_t count_leaves(const struct evict *evict)
+{
+    struct evict_place place = {0};
+    size_t count = 0;
+    while (evict_next_leaf(evict, &place) != NULL)
+        count++;
+    return count;
+}
+
+/* How many runs of 64 rows have a live one; and each live row has a mark of its own. */
+static size_t check_marks(const struct evict *evict, const uint16_t *expected, uint64_t rows)
+{
+    size_t count = 0;
+    for (uint64_t first = 0; first < rows; first += EVICT_LEAF_ROWS) {
+        bool any = false;
+        for (uint64_t row = first; row < first + EVICT_LEAF_ROWS; row++) {
+            assert_int_equal(evict_mark(evict, row), expected[row]);
+            any |= expected[row] != 0;
+        }
+        count += any;
+    }
+    return count;
+}
+
+/* Memory is there for what lives, and for rows that are about to come: whatever goes in between. */
+static void test_room_as_long_as_it_is_needed(void **state)
+{
+    (void)state;
+    enum { NUMBERS = 1 << 18, ROUNDS = 200, AHEAD = 300 };
+    struct random_source random = seeded_random("test_room_as_long_as_it_is_needed");
+    struct evict evict = {.policy = EDB_EVICT_S3_FIFO};
+    uint16_t *expected = calloc(NUMBERS, sizeof *expected);
+    uint64_t next = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t coming[AHEAD];
+        size_t count = 1 + random_below(&random, AHEAD);
+        for (size_t i = 0; i < count; i++) {
+            coming[i] = next;
+            next += random_below(&random, 10) == 0 ? random_below(&random, 40) : 1;
+            next += i + 1 == count && round % 40 == 0 ? EVICT_CHUNK_ROWS / 2 : 0;
+            assert_int_equal(evict_reserve(&evict, coming[i]), EDB_OK);
+            next += next == coming[i];
+        }
+        size_t came = random_below(&random, 8) == 0 ? count / 2 : count; /* or the commit failed */
+        for (size_t i = 0; i < came; i++) {
+            uint64_t row = coming[i];
+            evict_insert(&evict, row, ROW_NONE, hash_of((uint32_t)row), 1);
+            expected[row] = (uint16_t)(1 + random_below(&random, 3));
+            evict_use(&evict, row, expected[row]);
+            uint64_t gone = random_below(&random, 3) == 0 ? row : random_below(&random, row + 1);
+            if (round % 3 == 0 || expected[gone] == 0 || random_below(&random, 20) > 0)
+                continue;
+            evict_remove(&evict, gone, hash_of((uint32_t)gone), false);
+            expected[gone] = 0;
+        }
+        next = came < count ? coming[came] : next;
+        assert_true(next < NUMBERS);
+        size_t needed = check_marks(&evict, expected, NUMBERS);
+        assert_true(count_leaves(&evict) >= needed);
+        assert_true(count_leaves(&evict) <= needed + 1 + AHEAD);
+    }
+    for (uint64_t row = 0; row < NUMBERS; row++)
+        if (expected[row] != 0)
+            evict_remove(&evict, row, hash_of((uint32_t)row), false);
+    add_live_row(&evict, NUMBERS, true);
+    assert_int_equal(count_leaves(&evict), 1);
+    assert_int_equal(evict.rows, 1);
+    evict_close(&evict);
+    free(expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,11 +587,16 @@ int main(void)
         cmocka_unit_test(test_zipf_with_a_scan),
         cmocka_unit_test(test_cost_aware),
         cmocka_unit_test(test_marks_are_kept),
+        cmocka_unit_test(test_few_rows_in_one_section),
+        cmocka_unit_test(test_a_section_a_full_chunk),
+        cmocka_unit_test(test_no_section_of_too_many_rows),
+        cmocka_unit_test(test_wrong_sections_say_nothing),
         cmocka_unit_test(test_rows_far_apart),
         cmocka_unit_test(test_room_for_many_at_once),
         cmocka_unit_test(test_the_order_of_uses),
         cmocka_unit_test(test_old_rows_stay_old),
         cmocka_unit_test(test_empty_chunks_go),
+        cmocka_unit_test(test_room_as_long_as_it_is_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
