@@ -124,7 +124,7 @@ cdef class Vectors:
     def __array__(self, dtype=None, copy=None):
         if copy is False and not self.contiguous:
             raise ValueError("the vectors are not contiguous: compact the cache, or allow a copy")
-        return numpy.array(self.matrix, dtype, copy=True if copy else None)
+        return numpy.array(self.matrix, dtype) if copy else numpy.asarray(self.matrix, dtype)
 
 
 @cython.final
