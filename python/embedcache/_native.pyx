@@ -656,7 +656,8 @@ cdef class Handle:
         cdef Connection connection = self.reach()
         if connection.space == NULL:
             raise NotFoundError(
-                f"space {self.spec[0].decode()!r} is not there yet: say its dimension, or set a vector")
+                f"space {self.spec[0].decode()!r} is not there yet: "
+                "say its dimension, or set a vector")
         return connection
 
     # Model, revision, dimension, metric and role, as they stand in the file or were stated.
@@ -677,16 +678,28 @@ cdef class Handle:
 
     def _space_stats(self):
         cdef edb_space_stats stats
+        cdef edb_status status
         cdef Connection connection = self.reach()
         memset(&stats, 0, sizeof(stats))
-        if connection.space != NULL:
-            must(edb_space_stats_get(connection.space, &stats))
+        if connection.space == NULL:
+            return stats
+        connection.users += 1
+        with nogil:
+            status = edb_space_stats_get(connection.space, &stats)
+        connection.users -= 1
+        must(status)
         return stats
 
     def _file_stats(self):
         cdef edb_stats stats
+        cdef edb_status status
+        cdef Connection connection = self.reach()
         memset(&stats, 0, sizeof(stats))
-        must(edb_stats_get(self.reach().db, &stats))
+        connection.users += 1
+        with nogil:
+            status = edb_stats_get(connection.db, &stats)
+        connection.users -= 1
+        must(status)
         return stats
 
     # The limits of the space, or of the whole file.
