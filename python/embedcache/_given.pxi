@@ -162,7 +162,7 @@ cdef class Transaction:
         if dims == 0:
             options.value_bytes = cnp.PyArray_SIZE(array)
         self.ready()
-        self.handle.writable(array)
+        self.handle.writable(array, dims)
         must(edb_txn_put(self.txn, self.connection.space, name.data, name.bytes,
                          cnp.PyArray_DATA(array), &options))
 
