@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -125,6 +126,30 @@ def test_each_call_may_be_the_first_in_a_child(full, vectors):
         assert in_child(lambda call=call: bool(call())) is True
 
 
+def test_a_child_closes_what_another_thread_of_the_parent_was_using(path):
+    with EmbedCache(path, dimension=256) as cache:
+        cache.set_many([str(i) for i in range(8000)], some_vectors(8000, 256))
+        begun = threading.Event()
+
+        def search():
+            begun.set()
+            cache.search(some_vectors(500, 256, seed=3), k=1)
+
+        searching = threading.Thread(target=search)
+        searching.start()
+        begun.wait()
+        time.sleep(0.05)
+        assert searching.is_alive()
+
+        def close():
+            signal.alarm(20)
+            cache.close()
+            return cache.closed
+
+        assert in_child(close) is True
+        searching.join()
+
+
 def test_by_pickle_to_another_directory(path, vectors):
     os.chdir(path.parent)
     with EmbedCache("cache.edb", model="m", similarity_threshold=0.5) as cache:
@@ -233,24 +258,33 @@ def test_close_beside_threads(path, vectors):
             assert all(future.result(60) for future in working)
 
 
+def iterate_by_threads(cache, refused):
+    """How many records three threads got of one iteration."""
+    records = cache.records()
+
+    def count(_):
+        counted = 0
+        while True:
+            try:
+                next(records)
+                counted += 1
+            except StopIteration:
+                return counted
+            except ValueError as error:
+                refused.append(str(error))
+
+    with ThreadPoolExecutor(3) as pool:
+        return sum(pool.map(count, range(3)))
+
+
 def test_an_iteration_belongs_to_one_thread_at_a_time(path):
-    """Vectors are large, and checked when they are first met: so the threads do meet inside."""
+    """Vectors are large, and checked when they are first met: so the threads do meet, by and by."""
     with EmbedCache(path, dimension=65536) as cache:
-        cache.set_many([str(i) for i in range(300)], np.ones((300, 65536)))
-    with EmbedCache(path) as cache:
-        records, refused = cache.records(), []
-
-        def count():
-            counted = 0
-            while True:
-                try:
-                    next(records)
-                    counted += 1
-                except StopIteration:
-                    return counted
-                except ValueError as error:
-                    refused.append(error)
-
-        with ThreadPoolExecutor(3) as pool:
-            assert sum(pool.map(lambda _: count(), range(3))) == 300
-        assert refused and "another thread" in str(refused[0])
+        cache.set_many([str(i) for i in range(100)], np.ones((100, 65536)))
+    refused = []
+    for _ in range(50):
+        with EmbedCache(path) as cache:
+            assert iterate_by_threads(cache, refused) == 100
+        if refused:
+            break
+    assert "another thread" in refused[0]
