@@ -72,6 +72,7 @@ proof: all deb fuzz ## what takes too long for every `make test`: packages, fuzz
 	@tools/cross s390x
 	$(BUILD)/tests/flip_bits_megabyte
 	$(BUILD)/tests/adversarial_keys 800000
+	EDB_CASES=40000 $(BUILD)/tests/repair_damage_fuzz
 	@tools/proof
 
 clean: ## remove all build directories
