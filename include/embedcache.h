@@ -6,8 +6,8 @@
  * COMMON TO ALL CALLS, said once:
  *
  * Threads.    A handle (edb, edb_space) may be used from any number of threads at once. An edb_txn,
- *             an edb_iterator and an edb_view belong to one thread at a time. Nothing else may run
- *             on a handle while it is being closed.
+ *             an edb_iterator, an edb_view and an edb_claims belong to one thread at a time.
+ *             Nothing else may run on a handle while it is being closed.
  * Processes.  Any number of processes may have one file open. One writes at a time (a writer waits
  *             up to `busy_wait_ms`, then gets EDB_BUSY); readers never wait and never write. A get,
  *             view, contains, iterate or search that starts after another process's commit returned
@@ -73,6 +73,7 @@ extern "C" {
 #define EDB_VALUE_BYTES_MAX 33554432u   /* a value in a space of dims 0: 32 MiB */
 #define EDB_NAME_BYTES_MAX 255u         /* name, model and revision of a space */
 #define EDB_SPACES_MAX 1024u            /* spaces in a file */
+#define EDB_CLAIM_MINE_MAX 1024u        /* keys that one edb_claim has to compute at a time */
 #define EDB_TXN_BYTES_MAX 268435456u    /* what one transaction or put_many may hold: 256 MiB */
 
 /* --------------------------------------------------------------------------------------- status */
@@ -84,7 +85,7 @@ typedef enum edb_status {
     EDB_INVALID = -2,   /* an argument is wrong; nothing was done */
     EDB_MISMATCH = -3, /* the space exists with another model, dimension, metric, role …, or a key
                           with other content where that is refused; the detail names both */
-    EDB_BUSY = -4,     /* another writer held the file for the whole wait; try again */
+    EDB_BUSY = -4,     /* others had the file, or what was waited for, the whole time; try again */
     EDB_READ_ONLY = -5, /* the handle, the file, the medium or its damage allows no writing */
     EDB_IO = -6,        /* the system failed. From a commit: outcome unknown, the handle takes no
                            more writes */
@@ -176,8 +177,8 @@ EDB_API edb_status edb_open(const char *path, const edb_open_options *options, e
 
 /* Closes the handle and its spaces. What this handle wrote is synced: after EDB_OK all of it
  * survives power loss. Where it wrote and limits ask for it, records are evicted and the file is
- * compacted first. Views that are still held stay valid until released. Iterators and
- * transactions must be closed before.
+ * compacted first. Views that are still held stay valid until released. Iterators,
+ * transactions and claims must be closed before.
  *
  * db   NULL is allowed. The handle is gone whatever is returned.
  *
@@ -509,6 +510,77 @@ EDB_API edb_status edb_vectors(edb_space *space, edb_matrix **matrix_out);
 
 /* Gives them back. NULL is allowed. */
 EDB_API void edb_vectors_release(edb_matrix *matrix);
+
+/* -------------------------------------------------------------------------------- single flight */
+
+typedef enum edb_claim_state {
+    EDB_CLAIM_NONE = 0, /* given back, and not in the cache */
+    EDB_CLAIM_HIT = 1,  /* in the cache */
+    EDB_CLAIM_MINE = 2, /* not in the cache: to be computed and put by who has the claims */
+    EDB_CLAIM_WAIT = 3  /* not in the cache: another thread or process computes it, or its turn
+                           comes later */
+} edb_claim_state;
+
+/* What has become of keys that were claimed together. Only the library makes one. */
+typedef struct edb_claims {
+    const uint8_t *states; /* n of them, edb_claim_state, in the order of the keys */
+    size_t n;
+    size_t mine;    /* how many are EDB_CLAIM_MINE */
+    size_t waiting; /* how many are EDB_CLAIM_WAIT */
+} edb_claims;
+
+/* Says for each key who computes what is missing, so that of all threads and processes that want it
+ * just one does. Whoever embeds in this way:
+ *
+ *     edb_claims *claims;
+ *     edb_status status = edb_claim(space, keys, n, &claims);
+ *     while (status == EDB_OK && claims->mine + claims->waiting > 0) {
+ *         ... embed and edb_put_many the keys that are MINE ...
+ *         status = edb_claim_wait(claims, 60000);
+ *     }
+ *     edb_claim_release(claims);
+ *     ... edb_get_many ...
+ *
+ * embeds what is his own before he waits for others, and has given it back by then: so two who want
+ * each other's keys never wait for each other. Waits for nobody itself.
+ *
+ * A claim ends with edb_claim_wait, edb_claim_release, edb_close, or the death of the process. It
+ * keeps nobody from reading or writing: who puts without a claim is not held up. Of a key that is
+ * twice among `keys`, and of two that the system cannot tell apart (1 in 4 billion pairs), the
+ * second waits for the first. Nothing is counted as a hit or a miss. An expired record is no hit. A
+ * HIT may be deleted or evicted before it is read.
+ *
+ * Threads, tasks and processes may claim through one handle or many. When the file is compacted
+ * meanwhile, a key may be computed by two who were about it at that moment; no answer changes by
+ * it.
+ *
+ * At most EDB_CLAIM_MINE_MAX keys are MINE at a time. The others are WAIT meanwhile, and
+ * edb_claim_wait goes on to them: so of a long list others may take a part.
+ *
+ * keys        may be freed after the call.
+ * claims_out  library-owned (free with edb_claim_release, before the handle is closed); of one
+ *             thread at a time.
+ *
+ * EDB_OK, EDB_READ_ONLY (a handle that cannot write computes for itself), EDB_INVALID, EDB_IO,
+ * EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED: nothing is claimed. */
+EDB_API edb_status edb_claim(edb_space *space, const edb_key *keys, size_t n,
+                             edb_claims **claims_out);
+
+/* Gives back what is MINE (to be called when it has been put; what is not in the cache then becomes
+ * NONE, and is for others to compute), and waits until at least one key that is WAIT has become
+ * HIT, because it was put, or MINE, because who had it gave it back without a put, or died. Returns
+ * at once when nothing is WAIT.
+ *
+ * wait_ms  the longest wait; 0: one look, for a thread that has other tasks to go on with, among
+ *          them perhaps the one that computes.
+ *
+ * EDB_BUSY  all that was WAIT still is after the whole wait: wait again, or compute it anyway.
+ * EDB_INVALID, EDB_IO, EDB_NO_MEMORY, EDB_CORRUPT, EDB_FORKED  the states are true; release the
+ *           claims. */
+EDB_API edb_status edb_claim_wait(edb_claims *claims, uint32_t wait_ms);
+
+/* Gives back what is MINE and frees the claims. NULL is allowed. */
+EDB_API void edb_claim_release(edb_claims *claims);
 
 /* ------------------------------------------------------------------------------------ searching */
 

@@ -9,7 +9,8 @@
  *   view_lock   shared: everything that reads what the handle knows (spaces, keys, rows, the end of
  *               the file). exclusive: everything that changes it: db_load and db_refresh with all
  *               they call, and a commit that reserves the memory it will need.
- * Nobody waits for one of the others while holding the view lock. Building the view
+ *   claimed     mutex of the table of claims (db_claimed.h): last of all, for a moment.
+ * Nobody waits for one of the first three while holding the view lock. Building the view
  * anew moves the end of the file, on which a writer relies: so it needs the write lock, too.
  *
  * THE VIEW is what the handle knows: the frames before store->end, applied in order. It only moves
@@ -19,6 +20,7 @@
 #ifndef EDB_DB_DB_H
 #define EDB_DB_DB_H
 
+#include "db/db_claimed.h"
 #include "evict/evict.h"
 #include "format/catalog.h"
 #include "format/record.h"
@@ -97,6 +99,8 @@ struct edb {
     struct db_compaction *compaction; /* one that is done in steps; NULL. Of who set `compacting` */
     bool wrote;                       /* this handle has appended something */
     uint64_t handed_over_ms;          /* when counts and uses were handed over last */
+
+    struct db_claimed claimed;
 
     struct os_rwlock view_lock;
     struct store *store; /* another one when the cache was written anew: see db_move.c. Read with

@@ -64,6 +64,7 @@ static edb_status exchange(edb *db, struct store *next)
 {
     os_rwlock_write(&db->view_lock);
     db->store = next;
+    db_claimed_move(&db->claimed, next);
     db->lost = true;
     db->walk_limits = (struct store_limits){0};
     db->sections_from = 0;

@@ -76,6 +76,7 @@ static void free_handle(edb *db)
     memory_free(db->damaged);
     memory_free(db->path);
     store_close(db->store);
+    db_claimed_close(&db->claimed);
     os_rwlock_close(&db->view_lock);
     os_mutex_close(&db->write_lock);
     os_mutex_close(&db->turn_lock);
@@ -85,7 +86,8 @@ static void free_handle(edb *db)
 /* In the child of a fork: nobody may have been at work on the handle when the parent was copied. */
 static bool is_at_rest(edb *db)
 {
-    if (atomic_load(&db->compacting) || !os_mutex_lock_within(&db->turn_lock, 0))
+    if (atomic_load(&db->compacting) || !db_claimed_is_at_rest(&db->claimed) ||
+        !os_mutex_lock_within(&db->turn_lock, 0))
         return false;
     bool free = os_mutex_lock_within(&db->write_lock, 0);
     if (free) {
@@ -98,6 +100,17 @@ static bool is_at_rest(edb *db)
     return free;
 }
 
+static edb_status open_inner_locks(edb *db)
+{
+    edb_status status = os_rwlock_open(&db->view_lock);
+    if (status != EDB_OK)
+        return status;
+    status = db_claimed_open(&db->claimed);
+    if (status != EDB_OK)
+        os_rwlock_close(&db->view_lock);
+    return status;
+}
+
 static edb_status open_locks(edb *db)
 {
     edb_status status = os_mutex_open(&db->turn_lock);
@@ -105,7 +118,7 @@ static edb_status open_locks(edb *db)
         return status;
     status = os_mutex_open(&db->write_lock);
     if (status == EDB_OK) {
-        status = os_rwlock_open(&db->view_lock);
+        status = open_inner_locks(db);
         if (status != EDB_OK)
             os_mutex_close(&db->write_lock);
     }

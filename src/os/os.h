@@ -123,6 +123,13 @@ struct os_io {
     edb_status (*try_lock)(struct os_file *file, enum os_lock lock);
     void (*unlock)(struct os_file *file, enum os_lock lock);
 
+    /* Tries to take one of 2^32 claims, each a lock of its own; false when another open file has
+     * it. Dies with its holder. EDB_IO. */
+    edb_status (*try_claim)(struct os_file *file, uint32_t number, bool *taken_out);
+
+    /* Gives back what this open file has of `count` claims from `first` on. */
+    void (*give_claims)(struct os_file *file, uint32_t first, uint64_t count);
+
     /* Whether `path` still names this very file; and, if it does, how long that is (NULL: not
      * asked). */
     edb_status (*same_file)(struct os_file *file, const char *path, bool *same_out,

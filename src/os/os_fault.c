@@ -308,6 +308,18 @@ static void unlock(struct os_file *file, enum os_lock lock)
     inner()->unlock(inner_of(file), lock);
 }
 
+static edb_status try_claim(struct os_file *file, uint32_t number, bool *taken_out)
+{
+    *taken_out = false;
+    edb_status status = count_call(OS_FAULT_LOCK);
+    return status == EDB_OK ? inner()->try_claim(inner_of(file), number, taken_out) : status;
+}
+
+static void give_claims(struct os_file *file, uint32_t first, uint64_t count)
+{
+    inner()->give_claims(inner_of(file), first, count);
+}
+
 static edb_status resolve(struct os_file *file, const char *path, bool links, char **path_out)
 {
     *path_out = NULL;
@@ -400,6 +412,8 @@ const struct os_io os_fault = {
     .unmap = unmap,
     .try_lock = try_lock,
     .unlock = unlock,
+    .try_claim = try_claim,
+    .give_claims = give_claims,
     .same_file = same_file,
     .resolve = resolve,
     .imitate = imitate,

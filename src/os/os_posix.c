@@ -1,5 +1,5 @@
-/* The real table: open files, reads and writes, space, mappings and the writer lock on a POSIX
- * system (Linux first).
+/* The real table: open files, reads and writes, space, mappings and locks on a POSIX system (Linux
+ * first).
  *
  * The writer lock is an OFD lock on one byte at offset 2^62, where no data ever lies: unlike the
  * older fcntl lock it excludes a second descriptor of the same process and is not lost when an
@@ -37,7 +37,8 @@ enum {
     DEVICE_AT_ONCE = 256 * 1024
 };
 
-#define LOCK_OFFSET ((off_t)1 << 62)
+/* Behind the other locks; a claim is the byte of its number. */
+#define CLAIMS_OFFSET (OS_LOCK_OFFSET + ((off_t)1 << 32))
 
 /* ------------------------------------------------------------------------------------- failures */
 
@@ -480,15 +481,12 @@ static void unmap(struct os_file *file, const uint8_t *address, uint64_t bytes)
     (void)result;
 }
 
-/* ------------------------------------------------------------------------------------- the lock */
+/* ------------------------------------------------------------------------------------ the locks */
 
-static int set_lock(struct posix_file *posix, enum os_lock lock, short kind)
+static int set_lock(struct posix_file *posix, off_t start, uint64_t bytes, short kind)
 {
-    struct flock range = {.l_type = kind,
-                          .l_whence = SEEK_SET,
-                          .l_start = LOCK_OFFSET + (off_t)lock,
-                          .l_len = 1,
-                          .l_pid = 0};
+    struct flock range = {
+        .l_type = kind, .l_whence = SEEK_SET, .l_start = start, .l_len = (off_t)bytes, .l_pid = 0};
     int result;
     do
         result = fcntl(posix->entry.descriptor, F_OFD_SETLK, &range);
@@ -500,7 +498,7 @@ static edb_status try_lock(struct os_file *file, enum os_lock lock)
 {
     struct posix_file *posix = posix_of(file);
     assert(posix->writable);
-    int error = set_lock(posix, lock, F_WRLCK);
+    int error = set_lock(posix, OS_LOCK_OFFSET + (off_t)lock, 1, F_WRLCK);
     if (error == 0)
         return EDB_OK;
     if (error == EAGAIN || error == EACCES)
@@ -514,7 +512,25 @@ static edb_status try_lock(struct os_file *file, enum os_lock lock)
 
 static void unlock(struct os_file *file, enum os_lock lock)
 {
-    set_lock(posix_of(file), lock, F_UNLCK);
+    set_lock(posix_of(file), OS_LOCK_OFFSET + (off_t)lock, 1, F_UNLCK);
+}
+
+static edb_status try_claim(struct os_file *file, uint32_t number, bool *taken_out)
+{
+    struct posix_file *posix = posix_of(file);
+    assert(posix->writable);
+    int error = set_lock(posix, CLAIMS_OFFSET + (off_t)number, 1, F_WRLCK);
+    *taken_out = error == 0;
+    if (error == 0 || error == EAGAIN || error == EACCES)
+        return EDB_OK;
+    char text[OS_EXPLAIN_BYTES];
+    return fail(EDB_IO, "cannot lock a claim of %s: %s", posix->name,
+                os_posix_explain(error, text));
+}
+
+static void give_claims(struct os_file *file, uint32_t first, uint64_t count)
+{
+    set_lock(posix_of(file), CLAIMS_OFFSET + (off_t)first, count, F_UNLCK);
 }
 
 /* ------------------------------------------------------------------------ what is on the device */
@@ -605,6 +621,8 @@ const struct os_io os_posix = {
     .unmap = unmap,
     .try_lock = try_lock,
     .unlock = unlock,
+    .try_claim = try_claim,
+    .give_claims = give_claims,
     .same_file = os_posix_same_file,
     .resolve = os_posix_resolve,
     .imitate = os_posix_imitate,

@@ -15,6 +15,9 @@ enum {
     OS_SELF_BYTES = 48,    /* room for a path of os_posix_self_path */
 };
 
+/* Where the writer lock is, behind all data; the other locks follow. */
+#define OS_LOCK_OFFSET ((off_t)1 << 62)
+
 struct posix_file {
     struct os_file file;
     struct os_fork_entry entry; /* the descriptor; -1 in a child of fork() */

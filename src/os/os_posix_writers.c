@@ -108,8 +108,11 @@ static void search_process(struct search *search, long pid)
 
 static void search_descriptor(struct search *search, long pid, int descriptor)
 {
-    char path[64], info[INFO_BYTES_MAX];
+    char path[64], info[INFO_BYTES_MAX], writer_lock[32];
     unsigned flags = 0;
+    /* "lock: 1: OFDLCK ADVISORY WRITE -1 08:01:77 <first byte> <last byte>", ordered by the first:
+     * the other locks of a file are not its writer's. */
+    snprintf(writer_lock, sizeof writer_lock, " %lld ", (long long)OS_LOCK_OFFSET);
     snprintf(path, sizeof path, "/proc/%ld/fd/%d", pid, descriptor);
     if (!is_wanted(search, path))
         return;
@@ -119,7 +122,7 @@ static void search_descriptor(struct search *search, long pid, int descriptor)
     const char *shown = strstr(info, "flags:");
     if (shown == NULL || sscanf(shown, "flags: %o", &flags) != 1 || (flags & O_ACCMODE) == O_RDONLY)
         return;
-    search->found_lock = strstr(info, "OFDLCK") != NULL;
+    search->found_lock = strstr(info, writer_lock) != NULL;
     if (search->found_lock)
         search->text[0] = '\0';
     if (pid == (long)getpid())

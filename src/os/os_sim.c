@@ -17,12 +17,20 @@
 #include "os/os_sim_content.h"
 #include "os/os_sim_journal.h"
 
+enum { CLAIMS_MAX = 64 }; /* of a file, at once */
+
 struct sim_handle;
+
+struct sim_claim {
+    const struct sim_handle *holder; /* NULL = free */
+    uint32_t number;
+};
 
 struct sim_file {
     struct sim_content content; /* opened when first needed, kept over os_sim_begin */
     bool opened;
     const struct sim_handle *lockers[2]; /* by enum os_lock */
+    struct sim_claim claims[CLAIMS_MAX];
 };
 
 struct sim_name {
@@ -121,6 +129,7 @@ static uint32_t add_file(const char *text)
         return UINT32_MAX;
     file->opened = true;
     memset(file->lockers, 0, sizeof file->lockers);
+    memset(file->claims, 0, sizeof file->claims);
     os_sim_content_load(&file->content, NULL, 0);
     machine.file_count++;
     struct sim_name *name = machine.names;
@@ -458,6 +467,16 @@ static edb_status resolve(struct os_file *file, const char *path, bool links, ch
     return *path_out != NULL ? EDB_OK : memory_failed(strlen(path));
 }
 
+static void drop_claims(struct sim_file *file, const struct sim_handle *holder, uint64_t first,
+                        uint64_t last)
+{
+    for (size_t i = 0; i < CLAIMS_MAX; i++) {
+        struct sim_claim *claim = &file->claims[i];
+        if (claim->holder == holder && claim->number >= first && claim->number <= last)
+            claim->holder = NULL;
+    }
+}
+
 static void close_file(struct os_file *file)
 {
     struct sim_handle *handle = (struct sim_handle *)file;
@@ -467,6 +486,7 @@ static void close_file(struct os_file *file)
         for (int lock = OS_LOCK_WRITER; lock <= OS_LOCK_COMPACTION; lock++)
             if (open->lockers[lock] == handle)
                 open->lockers[lock] = NULL;
+        drop_claims(open, handle, 0, UINT32_MAX);
         machine.open_files--;
     }
     leave();
@@ -685,6 +705,43 @@ static void unlock(struct os_file *file, enum os_lock lock)
     leave();
 }
 
+/* The claim of that number, or else a free place for it; NULL when there is none. */
+static struct sim_claim *find_claim(struct sim_file *file, uint32_t number)
+{
+    struct sim_claim *room = NULL;
+    for (size_t i = 0; i < CLAIMS_MAX; i++) {
+        struct sim_claim *claim = &file->claims[i];
+        if (claim->holder == NULL)
+            room = claim;
+        else if (claim->number == number)
+            return claim;
+    }
+    return room;
+}
+
+static edb_status try_claim(struct os_file *file, uint32_t number, bool *taken_out)
+{
+    *taken_out = false;
+    enter();
+    const struct sim_handle *handle = handle_of(file);
+    struct sim_claim *claim =
+        handle == NULL ? NULL : find_claim(&machine.files[handle->number], number);
+    if (claim != NULL && claim->holder == NULL)
+        *claim = (struct sim_claim){handle, number};
+    *taken_out = claim != NULL && claim->holder == handle;
+    leave();
+    return claim != NULL ? EDB_OK : fail(EDB_IO, "the machine has no more than 64 claims");
+}
+
+static void give_claims(struct os_file *file, uint32_t first, uint64_t count)
+{
+    enter();
+    const struct sim_handle *handle = (const struct sim_handle *)file;
+    if (handle->boot == machine.boots && count > 0)
+        drop_claims(&machine.files[handle->number], handle, first, first + count - 1);
+    leave();
+}
+
 static edb_status free_bytes(struct os_file *file, uint64_t *bytes_out)
 {
     enter();
@@ -781,6 +838,8 @@ const struct os_io os_sim = {
     .unmap = unmap,
     .try_lock = try_lock,
     .unlock = unlock,
+    .try_claim = try_claim,
+    .give_claims = give_claims,
     .same_file = same_file,
     .resolve = resolve,
     .imitate = imitate,

@@ -111,6 +111,53 @@ bool os_mutex_lock_within(struct os_mutex *mutex, uint32_t wait_ms)
     return error == 0;
 }
 
+/* ------------------------------------------------------------------------------------ condition */
+
+struct os_deadline os_deadline_in(uint32_t wait_ms)
+{
+    return (struct os_deadline){deadline_in(wait_ms)};
+}
+
+uint64_t os_deadline_left_ms(const struct os_deadline *deadline)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t left_ns = ((int64_t)deadline->at.tv_sec - now.tv_sec) * 1000000000 +
+                      (deadline->at.tv_nsec - now.tv_nsec);
+    return left_ns > 0 ? ((uint64_t)left_ns + 999999) / 1000000 : 0;
+}
+
+/* By the monotonic clock: the other one jumps. */
+edb_status os_cond_open(struct os_cond *cond)
+{
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
+    if (error == 0) {
+        error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        if (error == 0)
+            error = pthread_cond_init(&cond->cond, &attributes);
+        pthread_condattr_destroy(&attributes);
+    }
+    return error ? fail(EDB_NO_MEMORY, "the system refused a condition (errno %d)", error) : EDB_OK;
+}
+
+void os_cond_close(struct os_cond *cond)
+{
+    expect_zero(pthread_cond_destroy(&cond->cond));
+}
+
+void os_cond_wake_all(struct os_cond *cond)
+{
+    expect_zero(pthread_cond_broadcast(&cond->cond));
+}
+
+void os_cond_wait(struct os_cond *cond, struct os_mutex *mutex, const struct os_deadline *deadline)
+{
+    int error = pthread_cond_timedwait(&cond->cond, &mutex->mutex, &deadline->at);
+    assert(error == 0 || error == ETIMEDOUT);
+    (void)error;
+}
+
 /* --------------------------------------------------------------------------------------- rwlock */
 
 edb_status os_rwlock_open(struct os_rwlock *lock)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/status.h"
 
@@ -18,6 +19,24 @@ void os_mutex_lock(struct os_mutex *mutex);
 /* False when `wait_ms` went by. */
 bool os_mutex_lock_within(struct os_mutex *mutex, uint32_t wait_ms);
 void os_mutex_unlock(struct os_mutex *mutex);
+
+/* A moment on the monotonic clock. */
+struct os_deadline {
+    struct timespec at;
+};
+struct os_deadline os_deadline_in(uint32_t wait_ms);
+/* Rounded up: 0 only when it has passed. */
+uint64_t os_deadline_left_ms(const struct os_deadline *deadline);
+
+/* Where threads wait for a change of what a mutex guards. */
+struct os_cond {
+    pthread_cond_t cond;
+};
+edb_status os_cond_open(struct os_cond *cond);
+void os_cond_close(struct os_cond *cond);
+void os_cond_wake_all(struct os_cond *cond);
+/* Lets go of the mutex until it is woken, by chance too, or the deadline has passed. */
+void os_cond_wait(struct os_cond *cond, struct os_mutex *mutex, const struct os_deadline *deadline);
 
 /* Many readers or one writer. */
 struct os_rwlock {

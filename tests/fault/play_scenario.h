@@ -78,6 +78,10 @@ void stage_sync(struct stage *stage);
 void stage_compact(struct stage *stage);
 void stage_get(struct stage *stage, int space, int key);
 void stage_get_many(struct stage *stage, int space, int first, int count);
+/* Claims `count` keys of `space` from `first` on, puts those that are its own and waits for nobody;
+ * with `compacts`, a compaction comes between. Another handle, if there is one, wants the same: no
+ * key has two owners, and nothing stays claimed. */
+void stage_claim(struct stage *stage, int space, int first, int count, bool compacts);
 void stage_iterate(struct stage *stage, int space);
 /* As stage_iterate, and half way this handle compacts. */
 void stage_iterate_over_compaction(struct stage *stage, int space);

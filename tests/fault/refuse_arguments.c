@@ -452,6 +452,26 @@ static void test_iterate(void **state)
     edb_vectors_release(NULL);
 }
 
+static void test_claim(void **state)
+{
+    (void)state;
+    const edb_key keys[2] = {{"k", 1}, {NULL, 3}};
+    edb_claims *claims = (edb_claims *)zeros;
+    REFUSED(edb_claim(NULL, keys, 1, &claims), "NULL");
+    assert_null(claims);
+    REFUSED(edb_claim(vectors, NULL, 1, &claims), "NULL");
+    REFUSED(edb_claim(vectors, keys, 1, NULL), "NULL");
+    claims = (edb_claims *)zeros;
+    REFUSED(edb_claim(vectors, keys, 2, &claims), "key 1 is NULL but has 3 bytes");
+    assert_null(claims);
+    REFUSED(edb_claim(vectors, keys, SIZE_MAX, &claims), "18446744073709551615 keys");
+    REFUSED(edb_claim_wait(NULL, 0), "NULL");
+    assert_int_equal(edb_claim(vectors, keys, 1, &claims), EDB_OK); /* what was refused took none */
+    assert_int_equal(claims->mine, 1);
+    edb_claim_release(claims);
+    edb_claim_release(NULL);
+}
+
 static void test_search(void **state)
 {
     (void)state;
@@ -597,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_view),
         cmocka_unit_test(test_get_many),
         cmocka_unit_test(test_iterate),
+        cmocka_unit_test(test_claim),
         cmocka_unit_test(test_search),
         cmocka_unit_test(test_looking_after),
         cmocka_unit_test(test_equal_keys_in_a_batch),

@@ -305,6 +305,18 @@ static void arrange_two(struct stage *stage)
     stage_get(stage, 0, 1);
 }
 
+static void claim(struct stage *stage)
+{
+    stage_claim(stage, 0, 15, 10, false);
+    stage_claim(stage, 1, 5, 12, false);
+}
+
+static void claim_over_compaction(struct stage *stage)
+{
+    stage_claim(stage, 0, 15, 10, true);
+    stage_get(stage, 0, 22);
+}
+
 static void see_others(struct stage *stage)
 {
     stage_put_other(stage, 0, 1);
@@ -376,6 +388,9 @@ const struct scenario scenarios[] = {
      write_far},
     {"see other commits", 20, false, prepare_records, NULL, arrange_two, see_others},
     {"compact", 60, false, prepare_sections, NULL, open_writing, compact},
+    {"claim", 30, false, prepare_records, NULL, arrange_two, claim},
+    {"claim over a compaction", 30, false, prepare_records, NULL, arrange_two,
+     claim_over_compaction},
     {"compact beside another", 20, false, prepare_records, NULL, arrange_two, compact_beside},
     {"compact a tail", 32, false, prepare_tail, NULL, NULL, open_and_compact},
     {"compact past damaged sections", 500, true, prepare_large_sections, spoil_sections, NULL,

@@ -526,6 +526,63 @@ static void iterate(struct stage *stage, int space, int compact_at)
     edb_iterator_close(iterator);
 }
 
+/* Whether what is said of each key is possible. */
+static void judge_claims(struct stage *stage, int space, int first, edb_status status,
+                         const edb_claims *claims)
+{
+    judge_read(stage, status, "claim");
+    for (size_t i = 0; claims != NULL && i < claims->n; i++) {
+        int key = first + (int)i;
+        int knows = account_knows(&stage->account, space, key);
+        if (knows == (claims->states[i] == EDB_CLAIM_HIT ? 0 : 1))
+            stage_wrong(stage, "claim: key %d is %d", key, claims->states[i]);
+    }
+}
+
+/* What the other handle is told while the keys of `held` are claimed, and when they no longer are
+ * (NULL). */
+static void claim_other(struct stage *stage, int space, const edb_key *keys, size_t count,
+                        const edb_claims *held)
+{
+    edb_claims *claims;
+    if (stage->other_spaces[space] == NULL ||
+        edb_claim(stage->other_spaces[space], keys, count, &claims) != EDB_OK)
+        return;
+    for (size_t i = 0; held != NULL && i < count; i++)
+        if (held->states[i] == EDB_CLAIM_MINE && claims->states[i] == EDB_CLAIM_MINE)
+            stage_wrong(stage, "claim: key %zu has two owners", i);
+    if (held == NULL && claims->waiting > 0)
+        stage_wrong(stage, "claim: %zu keys are claimed by nobody", claims->waiting);
+    edb_claim_release(claims);
+}
+
+void stage_claim(struct stage *stage, int space, int first, int count, bool compacts)
+{
+    enum { MANY = 64 };
+    char names[MANY][16];
+    edb_key keys[MANY] = {{NULL, 0}};
+    edb_claims *claims;
+    if (stage->spaces[space] == NULL)
+        return;
+    for (int i = 0; i < count; i++)
+        keys[i] = (edb_key){names[i], name_key(first + i, names[i])};
+    edb_status status = edb_claim(stage->spaces[space], keys, (size_t)count, &claims);
+    judge_claims(stage, space, first, status, claims);
+    if ((claims != NULL) != (status == EDB_OK))
+        stage_wrong(stage, "claim: %s gave claims, or none", edb_status_name(status));
+    if (status == EDB_OK)
+        claim_other(stage, space, keys, (size_t)count, claims);
+    if (status == EDB_OK && compacts)
+        stage_compact(stage);
+    for (int i = 0; status == EDB_OK && i < count; i++)
+        if (claims->states[i] == EDB_CLAIM_MINE)
+            stage_put(stage, space, first + i);
+    if (status == EDB_OK)
+        judge_claims(stage, space, first, edb_claim_wait(claims, 0), claims);
+    edb_claim_release(claims);
+    claim_other(stage, space, keys, (size_t)count, NULL);
+}
+
 void stage_iterate(struct stage *stage, int space)
 {
     iterate(stage, space, -1);

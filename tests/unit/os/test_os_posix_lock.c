@@ -54,7 +54,21 @@ static void lock_dies_with_its_holder(void **state)
     os_posix.close(file);
 }
 
-/* A process that holds the lock until its pipe is closed. */
+/* One of the locks on a number. */
+static bool takes(struct os_file *file, uint32_t number)
+{
+    bool taken;
+    assert_int_equal(os_posix.try_claim(file, number, &taken), EDB_OK);
+    return taken;
+}
+
+static void take_many(struct os_file *file, uint32_t first)
+{
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(takes(file, first + 10 * i));
+}
+
+/* A process that holds the lock, and a hundred claims, until its pipe is closed. */
 static pid_t start_holder(int *release_out)
 {
     int ready[2], release[2];
@@ -67,6 +81,7 @@ static pid_t start_holder(int *release_out)
         if (os_posix.open(path, true, &file) != EDB_OK ||
             os_posix.try_lock(file, OS_LOCK_WRITER) != EDB_OK)
             _exit(1);
+        take_many(file, 5);
         _exit(write(ready[1], &byte, 1) == 1 ? (int)read(release[0], &byte, 1) : 1);
     }
     char byte;
@@ -99,6 +114,53 @@ static void busy_names_the_holder(void **state)
     os_posix.describe_writers(file, text, sizeof text);
     assert_string_equal(text, "another handle of this process");
     os_posix.close(second);
+    os_posix.close(file);
+}
+
+/* --------------------------------------------------------------------------------------- claims */
+
+static void claims_are_locks_of_their_own(void **state)
+{
+    (void)state;
+    struct os_file *first = make_file("x"), *second = open_again(true);
+    static const uint32_t numbers[] = {0, 1, 2, 77, UINT32_MAX - 1, UINT32_MAX};
+    assert_int_equal(os_posix.try_lock(second, OS_LOCK_WRITER), EDB_OK);
+    assert_int_equal(os_posix.try_lock(second, OS_LOCK_COMPACTION), EDB_OK);
+    for (int i = 0; i < 6; i++)
+        assert_true(takes(first, numbers[i]));
+    for (int i = 0; i < 6; i++)
+        assert_false(takes(second, numbers[i]));
+    os_posix.give_claims(first, 1, 1);
+    assert_true(takes(second, 1));
+    assert_false(takes(second, 0) || takes(second, 2) || takes(first, 1));
+    os_posix.give_claims(first, 0, (uint64_t)UINT32_MAX + 1);
+    assert_false(takes(first, 1));
+    for (int i = 0; i < 6; i++)
+        assert_true(takes(second, numbers[i]));
+    os_posix.give_claims(second, 0, (uint64_t)UINT32_MAX + 1);
+    assert_int_equal(os_posix.try_lock(first, OS_LOCK_WRITER), EDB_BUSY);
+    assert_int_equal(os_posix.try_lock(first, OS_LOCK_COMPACTION), EDB_BUSY);
+    os_posix.close(second);
+    os_posix.close(first);
+}
+
+/* Who has claims is not taken for the writer. */
+static void busy_names_the_writer_among_claims(void **state)
+{
+    (void)state;
+    struct os_file *file = make_file("x");
+    int release;
+    pid_t holder = start_holder(&release);
+    struct os_file *claimer = open_again(true);
+    take_many(claimer, 0);
+    char text[128], wanted[32];
+    os_posix.describe_writers(file, text, sizeof text);
+    snprintf(wanted, sizeof wanted, "pid %d (", (int)holder);
+    assert_memory_equal(text, wanted, strlen(wanted));
+    assert_null(strchr(text, ','));
+    close(release);
+    waitpid(holder, NULL, 0);
+    os_posix.close(claimer);
     os_posix.close(file);
 }
 
@@ -239,6 +301,8 @@ int main(void)
         CASE(lock_survives_an_unrelated_close),
         CASE(lock_dies_with_its_holder),
         CASE(busy_names_the_holder),
+        CASE(claims_are_locks_of_their_own),
+        CASE(busy_names_the_writer_among_claims),
         CASE(a_child_holds_nothing),
         CASE(a_child_does_not_keep_the_lock),
         CASE(a_fork_between_open_and_register_is_noticed),
