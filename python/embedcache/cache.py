@@ -21,8 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from embedcache import _native
 from embedcache._native import Record, Transaction
+from embedcache.compute import Computing
 from embedcache.convert import DIMS_UNKNOWN, as_queries, as_vector, seconds_of
-from embedcache.errors import InvalidError, NotFoundError
+from embedcache.errors import InvalidError, MismatchError, NotFoundError
 from embedcache.results import CompactReport, Finding, Hits, Limits, Stats, VerifyReport
 
 METRICS = ("cosine", "dot", "l2")
@@ -38,7 +39,7 @@ SEARCHES_MAX = 4
 Floats = NDArray[np.float32]
 
 
-class EmbedCache(_native.Handle):
+class EmbedCache(Computing):
     """A cache of embeddings in one file: text or key in, vector out; then search what is there.
 
     Parameters
@@ -133,7 +134,12 @@ class EmbedCache(_native.Handle):
         self.similarity_threshold = similarity_threshold
         self._given = given
         self._remove = weakref.finalize(self, _remove_directory, directory, os.getpid())
-        super().__init__(os.fsencode(self.path), *opening, spec)
+        try:
+            super().__init__(os.fsencode(self.path), *opening, spec)
+        except MismatchError as error:
+            raise MismatchError(
+                f"{error}: EmbedCache({self.path!r}, ..., space='another')"
+            ) from None
 
     def close(self) -> None:
         """Close the file. Arrays, records and matrices that were given stay valid.
