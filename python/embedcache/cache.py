@@ -8,6 +8,7 @@ processes.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -37,6 +38,9 @@ K_MAX = 0xFFFFFFFF
 SEARCHES_MAX = 4
 
 Floats = NDArray[np.float32]
+
+# Caches of this process that nobody may have closed.
+_open: weakref.WeakSet[EmbedCache] = weakref.WeakSet()
 
 
 class EmbedCache(Computing):
@@ -133,13 +137,16 @@ class EmbedCache(Computing):
         self.space = space
         self.similarity_threshold = similarity_threshold
         self._given = given
-        self._remove = weakref.finalize(self, _remove_directory, directory, os.getpid())
+        self._private = directory, os.getpid()
+        self._dropped = weakref.finalize(self, _remove_directory, *self._private)
+        self._dropped.atexit = False  # at exit it is closed first
         try:
             super().__init__(os.fsencode(self.path), *opening, spec)
         except MismatchError as error:
             raise MismatchError(
                 f"{error}: EmbedCache({self.path!r}, ..., space='another')"
             ) from None
+        _open.add(self)
 
     def close(self) -> None:
         """Close the file. Arrays, records and matrices that were given stay valid.
@@ -152,10 +159,12 @@ class EmbedCache(Computing):
         StorageError, FullError, BusyError, StaleError
             The last sync failed: what was stored lazily may not survive power loss.
         """
+        _open.discard(self)
         try:
             super().close()
         finally:
-            self._remove()
+            self._dropped.detach()
+            _remove_directory(*self._private)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), **self._given), ()
@@ -433,6 +442,12 @@ def _choice(what: str, word: str, words: tuple[str, ...]) -> int:
     if word not in words:
         raise InvalidError(f"{what} is {word!r}: it has to be one of {', '.join(words)}")
     return words.index(word)
+
+
+@atexit.register
+def _close_all() -> None:
+    for cache in list(_open):
+        cache.close()
 
 
 def _remove_directory(directory: str | None, owner: int) -> None:
