@@ -26,6 +26,7 @@ from embedcache.compute import Computing
 from embedcache.convert import DIMS_UNKNOWN, as_queries, as_vector, seconds_of
 from embedcache.errors import InvalidError, MismatchError, NotFoundError
 from embedcache.results import CompactReport, Finding, Hits, Limits, Stats, VerifyReport
+from embedcache.twins import twin
 
 METRICS = ("cosine", "dot", "l2")
 ROLES = ("none", "query", "document")
@@ -426,6 +427,29 @@ class EmbedCache(Computing):
             report["bytes"],
             tuple(Finding(*finding) for finding in findings),
         )
+
+    # --- for event loops ---
+
+    # `sync` has none, for its name would be a keyword: await asyncio.to_thread(cache.sync).
+    aget = twin(_native.Handle.get)
+    aget_record = twin(_native.Handle.get_record)
+    aget_many = twin(_native.Handle.get_many)
+    aget_rows = twin(_native.Handle.get_rows)
+    aset = twin(_native.Handle.set)
+    aset_many = twin(_native.Handle.set_many)
+    adelete = twin(_native.Handle.delete)
+    asearch = twin(search)
+    afind_similar = twin(find_similar)
+    amaintain = twin(_native.Handle.maintain)
+    acompact = twin(compact)
+    averify = twin(verify)
+    aclose = twin(close)
+
+    async def __aenter__(self) -> EmbedCache:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
 
 def _without_gone(
