@@ -17,7 +17,7 @@ PARAMETERS_MAX = 6
 
 # Spelled in pieces, so that this file does not find itself.
 _LEFT_FOR_LATER = re.compile(r"\b(%s)\b" % "|".join(("TO" "DO", "FIX" "ME", "XX" "X", "HA" "CK")))
-_TEXT_SUFFIXES = (".c", ".h", ".py", ".sh", ".cmake", ".md", "CMakeLists.txt", "Makefile")
+_TEXT_SUFFIXES = (".c", ".h", ".py", ".pyx", ".pxd", ".pxi", ".pyi", ".sh", ".cmake", ".md", "CMakeLists.txt", "Makefile")
 
 
 def column_limit(root):
@@ -75,7 +75,7 @@ def check_names(paths):
 
 def check_marks(root):
     """Nothing is left for later in the text."""
-    folders = c_source.C_FOLDERS + ("docs", "tools", "cmake")
+    folders = c_source.C_FOLDERS + ("docs", "tools", "cmake", "python")
     paths = c_source.list_files(root, folders, _TEXT_SUFFIXES) + [
         name for name in sorted(os.listdir(root)) if name.endswith(_TEXT_SUFFIXES)]
     findings = []

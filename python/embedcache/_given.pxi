@@ -124,7 +124,7 @@ cdef class Vectors:
     def __array__(self, dtype=None, copy=None):
         if copy is False and not self.contiguous:
             raise ValueError("the vectors are not contiguous: compact the cache, or allow a copy")
-        return numpy.array(self.matrix, dtype, copy=True if copy else None)
+        return numpy.array(self.matrix, dtype) if copy else numpy.asarray(self.matrix, dtype)
 
 
 @cython.final
@@ -162,7 +162,7 @@ cdef class Transaction:
         if dims == 0:
             options.value_bytes = cnp.PyArray_SIZE(array)
         self.ready()
-        self.handle.writable(array)
+        self.handle.writable(array, dims)
         must(edb_txn_put(self.txn, self.connection.space, name.data, name.bytes,
                          cnp.PyArray_DATA(array), &options))
 

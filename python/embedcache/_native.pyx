@@ -461,6 +461,7 @@ cdef class Handle:
         cdef const float *data = <const float *>cnp.PyArray_DATA(queries)
         if connection.space == NULL:
             return [([], numpy.empty(0, FLOAT32), True)] * n
+        check_size(connection, queries.shape[1])
         memset(&options, 0, sizeof(options))
         options.struct_size = sizeof(options)
         options.k = k
@@ -501,12 +502,14 @@ cdef class Handle:
 
     # --- writing ---
 
-    # The connection with its space, which is created for these vectors when it is not there.
-    cdef Connection writable(self, cnp.ndarray vectors):
+    # The connection with its space, which is created for these vectors when it is not there. They
+    # are of its size, or, with `dims` 0, values: somebody may have created it since that was asked.
+    cdef Connection writable(self, cnp.ndarray vectors, int64_t dims):
         cdef Connection connection = self.reach()
         if connection.space == NULL:
             check_finite(vectors)
             self.open_space(connection, vectors.shape[vectors.ndim - 1])
+        check_size(connection, 0 if dims == 0 else vectors.shape[vectors.ndim - 1])
         return connection
 
     # What a vector has to have, as far as that is known.
@@ -551,7 +554,7 @@ cdef class Handle:
         cdef cnp.ndarray array = as_vector(vector, dims) if dims != 0 else as_value(vector)
         borrow_key(key, &name)
         alive = describe(&options, text, metadata, ttl, cost, pinned)
-        cdef Connection connection = self.writable(array)
+        cdef Connection connection = self.writable(array, dims)
         if dims == 0:
             options.value_bytes = cnp.PyArray_SIZE(array)
         cdef const void *data = cnp.PyArray_DATA(array)
@@ -597,7 +600,8 @@ cdef class Handle:
         cdef Connection connection
         cdef tuple names = as_keys(keys)
         cdef Py_ssize_t n = len(names)
-        cdef cnp.ndarray matrix = as_matrix(vectors, n, self.expected_dims())
+        cdef int64_t dims = self.expected_dims()
+        cdef cnp.ndarray matrix = as_matrix(vectors, n, dims)
         cdef Beside beside = Beside(n, texts, metadata, ttl, cost, pinned)
         cdef cnp.ndarray rows = numpy.empty(n, INT64)
         if n == 0:
@@ -606,7 +610,7 @@ cdef class Handle:
         try:
             if matrix.nbytes > TRANSACTION_BYTES:
                 check_finite(matrix)
-            connection = self.writable(matrix)
+            connection = self.writable(matrix, dims)
         except:
             free(lent_keys)
             raise
@@ -665,7 +669,8 @@ cdef class Handle:
         cdef Connection connection = self.reach()
         if connection.space == NULL:
             raise NotFoundError(
-                f"space {self.spec[0].decode()!r} is not there yet: say its dimension, or set a vector")
+                f"space {self.spec[0].decode()!r} is not there yet: "
+                "say its dimension, or set a vector")
         return connection
 
     # Model, revision, dimension, metric and role, as they stand in the file or were stated.
@@ -686,16 +691,28 @@ cdef class Handle:
 
     def _space_stats(self):
         cdef edb_space_stats stats
+        cdef edb_status status
         cdef Connection connection = self.reach()
         memset(&stats, 0, sizeof(stats))
-        if connection.space != NULL:
-            must(edb_space_stats_get(connection.space, &stats))
+        if connection.space == NULL:
+            return stats
+        connection.users += 1
+        with nogil:
+            status = edb_space_stats_get(connection.space, &stats)
+        connection.users -= 1
+        must(status)
         return stats
 
     def _file_stats(self):
         cdef edb_stats stats
+        cdef edb_status status
+        cdef Connection connection = self.reach()
         memset(&stats, 0, sizeof(stats))
-        must(edb_stats_get(self.reach().db, &stats))
+        connection.users += 1
+        with nogil:
+            status = edb_stats_get(connection.db, &stats)
+        connection.users -= 1
+        must(status)
         return stats
 
     # The limits of the space, or of the whole file.
@@ -774,6 +791,12 @@ cdef class Handle:
         if status != EDB_CORRUPT:
             must(status)
         return report, findings
+
+
+cdef int check_size(Connection connection, int64_t dims) except -1:
+    if connection.dims != dims:
+        raise InvalidError(f"the vector has {dims} numbers; the space has {connection.dims}")
+    return 0
 
 
 # Lets a signal stop what takes long: the exception of its handler is kept for the caller.

@@ -386,3 +386,29 @@ def test_more_than_a_transaction_holds():
     with EmbedCache(dimension=1) as cache:
         cache.set_many(keys[:20], np.ones((20, 1)), texts=["x" * (15 << 20)] * 20)
         assert len(cache) == 20 and len(cache.get_record("19").text) == 15 << 20
+
+
+def test_a_space_that_somebody_else_creates_meanwhile(path):
+    """It is created while the vector is converted: the sizes are compared with what is there then."""
+
+    class Late(list):
+        def __array__(self, dtype=None, copy=None):
+            EmbedCache(path, dimension=64, space=cache.space).close()
+            return np.ones((1, 3) if self else 3, np.float32)
+
+    def in_transaction(cache):
+        with cache.transaction() as transaction:
+            transaction.set("a", Late())
+
+    for number, call in enumerate(
+        (
+            lambda cache: cache.set("a", Late()),
+            lambda cache: cache.set_many(["a"], Late([1])),
+            lambda cache: cache.search(Late()),
+            in_transaction,
+        )
+    ):
+        with EmbedCache(path, space=f"space {number}") as cache:
+            with pytest.raises(InvalidError, match=r"3.*64"):
+                call(cache)
+            assert cache.dimension == 64 and len(cache) == 0

@@ -195,10 +195,12 @@ def test_a_signal_stops_a_compaction(path):
         with EmbedCache(path, dimension=256) as cache:
             cache.set_many([str(i) for i in range(2000)], some_vectors(2000, 256))
             timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
+            file = os.stat(path).st_ino
             timer.start()
             with pytest.raises(Stop):
                 cache.compact(bytes_per_second=100_000)  # would take 20 seconds
             timer.join()
+            assert os.stat(path).st_ino == file
             assert len(cache) == 2000 and cache.verify().good
             assert cache.compact().rows == 2000
     finally:

@@ -103,9 +103,10 @@ def test_all_vectors(full, vectors):
     assert (np.asarray(lent) == vectors[kept]).all()
     assert np.asarray(lent, np.float64).dtype == np.float64
     with pytest.raises(ValueError, match="not contiguous"):
-        np.asarray(lent, copy=False)
+        lent.__array__(copy=False)
     full.compact()
     lent = full.vectors()
-    assert lent.contiguous and (np.asarray(lent, copy=False) == vectors[kept]).all()
+    assert lent.contiguous and (lent.__array__(copy=False) == vectors[kept]).all()
+    assert np.asarray(lent).base is not None and not np.asarray(lent).flags.writeable
     assert np.array(lent).flags.writeable  # a copy was asked for
     assert len(EmbedCache(dimension=3).vectors().matrix) == 0
