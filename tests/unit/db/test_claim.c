@@ -487,6 +487,30 @@ static void test_a_child_keeps_no_claim(void **state)
     assert_int_equal(status, 0);
 }
 
+static int close_both(void *arg)
+{
+    (void)arg;
+    alarm(10);
+    return edb_close(dbs[0]) == EDB_OK && edb_close(dbs[1]) == EDB_OK ? 0 : 1;
+}
+
+static void fork_now(void *claims)
+{
+    assert_int_equal(in_child(close_both, NULL), 0);
+    edb_claim_release(claims);
+}
+
+/* Closing in the child waits for no thread of the parent. */
+static void test_a_child_closes_while_a_thread_waits(void **state)
+{
+    (void)state;
+    edb_claims *first = claim(spaces[0], "x");
+    struct waiting waiting = {claim(spaces[0], "x"), EDB_OK};
+    wait_while(&waiting, fork_now, first);
+    STATES(waiting.claims, MINE);
+    edb_claim_release(waiting.claims);
+}
+
 /* -------------------------------------------------------------------------------- other handles */
 
 static void test_who_cannot_write_cannot_claim(void **state)
@@ -584,6 +608,7 @@ int main(void)
         FRESH(test_claims_die_with_their_process),
         FRESH(test_a_fork_takes_nothing_away),
         FRESH(test_a_child_keeps_no_claim),
+        FRESH(test_a_child_closes_while_a_thread_waits),
         FRESH(test_who_cannot_write_cannot_claim),
         FRESH(test_claims_follow_a_compaction),
         FRESH(test_two_that_moved_apart_are_no_harm),

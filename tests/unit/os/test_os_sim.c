@@ -152,6 +152,30 @@ static void test_lock_excludes_other_handles(void **state)
     os_sim.close(second);
 }
 
+static bool takes(struct os_file *file, uint32_t number)
+{
+    bool taken;
+    assert_int_equal(os_sim.try_claim(file, number, &taken), EDB_OK);
+    return taken;
+}
+
+static void test_claims_exclude_other_handles(void **state)
+{
+    (void)state;
+    os_sim_load("f", "x", 1);
+    struct os_file *first = open_file("f"), *second = open_file("f");
+    assert_true(takes(first, 3) && takes(first, 3) && takes(first, 4) && takes(first, UINT32_MAX));
+    assert_false(takes(second, 3) || takes(second, UINT32_MAX));
+    os_sim.give_claims(second, 0, (uint64_t)UINT32_MAX + 1);
+    assert_false(takes(second, 3));
+    os_sim.give_claims(first, 3, 1);
+    assert_true(takes(second, 3));
+    assert_false(takes(first, 3) || takes(second, 4));
+    os_sim.close(first);
+    assert_true(takes(second, 4) && takes(second, UINT32_MAX));
+    os_sim.close(second);
+}
+
 static void test_device_gets_it_at_sync(void **state)
 {
     (void)state;
@@ -367,6 +391,7 @@ int main(void)
         CASE(test_names),
         CASE(test_map_shows_growth_in_place),
         CASE(test_lock_excludes_other_handles),
+        CASE(test_claims_exclude_other_handles),
         CASE(test_device_gets_it_at_sync),
         CASE(test_keep_policy),
         CASE(test_revert_policy),
