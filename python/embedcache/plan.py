@@ -31,7 +31,7 @@ from embedcache.errors import InvalidError
 from embedcache.progress import Progress, shown
 
 COST_MAX = 0xFFFFFFFF
-WAITED_FOR_MAX = 1024  # texts of others that are watched at once
+CLAIMED_MAX = 1024  # texts of which one claim may have to compute all: EDB_CLAIM_MINE_MAX
 
 Floats = NDArray[np.float32]
 Item = TypeVar("Item")
@@ -125,7 +125,7 @@ class Plan:
     def _read_missing(self) -> None:
         """Takes what others have stored; what is gone again stays missing."""
         texts = list(self._missing)
-        for batch in _batches(texts, WAITED_FOR_MAX):
+        for batch in _batches(texts, CLAIMED_MAX):
             vectors, found = self._cache.get_many(batch)
             there = np.flatnonzero(found)
             self._fill([batch[at] for at in there], vectors[there])
@@ -148,7 +148,7 @@ class Plan:
                 own: list[str] = []
                 while queue and len(own) < self._options.batch_size:
                     room = self._options.batch_size - len(own)
-                    asked = [queue.popleft() for _ in range(min(room, len(queue)))]
+                    asked = [queue.popleft() for _ in range(min(room, len(queue), CLAIMED_MAX))]
                     claims = self._cache._claim(asked) if self._options.stores else None
                     if claims is None:  # no space yet, or none to store in
                         own += asked
@@ -162,7 +162,7 @@ class Plan:
 
     def _wait_for(self, others: list[str]) -> Generator[Embed | Wait, Any, None]:
         """Waits for what others compute, and computes what they give up or keep for too long."""
-        for watched in _batches(others, WAITED_FOR_MAX):
+        for watched in _batches(others, CLAIMED_MAX):
             claims = self._cache._claim(watched)
             assert claims is not None  # others have claimed in this space
             with closing(claims):

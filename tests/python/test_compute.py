@@ -99,6 +99,14 @@ def test_wrong_options_cost_no_embedding(cache, options, message):
     assert counting.batches == []
 
 
+def test_batches_of_any_size(cache):
+    for batch_size, sizes in ((1, [1] * 5), (2000, [2000, 500]), (10**9, [2500])):
+        counting = Counting()
+        texts = [f"{batch_size} {i}" for i in range(sum(sizes))]
+        cache.get_or_compute(texts, counting, batch_size=batch_size)
+        assert [len(batch) for batch in counting.batches] == sizes
+
+
 def test_empty_and_huge_texts(cache):
     texts = ["", "x" * 65536, "x" * 65537, "ä" * 40000, "x" * 65537]
     vectors = cache.get_or_compute(iter(texts), embed)
