@@ -104,7 +104,8 @@ cdef class Connection:
     cdef int close(self) except -1:
         cdef edb *db
         cdef edb_status status
-        while self.users > 0:
+        # In a child, those who were inside are threads of the parent: they never come out here.
+        while self.users > 0 and self.forks == forks:
             with nogil:
                 usleep(CLOSE_NAP_US)
         for dependent in list(self.dependents):
@@ -648,7 +649,6 @@ cdef class Handle:
         if status != EDB_NOT_FOUND:
             must(status)
         return status == EDB_OK
-
 
     def _transaction(self, durability):
         return Transaction(self, self.reach(), durability)

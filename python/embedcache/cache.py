@@ -110,6 +110,7 @@ class EmbedCache(Computing):
         busy_wait: float = 5.0,
         file_mode: int = 0o644,
     ) -> None:
+        # What was said, for the same in another process: __reduce__.
         given = {
             name: value for name, value in locals().items() if name not in ("self", "__class__")
         }

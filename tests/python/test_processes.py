@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -123,6 +124,30 @@ def test_each_call_may_be_the_first_in_a_child(full, vectors):
         lambda: full.delete("key 99"),
     ):
         assert in_child(lambda call=call: bool(call())) is True
+
+
+def test_a_child_closes_what_another_thread_of_the_parent_was_using(path):
+    with EmbedCache(path, dimension=256) as cache:
+        cache.set_many([str(i) for i in range(8000)], some_vectors(8000, 256))
+        begun = threading.Event()
+
+        def search():
+            begun.set()
+            cache.search(some_vectors(500, 256, seed=3), k=1)
+
+        searching = threading.Thread(target=search)
+        searching.start()
+        begun.wait()
+        time.sleep(0.05)
+        assert searching.is_alive()
+
+        def close():
+            signal.alarm(20)
+            cache.close()
+            return cache.closed
+
+        assert in_child(close) is True
+        searching.join()
 
 
 def test_by_pickle_to_another_directory(path, vectors):

@@ -389,7 +389,7 @@ def test_more_than_a_transaction_holds():
 
 
 def test_a_space_that_somebody_else_creates_meanwhile(path):
-    """It is created while the vector is converted: the sizes are compared with what is there then."""
+    """It is created while the vector is converted: sizes are compared with what is there then."""
 
     class Late(list):
         def __array__(self, dtype=None, copy=None):
