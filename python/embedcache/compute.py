@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import closing, suppress
 from datetime import timedelta
 from typing import Any, overload
@@ -131,7 +131,9 @@ class Computing(_native.Handle):
             steps.close()
 
     @overload
-    def wrap(self, embed: AsyncEmbedder, **options: Any) -> Callable[[Iterable[str]], Any]: ...
+    def wrap(
+        self, embed: AsyncEmbedder, **options: Any
+    ) -> Callable[[Iterable[str]], Coroutine[Any, Any, Floats]]: ...
     @overload
     def wrap(self, embed: Embedder, **options: Any) -> Callable[[Iterable[str]], Floats]: ...
     @overload
