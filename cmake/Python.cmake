@@ -27,3 +27,10 @@ set_target_properties(python_native PROPERTIES OUTPUT_NAME _native PREFIX "")
 target_link_libraries(python_native PRIVATE embedcache::static Python::NumPy)
 target_compile_definitions(python_native PRIVATE NPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION)
 install(TARGETS python_native LIBRARY DESTINATION embedcache)
+
+# A wheel carries these libraries, and so their terms, as the system has them.
+foreach(package libxxhash-dev libjansson-dev libsodium-dev)
+    if(EXISTS /usr/share/doc/${package}/copyright)
+        install(FILES /usr/share/doc/${package}/copyright DESTINATION embedcache/licenses RENAME ${package}.txt)
+    endif()
+endforeach()

@@ -121,7 +121,7 @@ class CacheAndDict(RuleBasedStateMachine):
 
 TestCacheAndDict = CacheAndDict.TestCase
 TestCacheAndDict.settings = settings(
-    max_examples=int(os.environ.get("EDB_EXAMPLES", "150")),
+    max_examples=int(os.environ.get("EDB_EXAMPLES", "100")),
     stateful_step_count=30,
     deadline=None,
     database=None,

@@ -122,6 +122,16 @@ def test_without_the_libraries_it_stops_with_one_sentence(tmp_path):
     assert "libxxhash-dev libjansson-dev libsodium-dev" in said and "tools/setup" in said
 
 
+def test_the_terms_of_the_libraries_come_along():
+    doc = Path("/usr/share/doc")
+    there = [doc / name / "copyright" for name in ("libjansson-dev", "libsodium-dev")]
+    if not all(path.exists() for path in there):
+        pytest.skip("this system does not say its terms where Debian does")
+    for path in there:
+        carried = Path(embedcache.__file__).parent / "licenses" / f"{path.parent.name}.txt"
+        assert carried.read_text() == path.read_text()
+
+
 def test_the_version_is_that_of_the_library():
     header = (SOURCE / "include/embedcache.h").read_text()
     numbers = re.findall(r"#define EDB_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header)
