@@ -180,7 +180,9 @@ class Plan:
 
     def _compute(self, texts: list[str]) -> Generator[Embed, Any, None]:
         cost = self._options.cost
-        costs = [_checked_cost(cost(text)) for text in texts] if callable(cost) else cost
+        costs: int | list[int] = (
+            [_checked_cost(cost(text)) for text in texts] if callable(cost) else _checked_cost(cost)
+        )
         answer = yield Embed(list(texts))
         if isinstance(answer, Embedded):
             costs = _costs_of(answer, texts)
