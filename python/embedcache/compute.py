@@ -11,22 +11,26 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import closing, suppress
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, overload
 
 from embedcache import _native
-from embedcache._native import Claims
 from embedcache.plan import Done, Embed, Floats, Options, Plan, Steps, Wait
 from embedcache.progress import Progress
 
-PAUSE_FIRST_S = 0.001
+PAUSE_FIRST_S = 0.005
 PAUSE_MAX_S = 0.05
+PAUSE_EACH_S = 0.001  # of many tasks that wait all together ask a thousand times a second
 
 #: Takes n texts, returns n vectors (or `Embedded`): any array-like of shape (n, dimension).
 Embedder = Callable[[list[str]], Any]
 AsyncEmbedder = Callable[[list[str]], Awaitable[Any]]
+
+_Wake = Callable[[], Any]
 
 
 class Computing(_native.Handle):
@@ -93,7 +97,11 @@ class Computing(_native.Handle):
         A cache that was opened with `read_only` or `snapshot` embeds for itself and stores nothing.
         """
         plan = self._plan(texts, batch_size, ttl, cost, wait, progress)
-        return _run(plan.steps(), embed)
+        steps = _Carried(plan.steps())
+        try:
+            return _run(steps, embed)
+        finally:
+            steps.close()
 
     async def aget_or_compute(
         self,
@@ -124,7 +132,7 @@ class Computing(_native.Handle):
         numpy.ndarray
             Shape (n, dimension), float32.
         """
-        steps = _SharedSteps(self._plan(texts, batch_size, ttl, cost, wait, progress).steps())
+        steps = _Carried(self._plan(texts, batch_size, ttl, cost, wait, progress).steps())
         try:
             return await _arun(steps, embed)
         finally:
@@ -182,36 +190,66 @@ class Computing(_native.Handle):
         )
 
 
-# --- threads ---
+class _Waiting:
+    """Tasks of this process that wait for texts, told at once when another of its calls has them.
+
+    What other processes do they find out by asking now and then.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0  # of tasks
+        self._lock = threading.Lock()
+        self._told: dict[str, set[_Wake]] = {}
+
+    @contextmanager
+    def told(self, texts: list[str], wake: _Wake) -> Iterator[None]:
+        """Calls `wake` from any thread when one of these texts was stored or given back."""
+        with self._lock:
+            self.count += 1
+            for text in texts:
+                self._told.setdefault(text, set()).add(wake)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.count -= 1
+                for text in texts:
+                    self._told[text].discard(wake)
+                    if not self._told[text]:
+                        del self._told[text]
+
+    def tell(self, texts: list[str]) -> None:
+        with self._lock:
+            wakes = {wake for text in texts for wake in self._told.get(text, ())}
+        for wake in wakes:
+            with suppress(RuntimeError):  # its loop is over
+                wake()
 
 
-def _run(steps: Steps, embed: Embedder) -> Floats:
-    answer: Any = None
-    with closing(steps):
-        while not isinstance(step := steps.send(answer), Done):
-            if isinstance(step, Wait):
-                answer = step.claims.wait(step.seconds)
-                continue
-            answer = embed(step.texts)
-            if inspect.isawaitable(answer):
-                if inspect.iscoroutine(answer):
-                    answer.close()
-                raise TypeError("embed is asynchronous: await aget_or_compute")
-        return step.vectors
+_waiting = _Waiting()
 
 
-# --- tasks ---
+def _wait_for_nobody() -> None:
+    """In a child after fork(): the tasks are the parent's."""
+    global _waiting
+    _waiting = _Waiting()
 
 
-class _SharedSteps:
-    """Steps that are taken in threads, and may be given up while a thread takes one."""
+os.register_at_fork(after_in_child=_wait_for_nobody)
+
+
+class _Carried:
+    """Steps that are carried out, perhaps in threads, and may be given up while one is taken."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._given_up = False
+        self._embedding: list[str] = []
 
     def take(self, answer: Any) -> Embed | Wait | Done:
         step = self._steps.send(answer)
+        self._tell()
+        self._embedding = step.texts if isinstance(step, Embed) else []
         if self._given_up:
             self.close()
         return step
@@ -220,19 +258,38 @@ class _SharedSteps:
         self._given_up = True
         with suppress(ValueError):  # a thread is taking a step, and closes after it
             self._steps.close()
+            self._tell()
+
+    def _tell(self) -> None:
+        embedded, self._embedding = self._embedding, []
+        _waiting.tell(embedded)
 
 
-async def _arun(steps: _SharedSteps, embed: Embedder | AsyncEmbedder) -> Floats:
+# --- threads ---
+
+
+def _run(steps: _Carried, embed: Embedder) -> Floats:
     answer: Any = None
-    while not isinstance(step := await asyncio.to_thread(steps.take, answer), Done):
-        answer = await (
-            _embedded(embed, step.texts) if isinstance(step, Embed) else _waited(*_of(step))
-        )
+    while not isinstance(step := steps.take(answer), Done):
+        if isinstance(step, Wait):
+            answer = step.claims.wait(step.seconds)
+            continue
+        answer = embed(step.texts)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise TypeError("embed is asynchronous: await aget_or_compute")
     return step.vectors
 
 
-def _of(step: Wait) -> tuple[Claims, float]:
-    return step.claims, step.seconds
+# --- tasks ---
+
+
+async def _arun(steps: _Carried, embed: Embedder | AsyncEmbedder) -> Floats:
+    answer: Any = None
+    while not isinstance(step := await asyncio.to_thread(steps.take, answer), Done):
+        answer = await (_embedded(embed, step.texts) if isinstance(step, Embed) else _waited(step))
+    return step.vectors
 
 
 async def _embedded(embed: Embedder | AsyncEmbedder, texts: list[str]) -> Any:
@@ -242,16 +299,21 @@ async def _embedded(embed: Embedder | AsyncEmbedder, texts: list[str]) -> Any:
     return await answer if inspect.isawaitable(answer) else answer
 
 
-async def _waited(claims: Claims, seconds: float) -> bool:
+async def _waited(step: Wait) -> bool:
     """Asks now and then: a thread that waits would be one less for those who are waited for."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
+    changed = asyncio.Event()
+    end = loop.time() + step.seconds
     pause = PAUSE_FIRST_S
-    while not await asyncio.to_thread(claims.wait, 0):
-        if loop.time() >= end:
-            return False
-        await asyncio.sleep(min(pause, seconds))
-        pause = min(2 * pause, PAUSE_MAX_S)
+    with _waiting.told(step.claims.waiting, lambda: loop.call_soon_threadsafe(changed.set)):
+        while not await asyncio.to_thread(step.claims.wait, 0):
+            left = end - loop.time()
+            if left <= 0:
+                return False
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(changed.wait(), min(pause, left))
+            changed.clear()
+            pause = min(4 * pause, max(PAUSE_MAX_S, _waiting.count * PAUSE_EACH_S))
     return True
 
 

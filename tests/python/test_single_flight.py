@@ -14,7 +14,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from embedcache import EmbedCache
+from embedcache import EmbedCache, Limits, compute
 
 DIMS = 8
 SEED = int(os.environ.get("EDB_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
@@ -280,6 +280,65 @@ def test_a_cancelled_task_gives_back(cache):
         assert right(["2", "1"], await asyncio.wait_for(waiting, SOON_S))
 
     asyncio.run(cancel())
+
+
+@pytest.mark.parametrize("end", ["stored", "failed", "cancelled", "stored by a thread"])
+def test_tasks_hear_at_once_of_what_their_own_process_does(cache, monkeypatch, end):
+    monkeypatch.setattr(compute, "PAUSE_FIRST_S", 1000)
+
+    async def slow(texts):
+        await asyncio.sleep(0.1)
+        if end == "failed":
+            raise ConnectionError("away")
+        return embed(texts)
+
+    def blocking(texts):
+        time.sleep(0.1)
+        return embed(texts)
+
+    async def wait():
+        if end == "stored by a thread":
+            owner = asyncio.create_task(asyncio.to_thread(cache.get_or_compute, ["1"], blocking))
+        else:
+            owner = asyncio.create_task(cache.aget_or_compute(["1"], slow))
+        while cache_is_free(cache, "1"):
+            await asyncio.sleep(0.001)
+        waiting = [asyncio.create_task(cache.aget_or_compute(["1"], embed)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        if end == "cancelled":
+            owner.cancel()
+        for task in waiting:
+            assert right(["1"], await asyncio.wait_for(task, SOON_S))
+        await asyncio.wait([owner])
+
+    asyncio.run(wait())
+    assert compute._waiting.count == 0 and not compute._waiting._told
+
+
+def test_beside_evictions_and_compactions(cache, path):
+    """What is evicted before it was read is embedded again, and each answer is right."""
+    cache.set_limits(Limits(max_rows=5))
+    over = threading.Event()
+
+    def compact():
+        with EmbedCache(path) as other:
+            while not over.is_set():
+                other.compact()
+
+    def ask(number):
+        chance = random.Random(SEED + number)
+        for _ in range(20):
+            texts = [str(chance.randrange(30)) for _ in range(20)]
+            assert right(texts, cache.get_or_compute(texts, embed, batch_size=4))
+
+    with ThreadPoolExecutor(5) as pool:
+        compacting = pool.submit(compact)
+        try:
+            list(pool.map(ask, range(4), timeout=60))
+        finally:
+            over.set()
+        compacting.result(SOON_S)
+    assert len(cache) <= 5
 
 
 def test_a_task_that_is_cancelled_at_any_moment_keeps_nothing(cache):
