@@ -103,6 +103,8 @@ def test_a_crowd_with_kills(path, tmp_path):
     embedded = log.read()
     of_living = Counter(text for text, pid in embedded if pid not in killed)
     assert max(of_living.values()) == 1
+    last = dict(embedded)
+    assert not any(last[text] in killed for text in of_living)
     with EmbedCache(path) as cache:
         texts = [str(i) for i in range(TEXTS) if str(i) in cache]
         assert right(texts, cache.get_many(texts)[0]) and len(cache) == len(texts)
