@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Holds the Python package and its tests to ruff, by the rules of pyproject.toml, and the files of Cython, which ruff
-# does not read, to the same line length. `--fix` mends what can be mended; `--self-test` proves that the check can fail.
+# Holds the Python package, its tests and examples to ruff, by the rules of pyproject.toml, and the files of Cython,
+# which ruff does not read, to the same line length. `--fix` mends what can be mended; `--self-test` proves that the check can fail.
 
 cd "$(dirname "$0")/.." || exit 1
 source=$PWD
@@ -50,7 +50,7 @@ self_test()
     exit 0
 }
 case ${1:-} in
-    --fix) "$ruff" format -q python tests/python && "$ruff" check -q --fix python tests/python ;;
+    --fix) "$ruff" format -q python tests/python examples/python && "$ruff" check -q --fix python tests/python examples/python ;;
     --self-test) self_test ;;
-    *) check python tests/python ;;
+    *) check python tests/python examples/python ;;
 esac

@@ -27,6 +27,7 @@ from embedcache.errors import (
     StaleError,
     StorageError,
 )
+from embedcache.plan import Embedded
 from embedcache.results import CompactReport, Finding, Hits, Limits, Stats, VerifyReport
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "CorruptError",
     "EmbedCache",
     "EmbedCacheError",
+    "Embedded",
     "ExistsError",
     "Finding",
     "ForkedError",

@@ -19,6 +19,7 @@ cdef extern from "embedcache.h" nogil:
         EDB_OK
         EDB_NOT_FOUND
         EDB_INVALID
+        EDB_BUSY
         EDB_READ_ONLY
         EDB_CORRUPT
         EDB_FORKED
@@ -135,6 +136,16 @@ cdef extern from "embedcache.h" nogil:
 
     edb_status edb_vectors(edb_space *space, edb_matrix **matrix_out)
     void edb_vectors_release(edb_matrix *matrix)
+
+    ctypedef enum edb_claim_state:
+        EDB_CLAIM_MINE
+        EDB_CLAIM_WAIT
+    ctypedef struct edb_claims:
+        const uint8_t *states
+
+    edb_status edb_claim(edb_space *space, const edb_key *keys, size_t n, edb_claims **claims_out)
+    edb_status edb_claim_wait(edb_claims *claims, uint32_t wait_ms)
+    void edb_claim_release(edb_claims *claims)
 
     ctypedef struct edb_search_options:
         size_t struct_size

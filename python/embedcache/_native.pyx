@@ -653,6 +653,15 @@ cdef class Handle:
     def _transaction(self, durability):
         return Transaction(self, self.reach(), durability)
 
+    # Whether it was opened to store anything.
+    def _takes_writes(self):
+        return not self.opening[1] & (EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT)
+
+    # Says who computes which of these keys; None as long as the space is not there.
+    def _claim(self, keys):
+        cdef Connection connection = self.reach()
+        return None if connection.space == NULL else Claims(self, connection, keys)
+
     # --- looking after it ---
 
     # The connection with its space, which has to be there.
@@ -808,3 +817,4 @@ cdef void keep_finding(void *arg, uint64_t offset, uint64_t count,
 
 
 include "_given.pxi"
+include "_claims.pxi"

@@ -22,9 +22,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from embedcache import _native
 from embedcache._native import Record, Transaction
+from embedcache.compute import Computing
 from embedcache.convert import DIMS_UNKNOWN, as_queries, as_vector, seconds_of
-from embedcache.errors import InvalidError, NotFoundError
+from embedcache.errors import InvalidError, MismatchError, NotFoundError
 from embedcache.results import CompactReport, Finding, Hits, Limits, Stats, VerifyReport
+from embedcache.twins import twin
 
 METRICS = ("cosine", "dot", "l2")
 ROLES = ("none", "query", "document")
@@ -42,7 +44,7 @@ Floats = NDArray[np.float32]
 _open: weakref.WeakSet[EmbedCache] = weakref.WeakSet()
 
 
-class EmbedCache(_native.Handle):
+class EmbedCache(Computing):
     """A cache of embeddings in one file: text or key in, vector out; then search what is there.
 
     Parameters
@@ -140,7 +142,12 @@ class EmbedCache(_native.Handle):
         self._private = directory, os.getpid()
         self._dropped = weakref.finalize(self, _remove_directory, *self._private)
         self._dropped.atexit = False  # at exit it is closed first
-        super().__init__(os.fsencode(self.path), *opening, spec)
+        try:
+            super().__init__(os.fsencode(self.path), *opening, spec)
+        except MismatchError as error:
+            raise MismatchError(
+                f"{error}: EmbedCache({self.path!r}, ..., space='another')"
+            ) from None
         _open.add(self)
 
     def close(self) -> None:
@@ -421,6 +428,29 @@ class EmbedCache(_native.Handle):
             report["bytes"],
             tuple(Finding(*finding) for finding in findings),
         )
+
+    # --- for event loops ---
+
+    # `sync` has none, for its name would be a keyword: await asyncio.to_thread(cache.sync).
+    aget = twin(_native.Handle.get)
+    aget_record = twin(_native.Handle.get_record)
+    aget_many = twin(_native.Handle.get_many)
+    aget_rows = twin(_native.Handle.get_rows)
+    aset = twin(_native.Handle.set)
+    aset_many = twin(_native.Handle.set_many)
+    adelete = twin(_native.Handle.delete)
+    asearch = twin(search)
+    afind_similar = twin(find_similar)
+    amaintain = twin(_native.Handle.maintain)
+    acompact = twin(compact)
+    averify = twin(verify)
+    aclose = twin(close)
+
+    async def __aenter__(self) -> EmbedCache:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
 
 def _without_gone(

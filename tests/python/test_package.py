@@ -102,7 +102,10 @@ def test_the_command_is_run_or_the_way_to_it_told(tmp_path):
 
 def test_nothing_is_pickled_into_files():
     for module in (Path(embedcache.__file__).parent).glob("*.py"):
-        assert not re.search(r"\b(pickle|marshal|shelve|eval|exec)\b\s*[.(]", module.read_text())
+        # importers.py reads those of diskcache, by an unpickler that makes arrays only.
+        allowed = r"(?!\.Unpickl)" if module.name == "importers.py" else ""
+        forbidden = rf"\b(pickle|marshal|shelve|eval|exec)\b{allowed}\s*[.(]"
+        assert not re.search(forbidden, module.read_text())
 
 
 @pytest.mark.skipif(not (SOURCE / "pyproject.toml").exists(), reason="not in a checkout")
