@@ -249,7 +249,7 @@ class _Carried:
     def take(self, answer: Any) -> Embed | Wait | Done:
         step = self._steps.send(answer)
         self._tell()
-        self._embedding = step.texts if isinstance(step, Embed) else []
+        self._embedding = list(step.texts) if isinstance(step, Embed) else []
         if self._given_up:
             self.close()
         return step
@@ -295,8 +295,15 @@ async def _arun(steps: _Carried, embed: Embedder | AsyncEmbedder) -> Floats:
 async def _embedded(embed: Embedder | AsyncEmbedder, texts: list[str]) -> Any:
     if _is_asynchronous(embed):
         return await embed(texts)
-    answer = await asyncio.to_thread(embed, texts)
+    answer = await asyncio.to_thread(_called, embed, texts)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def _called(embed: Embedder, texts: list[str]) -> Any:
+    try:
+        return embed(texts)
+    except StopIteration as error:  # a future cannot carry it: its task would wait for ever
+        raise RuntimeError("embed raised StopIteration") from error
 
 
 async def _waited(step: Wait) -> bool:

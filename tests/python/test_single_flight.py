@@ -296,7 +296,9 @@ def test_tasks_hear_at_once_of_what_their_own_process_does(cache, monkeypatch, e
 
     def blocking(texts):
         time.sleep(0.1)
-        return embed(texts)
+        vectors = embed(texts)
+        texts.clear()  # what it does to its list is its own affair
+        return vectors
 
     async def wait():
         if end == "stored by a thread":
@@ -362,6 +364,18 @@ def test_a_task_that_is_cancelled_at_any_moment_keeps_nothing(cache):
 
     asyncio.run(all_of_them())
     assert cache_is_free(cache, "not asked for")
+
+
+def test_an_embedder_that_runs_out(cache):
+    """A StopIteration, which no future can carry, comes as RuntimeError, as out of a generator."""
+    nothing = iter(())
+
+    async def ask():
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await asyncio.wait_for(cache.aget_or_compute(["1"], lambda _: next(nothing)), SOON_S)
+        assert cache_is_free(cache, "1")
+
+    asyncio.run(ask())
 
 
 def test_any_kind_of_embedder(cache):
