@@ -14,7 +14,7 @@ TARGET     ?= all
 generator = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja 2>/dev/null),-G Ninja))
 launcher  = $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 
-.PHONY: all demo test asan tsan check format bench-kv bench-cache install python deb fuzz proof clean help
+.PHONY: all demo test asan tsan check format bench-kv bench-cache bench-python install python deb fuzz proof clean help
 
 all: ## build the library, the command and the tests in build/
 	@command -v cmake >/dev/null || { echo "cmake is missing: run tools/setup."; exit 1; }
@@ -52,6 +52,12 @@ bench-cache: ## hit rates under a budget, and how long puts take meanwhile
 	@$(MAKE) --no-print-directory all BUILD=build-bench OPTIONS="-DEDB_BENCH=ON -DEDB_TESTS=OFF"
 	@bench/run_cache build-bench
 
+bench-python: ## compare the Python package with what people keep embeddings in
+	@tools/setup
+	@test -x build-bench/python-venv/bin/python || python3 -m venv build-bench/python-venv
+	@build-bench/python-venv/bin/pip install -q numpy diskcache lmdb langchain-classic .
+	@build-bench/python-venv/bin/python bench/run_python
+
 install: all ## install under PREFIX (default /usr/local), staged in DESTDIR
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
 
@@ -79,4 +85,4 @@ clean: ## remove all build directories
 	@rm -rf build build-asan build-tsan build-fuzz build-bench build-arm64 build-s390x
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' Makefile
