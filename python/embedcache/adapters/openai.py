@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +28,7 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError("embedcache.adapters.openai needs openai: pip install openai") from None
 
+from embedcache.adapters.spaces import Spaces
 from embedcache.cache import EmbedCache
 from embedcache.errors import InvalidError
 from embedcache.plan import Embedded
@@ -40,33 +40,7 @@ HARMLESS = frozenset(("encoding_format", "user", "extra_headers", "timeout"))
 Floats = NDArray[np.float32]
 
 
-class _Spaces:
-    """The caches of one file, opened when a model is asked for, and what their clients share."""
-
-    def __init__(self, path: str | os.PathLike[str], options: dict[str, Any]) -> None:
-        self._path = path
-        self._options = options
-        self._caches: dict[tuple[str, int | None], EmbedCache] = {}
-        self._lock = threading.Lock()
-
-    def of(self, model: str, dimensions: int | None) -> EmbedCache:
-        with self._lock:
-            cache = self._caches.get((model, dimensions))
-            if cache is None:
-                space = model if dimensions is None else f"{model}, {dimensions} dimensions"
-                cache = EmbedCache(self._path, dimensions, model, space=space, **self._options)
-                self._caches[model, dimensions] = cache
-            return cache
-
-    def close(self) -> None:
-        """Close the caches. What is asked for afterwards opens them again."""
-        with self._lock:
-            for cache in self._caches.values():
-                cache.close()
-            self._caches.clear()
-
-
-class EmbedCacheOpenAI(_Spaces):
+class EmbedCacheOpenAI(Spaces):
     """`client.embeddings` of an `OpenAI` with a cache in front of it.
 
     Parameters
@@ -117,12 +91,12 @@ class EmbedCacheOpenAI(_Spaces):
         def embed(missing: list[str]) -> Embedded:
             return spent.checked(missing, self.embeddings.create(input=missing, **_sent(asked)))
 
-        cache = self.of(model, dimensions)
+        cache = _cache_of(self, model, dimensions)
         vectors = cache.get_or_compute(texts, embed, batch_size=TEXTS_AT_ONCE)
         return _response(vectors, model, words, spent)
 
 
-class EmbedCacheAsyncOpenAI(_Spaces):
+class EmbedCacheAsyncOpenAI(Spaces):
     """`client.embeddings` of an `AsyncOpenAI` with a cache in front of it.
 
     Parameters
@@ -156,12 +130,17 @@ class EmbedCacheAsyncOpenAI(_Spaces):
             answer = await self.embeddings.create(input=missing, **_sent(asked))
             return spent.checked(missing, answer)
 
-        cache = self.of(model, dimensions)
+        cache = _cache_of(self, model, dimensions)
         vectors = await cache.aget_or_compute(texts, embed, batch_size=TEXTS_AT_ONCE)
         return _response(vectors, model, words, spent)
 
 
 # --- what is asked ---
+
+
+def _cache_of(spaces: Spaces, model: str, dimensions: int | None) -> EmbedCache:
+    space = model if dimensions is None else f"{model}, {dimensions} dimensions"
+    return spaces.open(space, model, dimensions)
 
 
 def _texts_of(given: Any, words: dict[str, Any]) -> list[str] | None:
