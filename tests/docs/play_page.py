@@ -20,6 +20,7 @@ the page.
 """
 import concurrent.futures
 import difflib
+import glob
 import os
 import re
 import shlex
@@ -156,8 +157,8 @@ def check_shell(block):
 
 def check_excerpt(block):
     wanted = "".join(line.strip() + "\n" for line in block.text)
-    for name in os.listdir(os.path.join(SOURCE, "examples")):
-        with open(os.path.join(SOURCE, "examples", name), encoding="utf-8") as example:
+    for path in glob.glob(os.path.join(SOURCE, "examples", "*.c")):
+        with open(path, encoding="utf-8") as example:
             if wanted in "".join(line.strip() + "\n" for line in example):
                 return
     raise Wrong("line %d: this C has no file name, and is in none of the examples" % (block.line + 1))
