@@ -70,7 +70,7 @@ proof: all deb fuzz ## what takes too long for every `make test`: packages, fuzz
 	@EDB_BUILD=$(BUILD) tools/check abi
 	@tools/cross arm64
 	@tools/cross s390x
-	@tools/python conformance || [ $$? -eq 77 ]
+	@EDB_BUILD=$(BUILD) tools/python conformance || [ $$? -eq 77 ]
 	$(BUILD)/tests/flip_bits_megabyte
 	$(BUILD)/tests/adversarial_keys 800000
 	@tools/proof
