@@ -144,7 +144,17 @@ class EmbedCacheEmbeddings(Embeddings):
         return _as_lists(self.cache.get_or_compute(texts, embed, **self.options))
 
     def embed_query(self, text: str) -> list[float]:
-        """Return the vector of a query."""
+        """Return the vector of a query.
+
+        Parameters
+        ----------
+        text : str
+            The query.
+
+        Returns
+        -------
+        list of float
+        """
         if self.query_cache is None:
             return self.embeddings.embed_query(text)
 
@@ -327,7 +337,17 @@ class EmbedCacheVectorStore(VectorStore):
     # --- searching ---
 
     def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
-        """Return the k documents that are nearest to a query."""
+        """Return the k documents that are nearest to a query.
+
+        Parameters
+        ----------
+        query : str
+            What is searched for.
+        k : int, optional
+            How many at most.
+        **kwargs
+            Refused, `filter` above all.
+        """
         return [document for document, _ in self.similarity_search_with_score(query, k, **kwargs)]
 
     def similarity_search_with_score(
@@ -336,6 +356,15 @@ class EmbedCacheVectorStore(VectorStore):
         """Return the k nearest documents with their scores.
 
         A score is what the metric of the cache says: cosine, dot product, or squared distance.
+
+        Parameters
+        ----------
+        query : str
+            What is searched for.
+        k : int, optional
+            How many at most.
+        **kwargs
+            Refused, `filter` above all.
         """
         _refuse_options(kwargs)
         return _scored(self.cache.search(self._embedding.embed_query(query), k))
@@ -343,7 +372,17 @@ class EmbedCacheVectorStore(VectorStore):
     def similarity_search_by_vector(
         self, embedding: list[float], k: int = 4, **kwargs: Any
     ) -> list[Document]:
-        """Return the k documents that are nearest to a vector."""
+        """Return the k documents that are nearest to a vector.
+
+        Parameters
+        ----------
+        embedding : list of float
+            What is searched for.
+        k : int, optional
+            How many at most.
+        **kwargs
+            Refused, `filter` above all.
+        """
         _refuse_options(kwargs)
         return [_document(record) for record in self.cache.search(embedding, k).records]
 
