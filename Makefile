@@ -76,6 +76,7 @@ proof: all deb fuzz ## what takes too long for every `make test`: packages, fuzz
 	@EDB_BUILD=$(BUILD) tools/check abi
 	@tools/cross arm64
 	@tools/cross s390x
+	@EDB_BUILD=$(BUILD) tools/python conformance || [ $$? -eq 77 ]
 	$(BUILD)/tests/flip_bits_megabyte
 	$(BUILD)/tests/adversarial_keys 800000
 	EDB_CASES=40000 $(BUILD)/tests/repair_damage_fuzz

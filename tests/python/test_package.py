@@ -101,7 +101,7 @@ def test_the_command_is_run_or_the_way_to_it_told(tmp_path):
 
 
 def test_nothing_is_pickled_into_files():
-    for module in (Path(embedcache.__file__).parent).glob("*.py"):
+    for module in (Path(embedcache.__file__).parent).rglob("*.py"):
         # importers.py reads those of diskcache, by an unpickler that makes arrays only.
         allowed = r"(?!\.Unpickl)" if module.name == "importers.py" else ""
         forbidden = rf"\b(pickle|marshal|shelve|eval|exec)\b{allowed}\s*[.(]"

@@ -13,7 +13,8 @@ PROGRAM = re.compile(r"```py\n(# (\w+\.py)\n.*?)```.*?```console\n\$ (.*?)\n(.*?
 
 
 def programs():
-    for page in (SOURCE / "README.md", SOURCE / "docs/guide/python.md"):
+    for name in ("README.md", "docs/guide/python.md", "docs/guide/adapters.md"):
+        page = SOURCE / name
         found = PROGRAM.findall(page.read_text())
         assert len(found) == page.read_text().count("```py\n") > 0
         yield from (pytest.param(*each, id=f"{page.stem} {each[1]}") for each in found)
