@@ -32,19 +32,24 @@ cdef inline int borrow_key(object key, edb_key *out) except -1:
     return 0
 
 
-# Lends the keys of a tuple; the caller frees what is returned.
-cdef edb_key *borrow_keys(tuple keys) except NULL:
-    cdef Py_ssize_t n = len(keys)
-    cdef edb_key *borrowed_keys = <edb_key *>calloc(n + 1, sizeof(edb_key))
-    if borrowed_keys == NULL:
-        raise MemoryError(f"no memory for {n} keys")
-    try:
+# The keys of a tuple, lent to the library.
+@cython.final
+@cython.no_gc_clear
+cdef class Keys:
+    cdef tuple names
+    cdef edb_key *first
+
+    def __cinit__(self, tuple names):
+        cdef Py_ssize_t n = len(names)
+        self.names = names
+        self.first = <edb_key *>calloc(n + 1, sizeof(edb_key))
+        if self.first == NULL:
+            raise MemoryError(f"no memory for {n} keys")
         for i in range(n):
-            borrow_key(keys[i], &borrowed_keys[i])
-    except:
-        free(borrowed_keys)
-        raise
-    return borrowed_keys
+            borrow_key(names[i], &self.first[i])
+
+    def __dealloc__(self):
+        free(self.first)
 
 
 cdef tuple as_keys(object keys):

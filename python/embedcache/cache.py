@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -160,13 +161,17 @@ class EmbedCache(Computing):
         ------
         StorageError, FullError, BusyError, StaleError
             The last sync failed: what was stored lazily may not survive power loss.
+        InvalidError
+            A signal handler closes it inside of the call that it interrupted. It stays open, as it
+            does when Ctrl-C comes while calls of other threads are waited for.
         """
-        _open.discard(self)
         try:
             super().close()
         finally:
-            self._dropped.detach()
-            _remove_directory(*self._private)
+            if self.closed:
+                _open.discard(self)
+                self._dropped.detach()
+                _remove_directory(*self._private)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), **self._given), ()
@@ -472,7 +477,10 @@ def _choice(what: str, word: str, words: tuple[str, ...]) -> int:
 @atexit.register
 def _close_all() -> None:
     for cache in list(_open):
-        cache.close()
+        try:
+            cache.close()
+        except Exception:  # the others are closed all the same
+            sys.excepthook(*sys.exc_info())
 
 
 def _remove_directory(directory: str | None, owner: int) -> None:
