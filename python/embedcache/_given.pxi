@@ -195,7 +195,7 @@ cdef class Transaction(Dependent):
             raise ClosedError("the transaction is over: begin another one")
         if self.txn == NULL:
             raise ClosedError("the cache was closed before its transaction was committed: "
-                              "nothing of it is stored")
+                              "nothing of it is stored; open it again")
         if self.handle.connection is not self.connection or self.connection.forks != forks:
             raise ForkedError("the transaction was begun before fork(): begin another one")
         return 0

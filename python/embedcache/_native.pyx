@@ -25,7 +25,7 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_Clear
 from cpython.ref cimport Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.unicode cimport PyUnicode_Check, PyUnicode_DecodeUTF8
-from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 from posix.unistd cimport usleep
@@ -33,11 +33,12 @@ from posix.unistd cimport usleep
 from embedcache._edb cimport *
 
 import json
+import math
 
 import numpy
 
 from embedcache.convert import (
-    as_matrix, as_rows, as_value, as_vector, check_finite, json_of, seconds_of)
+    as_matrix, as_rows, as_value, as_vector, check_finite, integer, json_of, seconds_of)
 from embedcache.errors import (
     ClosedError, ForkedError, InvalidError, MissingFileError, NotFoundError, error_of)
 
@@ -369,18 +370,20 @@ cdef class Handle:
             must(<edb_status>status)
         return None
 
-    def get(self, key):
+    def get(self, key, default=None):
         """Return the vector of a key, without a copy.
 
         Parameters
         ----------
         key : str or bytes
+        default : object, optional
+            Returned when the key is not there.
 
         Returns
         -------
         numpy.ndarray or None
             Shape (dimension,), float32, read-only: it looks into the file's mapping, and stays
-            valid and unchanged as long as you have it. None when the key is not there or has
+            valid and unchanged as long as you have it. `default` when the key is not there or has
             expired. In a space of dimension 0: the value, uint8.
 
         Raises
@@ -389,7 +392,7 @@ cdef class Handle:
             The record is damaged.
         """
         cdef Record record = self.find(key)
-        return borrowed(record) if record is not None else None
+        return borrowed(record) if record is not None else default
 
     def get_record(self, key):
         """Return what is stored under a key with all that stands beside it, or None.
@@ -432,7 +435,7 @@ cdef class Handle:
         cdef Connection connection = self.reach()
         cdef Py_ssize_t n = len(names)
         if connection.space == NULL:
-            return numpy.zeros((n, self.spec[3] or 0), FLOAT32), numpy.zeros(n, bool)
+            return zeros_for(out, n, self.spec[3]), numpy.zeros(n, bool)
         cdef cnp.ndarray vectors = matrix_for(out, n, connection.dims)
         cdef cnp.ndarray found = numpy.empty(n, bool)
         cdef float *floats = <float *>cnp.PyArray_DATA(vectors)
@@ -467,7 +470,7 @@ cdef class Handle:
         cdef Connection connection = self.reach()
         cdef Py_ssize_t n = cnp.PyArray_SIZE(numbers)
         if connection.space == NULL:
-            return numpy.zeros((n, self.spec[3] or 0), FLOAT32), numpy.zeros(n, bool)
+            return zeros_for(out, n, self.spec[3]), numpy.zeros(n, bool)
         cdef cnp.ndarray vectors = matrix_for(out, n, connection.dims)
         cdef cnp.ndarray found = numpy.empty(n, bool)
         cdef const uint64_t *asked = <const uint64_t *>cnp.PyArray_DATA(numbers)
@@ -484,11 +487,13 @@ cdef class Handle:
     def get_row(self, row):
         """Return the record of a row, or None when it is gone or was never given."""
         cdef Connection connection = self.reach()
-        cdef uint64_t number = row
+        cdef uint64_t number
         cdef Record record = Record.__new__(Record)
         cdef edb_status status
-        if connection.space == NULL:
+        row = integer("row", row, -math.inf, math.inf)
+        if connection.space == NULL or not 0 <= row <= UINT64_MAX:
             return None
+        number = row
         connection.enter()
         with nogil:
             status = edb_view_row(connection.space, number, &record.view)
@@ -650,7 +655,9 @@ cdef class Handle:
         """Store many vectors, by one call of the library and in one transaction: all or none.
 
         More than 128 MiB goes in as several transactions, in order: after an error, such as a full
-        device, the first of them may be there. What is refused (InvalidError) stores nothing.
+        device, the first of them may be there. Numbers and lengths are checked before anything is
+        stored; metadata whose JSON the library refuses, such as an integer over 64 bits, is met
+        only in its own transaction.
 
         Parameters
         ----------
@@ -689,15 +696,16 @@ cdef class Handle:
         if n == 0:
             return rows
         cdef Keys lent_keys = Keys(names)
-        if matrix.nbytes > TRANSACTION_BYTES:
+        cdef size_t vector_bytes = matrix.shape[1] * sizeof(float)
+        if at_once(lent_keys.first, beside.options, n, vector_bytes) < n:
             check_finite(matrix)
+            beside.check(n)
         connection = self.writable(matrix, dims)
         cdef const char *data = <const char *>cnp.PyArray_DATA(matrix)
-        cdef size_t vector_bytes = matrix.shape[1] * sizeof(float)
         cdef uint64_t *numbers = <uint64_t *>cnp.PyArray_DATA(rows)
         cdef edb_put_options *options
         cdef edb_status status = EDB_OK
-        cdef Py_ssize_t done = 0, count
+        cdef Py_ssize_t done = 0, count = 0
         connection.enter()
         with nogil:
             while done < n and status == EDB_OK:
@@ -707,6 +715,10 @@ cdef class Handle:
                                       data + done * vector_bytes, options, numbers + done)
                 done += count
         connection.leave()
+        if status != EDB_OK and done > count:
+            detail = edb_error_detail().decode("utf-8", "replace")
+            raise error_of(status, f"{detail}; the first {done - count} are stored, and rows are "
+                                   "counted from there")
         must(status)
         return rows
 
