@@ -32,19 +32,24 @@ cdef inline int borrow_key(object key, edb_key *out) except -1:
     return 0
 
 
-# Lends the keys of a tuple; the caller frees what is returned.
-cdef edb_key *borrow_keys(tuple keys) except NULL:
-    cdef Py_ssize_t n = len(keys)
-    cdef edb_key *borrowed_keys = <edb_key *>calloc(n + 1, sizeof(edb_key))
-    if borrowed_keys == NULL:
-        raise MemoryError(f"no memory for {n} keys")
-    try:
+# The keys of a tuple, lent to the library.
+@cython.final
+@cython.no_gc_clear
+cdef class Keys:
+    cdef tuple names
+    cdef edb_key *first
+
+    def __cinit__(self, tuple names):
+        cdef Py_ssize_t n = len(names)
+        self.names = names
+        self.first = <edb_key *>calloc(n + 1, sizeof(edb_key))
+        if self.first == NULL:
+            raise MemoryError(f"no memory for {n} keys")
         for i in range(n):
-            borrow_key(keys[i], &borrowed_keys[i])
-    except:
-        free(borrowed_keys)
-        raise
-    return borrowed_keys
+            borrow_key(names[i], &self.first[i])
+
+    def __dealloc__(self):
+        free(self.first)
 
 
 cdef tuple as_keys(object keys):
@@ -68,9 +73,7 @@ cdef object describe(edb_put_options *out, object text, object metadata, object 
         out.metadata_json = utf8(encoded, &out.metadata_bytes)
     if ttl is not None:
         out.ttl_s = seconds_of(ttl)
-    if not 0 <= cost <= UINT32_MAX:
-        raise InvalidError(f"cost is {cost!r}: it has to be 0 to {UINT32_MAX}")
-    out.cost = cost
+    out.cost = integer("cost", cost, 0, UINT32_MAX)
     out.pinned = 1 if pinned else 0
     return text, encoded
 
@@ -97,6 +100,23 @@ cdef class Beside:
 
     def __dealloc__(self):
         free(self.options)
+
+    # Refuses what is too long, as the library would, but by its place among all.
+    cdef int check(self, Py_ssize_t n) except -1:
+        cdef Py_ssize_t i
+        if self.options == NULL:
+            return 0
+        for i in range(n):
+            check_bytes(i, "text", self.options[i].text_bytes, EDB_TEXT_BYTES_MAX)
+            check_bytes(i, "metadata", self.options[i].metadata_bytes, EDB_METADATA_BYTES_MAX)
+        return 0
+
+
+cdef int check_bytes(Py_ssize_t row, str what, size_t count, size_t most) except -1:
+    if count > most:
+        raise InvalidError(
+            f"row {row} of the batch: {what} of {count} bytes; at most {most} are possible")
+    return 0
 
 
 cdef object for_each(Py_ssize_t n, str what, object values):
@@ -130,3 +150,13 @@ cdef cnp.ndarray matrix_for(object out, Py_ssize_t n, int64_t dims):
         raise InvalidError(
             f"out has shape {out.shape}; it has to be ({n}, {dims}), C order, writable")
     return out
+
+
+# Zeros for n vectors of a space that is not there; its dimension is what was said, or what the
+# caller's array has.
+cdef cnp.ndarray zeros_for(object out, Py_ssize_t n, object dims):
+    if dims is None:
+        dims = out.shape[1] if isinstance(out, numpy.ndarray) and out.ndim == 2 else 0
+    cdef cnp.ndarray vectors = matrix_for(out, n, dims)
+    vectors.fill(0)
+    return vectors

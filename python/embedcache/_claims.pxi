@@ -9,11 +9,10 @@ cdef enum:
 
 @cython.final
 @cython.no_gc_clear  # the connection has to be open when they are released
-cdef class Claims:
+cdef class Claims(Dependent):
     """What has become of keys that were claimed together. See compute.py, which makes them."""
 
     cdef Handle handle
-    cdef Connection connection
     cdef tuple keys
     cdef edb_claims *held
     cdef bint running
@@ -21,24 +20,23 @@ cdef class Claims:
     cdef object __weakref__
 
     def __cinit__(self, Handle handle, Connection connection, keys):
-        cdef edb_key *lent_keys
+        cdef Keys lent_keys
         cdef edb_status status
         cdef Py_ssize_t n
         self.handle = handle
-        self.connection = connection
         self.keys = as_keys(keys)
         n = len(self.keys)
-        lent_keys = borrow_keys(self.keys)
-        connection.users += 1
+        lent_keys = Keys(self.keys)
+        connection.enter()
         with nogil:
-            status = edb_claim(connection.space, lent_keys, n, &self.held)
-        connection.users -= 1
-        free(lent_keys)
+            status = edb_claim(connection.space, lent_keys.first, n, &self.held)
+        if status == EDB_OK:
+            self.link(connection)
+        connection.leave()
         must(status)
-        connection.dependents.add(self)
 
     def __dealloc__(self):
-        self.release()
+        self.end()
 
     @property
     def mine(self):
@@ -78,13 +76,13 @@ cdef class Claims:
         must(status)
         return True
 
-    cdef edb_status wait_slice(self, uint32_t wait_ms):
+    cdef edb_status wait_slice(self, uint32_t wait_ms) except? EDB_INVALID:
         cdef edb_status status
+        self.connection.enter()
         self.running = True
-        self.connection.users += 1
         with nogil:
             status = edb_claim_wait(self.held, wait_ms)
-        self.connection.users -= 1
+        self.connection.leave()
         self.running = False
         if self.given_up:
             self.close()
@@ -95,14 +93,16 @@ cdef class Claims:
         if self.running:
             self.given_up = True
             return
-        self.release()
+        self.end()
 
-    cdef void release(self) noexcept:
+    # Counted without `enter`: `close` of the connection waits for it, and calls it.
+    cdef void end(self) noexcept:
         cdef edb_claims *held = self.held
         self.held = NULL
+        self.unlink()
         if held == NULL:
             return
         self.connection.users += 1
         with nogil:
             edb_claim_release(held)
-        self.connection.users -= 1
+        self.connection.leave()

@@ -32,6 +32,8 @@ cdef extern from "embedcache.h" nogil:
     enum:
         EDB_KEY_BYTES
         EDB_TTL_NEVER
+        EDB_TEXT_BYTES_MAX
+        EDB_METADATA_BYTES_MAX
         EDB_OPEN_READ_ONLY
         EDB_OPEN_SNAPSHOT
 

@@ -5,10 +5,10 @@
 
 
 @cython.final
-cdef class Records:
+@cython.no_gc_clear  # the connection has to be open when it ends
+cdef class Records(Dependent):
     """All records of a space as they were when the iteration began, in row order."""
 
-    cdef Connection connection
     cdef edb_iterator *iterator
     cdef bint running
     cdef bint done
@@ -16,26 +16,30 @@ cdef class Records:
 
     def __cinit__(self, Connection connection):
         cdef edb_status status
-        self.connection = connection
         if connection.space == NULL:
             self.done = True
             return
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_iterate(connection.space, &self.iterator)
-        connection.users -= 1
+        if status == EDB_OK:
+            self.link(connection)
+        connection.leave()
         must(status)
-        connection.dependents.add(self)
 
     def __dealloc__(self):
+        self.end()
+
+    cdef void end(self) noexcept:
+        self.unlink()
         edb_iterator_close(self.iterator)
+        self.iterator = NULL
 
     def close(self):
         """End the iteration before its end."""
         if self.running:
             raise ValueError("another thread is asking this iteration for its next record")
-        edb_iterator_close(self.iterator)
-        self.iterator = NULL
+        self.end()
 
     def __iter__(self):
         return self
@@ -49,14 +53,14 @@ cdef class Records:
             raise ClosedError("the iteration was closed, or its cache: begin another one")
         if self.running:
             raise ValueError("another thread is asking this iteration for its next record")
+        self.connection.enter()
         self.running = True
-        self.connection.users += 1
         with nogil:
             status = edb_next(self.iterator, &record.view)
-        self.connection.users -= 1
+        self.connection.leave()
         self.running = False
         if status == EDB_NOT_FOUND:
-            self.close()
+            self.end()
             self.done = True
             raise StopIteration
         must(status)
@@ -128,24 +132,34 @@ cdef class Vectors:
 
 
 @cython.final
-cdef class Transaction:
+@cython.no_gc_clear  # the connection has to be open when it ends
+cdef class Transaction(Dependent):
     """Changes that are seen all at once or never. See EmbedCache.transaction."""
 
     cdef Handle handle
-    cdef Connection connection
     cdef edb_txn *txn
     cdef edb_durability durability
+    cdef bint over  # the caller has committed or aborted it
     cdef object __weakref__
 
     def __cinit__(self, Handle handle, Connection connection, int durability):
+        cdef edb_status status
         self.handle = handle
-        self.connection = connection
         self.durability = <edb_durability>durability
-        must(edb_begin(connection.db, &self.txn))
-        connection.dependents.add(self)
+        connection.enter()
+        status = edb_begin(connection.db, &self.txn)
+        if status == EDB_OK:
+            self.link(connection)
+        connection.leave()
+        must(status)
 
     def __dealloc__(self):
+        self.end()
+
+    cdef void end(self) noexcept:
+        self.unlink()
         edb_abort(self.txn)
+        self.txn = NULL
 
     def set(self, key, vector, *, text=None, metadata=None, ttl=None, cost=0, pinned=False):
         """Store a vector when the transaction is committed.
@@ -163,6 +177,7 @@ cdef class Transaction:
             options.value_bytes = cnp.PyArray_SIZE(array)
         self.ready()
         self.handle.writable(array, dims)
+        self.ready()  # still: another thread may have ended it
         must(edb_txn_put(self.txn, self.connection.space, name.data, name.bytes,
                          cnp.PyArray_DATA(array), &options))
 
@@ -176,8 +191,11 @@ cdef class Transaction:
 
     # The transaction is open, and of this process.
     cdef int ready(self) except -1:
-        if self.txn == NULL:
+        if self.over:
             raise ClosedError("the transaction is over: begin another one")
+        if self.txn == NULL:
+            raise ClosedError("the cache was closed before its transaction was committed: "
+                              "nothing of it is stored; open it again")
         if self.handle.connection is not self.connection or self.connection.forks != forks:
             raise ForkedError("the transaction was begun before fork(): begin another one")
         return 0
@@ -197,18 +215,20 @@ cdef class Transaction:
         cdef edb_txn *txn
         cdef edb_status status
         self.ready()
+        self.connection.enter()
         txn = self.txn
         self.txn = NULL
-        self.connection.users += 1
+        self.over = True
+        self.unlink()
         with nogil:
             status = edb_commit(txn, self.durability)
-        self.connection.users -= 1
+        self.connection.leave()
         must(status)
 
     def abort(self):
         """Forget all changes."""
-        edb_abort(self.txn)
-        self.txn = NULL
+        self.over = True
+        self.end()
 
     def close(self):
         """As `abort`; nothing after a commit."""
@@ -220,5 +240,5 @@ cdef class Transaction:
     def __exit__(self, kind, error, traceback):
         if kind is not None:
             self.abort()
-        elif self.txn != NULL:
+        elif not self.over:
             self.commit()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, final
+from typing import Any, TypeVar, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -13,6 +13,7 @@ OPEN_READ_ONLY: int
 OPEN_SNAPSHOT: int
 
 _Key = str | bytes
+_Default = TypeVar("_Default")
 _Floats = NDArray[np.float32]
 
 @final
@@ -108,7 +109,10 @@ class Handle:
     def closed(self) -> bool: ...
     @property
     def dimension(self) -> int | None: ...
+    @overload
     def get(self, key: _Key) -> _Floats | None: ...
+    @overload
+    def get(self, key: _Key, default: _Default) -> _Floats | _Default: ...
     def get_record(self, key: _Key) -> Record | None: ...
     def get_many(
         self, keys: Iterable[_Key], out: _Floats | None = None

@@ -9,8 +9,8 @@ What is always true:
 
 1. A `Record` or `Vectors` pins the file's mapping; arrays over it have it as their base, so they
    outlive the cache, its closing, deletes and compactions.
-2. A call holds its `Connection` and counts itself in `users` while the GIL is released; `close`
-   waits until nobody does, for nothing may run on a handle while it is being closed.
+2. A call that releases the GIL stands between `enter` and `leave` of its `Connection`, which says
+   how it is closed beside them; calls that keep the GIL see it open or closed, never between.
 3. A handle does not survive fork(): `reach` notices by the count of forks that this process
    descends from, the hot `get` by the library's answer, and both connect anew.
 4. Nothing borrowed from a Python object is kept beyond the call, and keys are taken as a tuple
@@ -23,8 +23,9 @@ from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE)
 from cpython.exc cimport PyErr_CheckSignals, PyErr_Clear
 from cpython.ref cimport Py_INCREF
+from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.unicode cimport PyUnicode_Check, PyUnicode_DecodeUTF8
-from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 from posix.unistd cimport usleep
@@ -32,12 +33,12 @@ from posix.unistd cimport usleep
 from embedcache._edb cimport *
 
 import json
-import weakref
+import math
 
 import numpy
 
 from embedcache.convert import (
-    as_matrix, as_rows, as_value, as_vector, check_finite, json_of, seconds_of)
+    as_matrix, as_rows, as_value, as_vector, check_finite, integer, json_of, seconds_of)
 from embedcache.errors import (
     ClosedError, ForkedError, InvalidError, MissingFileError, NotFoundError, error_of)
 
@@ -85,6 +86,19 @@ include "_arguments.pxi"
 include "_record.pxi"
 
 
+# How a connection is closed. Its fields change only under the GIL.
+#
+# open     `open` is set. `enter` counts a call into `users`, `leave` out of it. Iterations,
+#          transactions and claims link themselves while they are counted, and stay linked as long
+#          as they hold anything of the library.
+# closing  `close` has cleared `open`: `enter` refuses, so nobody is counted and nothing is linked
+#          any more. It waits until `users` is 0, looking at signals; an exception of their handlers
+#          opens it again. Then it ends what is linked, each before the file.
+# closed   `db` and `space` are NULL, and edb_close runs, without the GIL, beside nobody.
+#
+# In a child `users` counts threads of the parent, which never come out here: nobody waits for them.
+# Python runs inside of a counted call only where it looks at signals (`Watch`): what is called from
+# there may not close, for it would wait for itself.
 @cython.final
 cdef class Connection:
     """An open file and its space, in the process that opened it. All zero: closed."""
@@ -93,29 +107,87 @@ cdef class Connection:
     cdef edb_space *space  # NULL: not there yet
     cdef int64_t dims
     cdef int forks  # when it was opened
+    cdef bint open
     cdef Py_ssize_t users
-    cdef object dependents  # iterations and transactions that are open
-    cdef object __weakref__
+    cdef unsigned long watched_by  # the thread whose counted call looks at signals now, or 0
+    cdef void *dependents  # the first Dependent of a list, or NULL; not owned
 
     def __dealloc__(self):
         with nogil:
             edb_close(self.db)
 
+    cdef inline int enter(self) except -1:
+        if not self.open:
+            raise ClosedError("the cache was closed: open it again")
+        self.users += 1
+        return 0
+
+    cdef inline void leave(self) noexcept:
+        self.users -= 1
+
     cdef int close(self) except -1:
-        cdef edb *db
+        cdef edb *db = self.db
         cdef edb_status status
-        # In a child, those who were inside are threads of the parent: they never come out here.
-        while self.users > 0 and self.forks == forks:
-            with nogil:
-                usleep(CLOSE_NAP_US)
-        for dependent in list(self.dependents):
-            dependent.close()
-        db = self.db
+        if not self.open:
+            return 0
+        if self.watched_by == PyThread_get_thread_ident() and self.forks == forks:
+            raise InvalidError("the cache is closed by a signal handler inside of its own call: "
+                               "raise an exception there, and close where that is caught")
+        self.open = False
+        self.wait_for_users()
+        while self.dependents != NULL:
+            (<Dependent>self.dependents).end()
+        self.wait_for_users()  # claims may be given back by another thread at this moment
         self.db = NULL
         self.space = NULL
         with nogil:
             status = edb_close(db)
         return must(status)
+
+    cdef int wait_for_users(self) except -1:
+        try:
+            while self.users > 0 and self.forks == forks:
+                with nogil:
+                    usleep(CLOSE_NAP_US)
+                PyErr_CheckSignals()
+        except:
+            self.open = True
+            raise
+        return 0
+
+
+cdef class Dependent:
+    """What holds something of the library that has to end before its connection."""
+
+    cdef Connection connection
+    cdef void *before  # neighbours in the list of the connection; not owned
+    cdef void *behind
+    cdef bint linked
+
+    # Called while it is counted.
+    cdef void link(self, Connection connection) noexcept:
+        self.connection = connection
+        self.behind = connection.dependents
+        if self.behind != NULL:
+            (<Dependent>self.behind).before = <void *>self
+        connection.dependents = <void *>self
+        self.linked = True
+
+    cdef void unlink(self) noexcept:
+        if not self.linked:
+            return
+        if self.before == NULL:
+            self.connection.dependents = self.behind
+        else:
+            (<Dependent>self.before).behind = self.behind
+        if self.behind != NULL:
+            (<Dependent>self.behind).before = self.before
+        self.before = self.behind = NULL
+        self.linked = False
+
+    # Gives back what it holds, and unlinks it.
+    cdef void end(self) noexcept:
+        self.unlink()
 
 
 cdef Connection CLOSED = Connection.__new__(Connection)
@@ -146,7 +218,7 @@ cdef class Handle:
     def __init__(self, path, flags, durability, busy_wait_ms, file_mode, spec):
         self.opening = (path, flags, durability, busy_wait_ms, file_mode)
         self.spec = spec
-        self.connect()
+        self.connection = self.connect()
 
     # Opens the file and, as far as that can be done now, the space.
     cdef Connection connect(self):
@@ -165,12 +237,11 @@ cdef class Handle:
         must(status)
         connection.forks = forks
         connection.dims = DIMS_UNKNOWN
-        connection.dependents = weakref.WeakSet()
+        connection.open = True
         self.find_space(connection)
         cdef uint32_t reads = options.flags & (EDB_OPEN_READ_ONLY | EDB_OPEN_SNAPSHOT)
         if connection.space == NULL and self.spec[3] is not None and not reads:
             self.open_space(connection, self.spec[3])
-        self.connection = connection
         return connection
 
     # Opens the space if it is there, with what was not stated taken from it.
@@ -178,16 +249,24 @@ cdef class Handle:
         cdef edb_space *space
         cdef edb_status status
         cdef const char *name = self.spec[0]
-        with nogil:
-            status = edb_space_find(connection.db, name, &space)
-        if status == EDB_NOT_FOUND:
-            return 0
-        must(status)
+        connection.enter()
+        try:
+            with nogil:
+                status = edb_space_find(connection.db, name, &space)
+            if status != EDB_NOT_FOUND:
+                must(status)
+                self.open_found(connection, space)
+        finally:
+            connection.leave()
+        return 0
+
+    cdef int open_found(self, Connection connection, edb_space *space) except -1:
         cdef edb_space_spec there
+        cdef edb_status status
         memset(&there, 0, sizeof(there))
         there.struct_size = sizeof(there)
         must(edb_space_describe(space, &there))
-        name, model, revision, dims, metric, role = self.spec
+        _, model, revision, dims, metric, role = self.spec
         if model is not None:
             there.model = model
         if revision is not None:
@@ -218,10 +297,10 @@ cdef class Handle:
         spec.dims = dims
         spec.metric = metric or 0
         spec.role = role or 0
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_space_open(connection.db, &spec, &space)
-        connection.users -= 1
+        connection.leave()
         must(status)
         connection.dims = dims
         connection.space = space
@@ -230,31 +309,35 @@ cdef class Handle:
     # The open connection of this process; its space is NULL as long as nobody has created it.
     cdef Connection reach(self):
         cdef Connection connection = self.connection
-        if connection.db == NULL:
+        if not connection.open:
             raise ClosedError(f"{self!r}: open it again")
         if connection.forks != forks:
-            connection = self.connect()
-        elif connection.space == NULL:
+            return self.connect_child(connection)
+        if connection.space == NULL:
             self.find_space(connection)
         return connection
 
+    # Of threads that come first in a child at once, one gives all the connection.
+    cdef Connection connect_child(self, Connection inherited):
+        cdef Connection connection = self.connect()
+        if self.connection is inherited and inherited.open:
+            self.connection = connection
+        return self.reach()
+
     def close(self):
         """Close the file; see EmbedCache.close."""
-        cdef Connection connection = self.connection
-        self.connection = CLOSED
-        if connection.db != NULL:
-            connection.close()
+        self.connection.close()
 
     @property
     def closed(self):
         """Whether it was closed."""
-        return self.connection.db == NULL
+        return not self.connection.open
 
     @property
     def dimension(self):
         """Numbers in a vector; None as long as the space is not there and nobody has said."""
         cdef Connection connection = self.connection
-        if connection.db != NULL:
+        if connection.open:
             connection = self.reach()
         return connection.dims if connection.space != NULL else self.spec[3]
 
@@ -264,10 +347,10 @@ cdef class Handle:
         cdef edb_key name
         cdef edb_status status
         borrow_key(key, &name)
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_view_key(connection.space, name.data, name.bytes, &record.view)
-        connection.users -= 1
+        connection.leave()
         record.opaque = connection.dims == 0
         return status
 
@@ -287,18 +370,20 @@ cdef class Handle:
             must(<edb_status>status)
         return None
 
-    def get(self, key):
+    def get(self, key, default=None):
         """Return the vector of a key, without a copy.
 
         Parameters
         ----------
         key : str or bytes
+        default : object, optional
+            Returned when the key is not there.
 
         Returns
         -------
         numpy.ndarray or None
             Shape (dimension,), float32, read-only: it looks into the file's mapping, and stays
-            valid and unchanged as long as you have it. None when the key is not there or has
+            valid and unchanged as long as you have it. `default` when the key is not there or has
             expired. In a space of dimension 0: the value, uint8.
 
         Raises
@@ -307,7 +392,7 @@ cdef class Handle:
             The record is damaged.
         """
         cdef Record record = self.find(key)
-        return borrowed(record) if record is not None else None
+        return borrowed(record) if record is not None else default
 
     def get_record(self, key):
         """Return what is stored under a key with all that stands beside it, or None.
@@ -350,18 +435,17 @@ cdef class Handle:
         cdef Connection connection = self.reach()
         cdef Py_ssize_t n = len(names)
         if connection.space == NULL:
-            return numpy.zeros((n, self.spec[3] or 0), FLOAT32), numpy.zeros(n, bool)
+            return zeros_for(out, n, self.spec[3]), numpy.zeros(n, bool)
         cdef cnp.ndarray vectors = matrix_for(out, n, connection.dims)
         cdef cnp.ndarray found = numpy.empty(n, bool)
         cdef float *floats = <float *>cnp.PyArray_DATA(vectors)
         cdef uint8_t *flags = <uint8_t *>cnp.PyArray_DATA(found)
-        cdef edb_key *lent_keys = borrow_keys(names)
+        cdef Keys lent_keys = Keys(names)
         cdef edb_status status
-        connection.users += 1
+        connection.enter()
         with nogil:
-            status = edb_get_many(connection.space, lent_keys, n, floats, flags)
-        connection.users -= 1
-        free(lent_keys)
+            status = edb_get_many(connection.space, lent_keys.first, n, floats, flags)
+        connection.leave()
         must(status)
         return vectors, found
 
@@ -386,32 +470,34 @@ cdef class Handle:
         cdef Connection connection = self.reach()
         cdef Py_ssize_t n = cnp.PyArray_SIZE(numbers)
         if connection.space == NULL:
-            return numpy.zeros((n, self.spec[3] or 0), FLOAT32), numpy.zeros(n, bool)
+            return zeros_for(out, n, self.spec[3]), numpy.zeros(n, bool)
         cdef cnp.ndarray vectors = matrix_for(out, n, connection.dims)
         cdef cnp.ndarray found = numpy.empty(n, bool)
         cdef const uint64_t *asked = <const uint64_t *>cnp.PyArray_DATA(numbers)
         cdef float *floats = <float *>cnp.PyArray_DATA(vectors)
         cdef uint8_t *flags = <uint8_t *>cnp.PyArray_DATA(found)
         cdef edb_status status
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_get_rows(connection.space, asked, n, floats, flags)
-        connection.users -= 1
+        connection.leave()
         must(status)
         return vectors, found
 
     def get_row(self, row):
         """Return the record of a row, or None when it is gone or was never given."""
         cdef Connection connection = self.reach()
-        cdef uint64_t number = row
+        cdef uint64_t number
         cdef Record record = Record.__new__(Record)
         cdef edb_status status
-        if connection.space == NULL:
+        row = integer("row", row, -math.inf, math.inf)
+        if connection.space == NULL or not 0 <= row <= UINT64_MAX:
             return None
-        connection.users += 1
+        number = row
+        connection.enter()
         with nogil:
             status = edb_view_row(connection.space, number, &record.view)
-        connection.users -= 1
+        connection.leave()
         if status == EDB_NOT_FOUND:
             return None
         must(status)
@@ -445,10 +531,10 @@ cdef class Handle:
         vectors.dims = max(0, connection.dims)
         if connection.space == NULL:
             return vectors
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_vectors(connection.space, &vectors.held)
-        connection.users -= 1
+        connection.leave()
         must(status)
         return vectors
 
@@ -468,10 +554,10 @@ cdef class Handle:
         options.k = k
         options.has_threshold = threshold is not None
         options.threshold = 0.0 if threshold is None else threshold
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_search(connection.space, data, n, &options, &results)
-        connection.users -= 1
+        connection.leave()
         must(status)
         try:
             return [self.hits_of(&results[i]) for i in range(n)]
@@ -493,10 +579,10 @@ cdef class Handle:
         borrow_key(key, &name)
         if connection.space == NULL:
             return False
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_contains(connection.space, name.data, name.bytes)
-        connection.users -= 1
+        connection.leave()
         if status != EDB_NOT_FOUND:
             must(status)
         return status == EDB_OK
@@ -559,17 +645,19 @@ cdef class Handle:
         if dims == 0:
             options.value_bytes = cnp.PyArray_SIZE(array)
         cdef const void *data = cnp.PyArray_DATA(array)
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_put(connection.space, name.data, name.bytes, data, &options)
-        connection.users -= 1
+        connection.leave()
         must(status)
 
     def set_many(self, keys, vectors, *, texts=None, metadata=None, ttl=None, cost=0, pinned=False):
         """Store many vectors, by one call of the library and in one transaction: all or none.
 
         More than 128 MiB goes in as several transactions, in order: after an error, such as a full
-        device, the first of them may be there. What is refused (InvalidError) stores nothing.
+        device, the first of them may be there. Numbers and lengths are checked before anything is
+        stored; metadata whose JSON the library refuses, such as an integer over 64 bits, is met
+        only in its own transaction.
 
         Parameters
         ----------
@@ -607,30 +695,30 @@ cdef class Handle:
         cdef cnp.ndarray rows = numpy.empty(n, INT64)
         if n == 0:
             return rows
-        cdef edb_key *lent_keys = borrow_keys(names)
-        try:
-            if matrix.nbytes > TRANSACTION_BYTES:
-                check_finite(matrix)
-            connection = self.writable(matrix, dims)
-        except:
-            free(lent_keys)
-            raise
-        cdef const char *data = <const char *>cnp.PyArray_DATA(matrix)
+        cdef Keys lent_keys = Keys(names)
         cdef size_t vector_bytes = matrix.shape[1] * sizeof(float)
+        if at_once(lent_keys.first, beside.options, n, vector_bytes) < n:
+            check_finite(matrix)
+            beside.check(n)
+        connection = self.writable(matrix, dims)
+        cdef const char *data = <const char *>cnp.PyArray_DATA(matrix)
         cdef uint64_t *numbers = <uint64_t *>cnp.PyArray_DATA(rows)
         cdef edb_put_options *options
         cdef edb_status status = EDB_OK
-        cdef Py_ssize_t done = 0, count
-        connection.users += 1
+        cdef Py_ssize_t done = 0, count = 0
+        connection.enter()
         with nogil:
             while done < n and status == EDB_OK:
                 options = NULL if beside.options == NULL else beside.options + done
-                count = at_once(lent_keys + done, options, n - done, vector_bytes)
-                status = edb_put_many(connection.space, lent_keys + done, count,
+                count = at_once(lent_keys.first + done, options, n - done, vector_bytes)
+                status = edb_put_many(connection.space, lent_keys.first + done, count,
                                       data + done * vector_bytes, options, numbers + done)
                 done += count
-        connection.users -= 1
-        free(lent_keys)
+        connection.leave()
+        if status != EDB_OK and done > count:
+            detail = edb_error_detail().decode("utf-8", "replace")
+            raise error_of(status, f"{detail}; the first {done - count} are stored, and rows are "
+                                   "counted from there")
         must(status)
         return rows
 
@@ -642,10 +730,10 @@ cdef class Handle:
         borrow_key(key, &name)
         if connection.space == NULL:
             return False
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_delete(connection.space, name.data, name.bytes)
-        connection.users -= 1
+        connection.leave()
         if status != EDB_NOT_FOUND:
             must(status)
         return status == EDB_OK
@@ -677,7 +765,7 @@ cdef class Handle:
     def _spec(self):
         cdef Connection connection = self.connection
         cdef edb_space_spec spec
-        if connection.db != NULL:
+        if connection.open:
             connection = self.reach()
         if connection.space == NULL:
             return self.spec[1:]
@@ -696,10 +784,10 @@ cdef class Handle:
         memset(&stats, 0, sizeof(stats))
         if connection.space == NULL:
             return stats
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_space_stats_get(connection.space, &stats)
-        connection.users -= 1
+        connection.leave()
         must(status)
         return stats
 
@@ -708,10 +796,10 @@ cdef class Handle:
         cdef edb_status status
         cdef Connection connection = self.reach()
         memset(&stats, 0, sizeof(stats))
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_stats_get(connection.db, &stats)
-        connection.users -= 1
+        connection.leave()
         must(status)
         return stats
 
@@ -729,30 +817,30 @@ cdef class Handle:
         cdef edb_space *space = NULL if whole_file else connection.space
         cdef edb_status status
         limits.struct_size = sizeof(limits)
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_limits_set(connection.db, space, &limits)
-        connection.users -= 1
+        connection.leave()
         must(status)
 
     def sync(self):
         """Make everything that was stored in the file so far survive a power failure."""
         cdef Connection connection = self.reach()
         cdef edb_status status
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_sync(connection.db)
-        connection.users -= 1
+        connection.leave()
         must(status)
 
     def maintain(self):
         """Do at once what commits do in steps: evict what is over a limit, compact when due."""
         cdef Connection connection = self.reach()
         cdef edb_status status
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_maintain(connection.db)
-        connection.users -= 1
+        connection.leave()
         must(status)
 
     def _compact(self, uint64_t bytes_per_s):
@@ -760,19 +848,19 @@ cdef class Handle:
         cdef edb_compact_options options
         cdef edb_compact_report report
         cdef edb_status status
-        raised = []
+        cdef Watch watch = Watch.__new__(Watch, connection)
         memset(&options, 0, sizeof(options))
         memset(&report, 0, sizeof(report))
         options.struct_size = sizeof(options)
         options.bytes_per_s = bytes_per_s
         options.progress = see_signals
-        options.arg = <void *>raised
-        connection.users += 1
+        options.arg = <void *>watch
+        connection.enter()
         with nogil:
             status = edb_compact(connection.db, &options, &report)
-        connection.users -= 1
-        if raised:
-            raise raised[0]
+        connection.leave()
+        if watch.raised is not None:
+            raise watch.raised
         must(status)
         return report
 
@@ -784,10 +872,10 @@ cdef class Handle:
         findings = []
         cdef void *arg = <void *>findings
         memset(&report, 0, sizeof(report))
-        connection.users += 1
+        connection.enter()
         with nogil:
             status = edb_verify(connection.db, keep_finding, arg, &report)
-        connection.users -= 1
+        connection.leave()
         if status != EDB_CORRUPT:
             must(status)
         return report, findings
@@ -799,15 +887,31 @@ cdef int check_size(Connection connection, int64_t dims) except -1:
     return 0
 
 
-# Lets a signal stop what takes long: the exception of its handler is kept for the caller.
-cdef int see_signals(void *arg, uint64_t done, uint64_t total) noexcept nogil:
-    with gil:
+# A counted call that looks at signals, and the exception of their handler, kept for the caller.
+@cython.final
+cdef class Watch:
+    cdef Connection connection
+    cdef object raised
+
+    def __cinit__(self, Connection connection):
+        self.connection = connection
+
+    cdef int look_at_signals(self) noexcept:
+        self.connection.watched_by = PyThread_get_thread_ident()
         try:
             PyErr_CheckSignals()
             return 0
         except BaseException as error:
-            (<list>arg).append(error)
+            self.raised = error
             return 1
+        finally:
+            self.connection.watched_by = 0
+
+
+# Lets a signal stop what takes long.
+cdef int see_signals(void *arg, uint64_t done, uint64_t total) noexcept nogil:
+    with gil:
+        return (<Watch>arg).look_at_signals()
 
 
 cdef void keep_finding(void *arg, uint64_t offset, uint64_t count,

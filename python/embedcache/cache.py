@@ -9,13 +9,15 @@ processes.
 from __future__ import annotations
 
 import atexit
+import operator
 import os
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +25,17 @@ from numpy.typing import ArrayLike, NDArray
 from embedcache import _native
 from embedcache._native import Record, Transaction
 from embedcache.compute import Computing
-from embedcache.convert import DIMS_UNKNOWN, as_queries, as_vector, seconds_of
+from embedcache.convert import (
+    DIMS_UNKNOWN,
+    as_queries,
+    as_vector,
+    finite,
+    integer,
+    milliseconds,
+    name_of,
+    path_of,
+    seconds_of,
+)
 from embedcache.errors import InvalidError, MismatchError, NotFoundError
 from embedcache.results import CompactReport, Finding, Hits, Limits, Stats, VerifyReport
 from embedcache.twins import twin
@@ -34,6 +46,8 @@ DURABILITIES = ("lazy", "durable")
 EVICTIONS = ("s3-fifo", "lru", "fifo")
 
 DIMS_MAX = 65536
+MODE_MAX = 0o7777
+UINT64_MAX = 0xFFFFFFFFFFFFFFFF
 K_MAX = 0xFFFFFFFF
 # A hit that is deleted before its record is fetched makes the search begin anew, so often at most.
 SEARCHES_MAX = 4
@@ -89,8 +103,10 @@ class EmbedCache(Computing):
 
     Notes
     -----
-    What is left out (None) counts as it is in the file. A cache may be used by many threads; it
-    goes on in a child after fork(), and to other processes by pickle, by opening its file again.
+    What is left out (None) counts as it is in the file. An empty cache is False, as every empty
+    container: whether there is one at all is asked by `is not None`. A cache may be used by many
+    threads; it goes on in a child after fork(), and to other processes by pickle, by opening its
+    file again.
     """
 
     def __init__(
@@ -114,30 +130,30 @@ class EmbedCache(Computing):
         given = {
             name: value for name, value in locals().items() if name not in ("self", "__class__")
         }
-        if dimension is not None and not 0 <= dimension <= DIMS_MAX:
-            raise InvalidError(f"dimension is {dimension}: it has to be 0 to {DIMS_MAX}")
+        if dimension is not None:
+            dimension = integer("dimension", dimension, 0, DIMS_MAX)
         opening = (
             (_native.OPEN_READ_ONLY if read_only else 0)
             | (_native.OPEN_SNAPSHOT if snapshot else 0),
             1 + _choice("durability", durability, DURABILITIES),
-            max(1, round(busy_wait * 1000)),
-            file_mode,
+            milliseconds("busy_wait", busy_wait),
+            integer("file_mode", file_mode, 0, MODE_MAX),
         )
         spec = (
-            space.encode(),
-            None if model is None else model.encode(),
-            None if revision is None else revision.encode(),
+            name_of("space", space),
+            None if model is None else name_of("model", model),
+            None if revision is None else name_of("revision", revision),
             dimension,
             None if metric is None else _choice("metric", metric, METRICS),
             None if role is None else _choice("role", role, ROLES),
         )
+        self.similarity_threshold = similarity_threshold
         directory = None
         if path is None:
             directory = tempfile.mkdtemp(prefix="embedcache-")
             path = os.path.join(directory, "private.edb")
-        given["path"] = self.path = os.path.abspath(os.fspath(path))
+        given["path"] = self.path = os.path.abspath(os.fsdecode(path_of(path)))
         self.space = space
-        self.similarity_threshold = similarity_threshold
         self._given = given
         self._private = directory, os.getpid()
         self._dropped = weakref.finalize(self, _remove_directory, *self._private)
@@ -160,16 +176,21 @@ class EmbedCache(Computing):
         ------
         StorageError, FullError, BusyError, StaleError
             The last sync failed: what was stored lazily may not survive power loss.
+        InvalidError
+            A signal handler closes it inside of the call that it interrupted. It stays open, as it
+            does when Ctrl-C comes while calls of other threads are waited for.
         """
-        _open.discard(self)
         try:
             super().close()
         finally:
-            self._dropped.detach()
-            _remove_directory(*self._private)
+            if self.closed:
+                _open.discard(self)
+                self._dropped.detach()
+                _remove_directory(*self._private)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **self._given), ()
+        given = self._given | {"similarity_threshold": self.similarity_threshold}
+        return partial(type(self), **given), ()
 
     def __enter__(self) -> EmbedCache:
         return self
@@ -184,6 +205,17 @@ class EmbedCache(Computing):
         space = f", space={self.space!r}" if self.space != "default" else ""
         return (
             f"EmbedCache({self.path!r}, dimension={self.dimension}{model}{space}, rows={len(self)})"
+        )
+
+    @property
+    def similarity_threshold(self) -> float | None:
+        """How near `find_similar` asks a record to be; may be set."""
+        return self._similarity_threshold
+
+    @similarity_threshold.setter
+    def similarity_threshold(self, threshold: float | None) -> None:
+        self._similarity_threshold = (
+            None if threshold is None else finite("similarity_threshold", threshold)
         )
 
     @property
@@ -212,7 +244,8 @@ class EmbedCache(Computing):
         """Return vectors by row number, as from a NumPy array; or the vector of a key.
 
         An int gives one vector without a copy; a sequence, an array or a slice of row numbers gives
-        a new array of shape (n, dimension); a str or bytes is a key.
+        a new array of shape (n, dimension), and so does a mask of all rows that were given; a str
+        or bytes is a key.
 
         Raises
         ------
@@ -221,16 +254,32 @@ class EmbedCache(Computing):
         """
         if isinstance(rows, str | bytes):
             return self._one(self.get_record(rows), f"the key {rows!r:.60}")
-        if isinstance(rows, int | np.integer):
+        if isinstance(rows, int | np.integer) or (isinstance(rows, np.ndarray) and rows.ndim == 0):
             if rows < 0:
                 raise NotFoundError(f"row {rows}: rows count from 0, and never from the end")
-            return self._one(self.get_row(int(rows)), f"row {rows}")
+            return self._one(self.get_row(operator.index(rows)), f"row {rows}")
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(self.stats().rows_given))
+        elif isinstance(rows, np.ndarray) and rows.dtype == np.bool_:
+            rows = self._rows_of(rows)
         vectors, found = self.get_rows(rows)
         if not found.all():
             raise NotFoundError(f"row {np.asarray(rows)[~found][0]} is not in space {self.space!r}")
         return vectors
+
+    def _rows_of(self, mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+        given = self.stats().rows_given
+        if mask.shape != (given,):
+            raise InvalidError(f"the mask has shape {mask.shape}; {given} rows were given so far")
+        return np.flatnonzero(mask)
+
+    def __setitem__(self, key: Any, vector: Any) -> NoReturn:
+        raise TypeError(f"a cache takes no assignment: use set({key!r:.60}, vector)")
+
+    def __delitem__(self, key: Any) -> NoReturn:
+        raise TypeError(f"a cache takes no del: use delete({key!r:.60})")
+
+    __reversed__ = None  # rows come in their order alone
 
     def _one(self, record: Record | None, what: str) -> Floats:
         if record is None:
@@ -283,8 +332,10 @@ class EmbedCache(Computing):
         """
         if k is None and threshold is None:
             raise InvalidError("k is None, which asks for all that pass a threshold: give one")
-        if k is not None and not 1 <= k <= K_MAX:
-            raise InvalidError(f"k is {k}: it has to be 1 to {K_MAX}, or None with a threshold")
+        if k is not None:
+            k = integer("k", k, 1, K_MAX)
+        if threshold is not None:
+            threshold = finite("threshold", threshold)
         dimension = self.dimension
         matrix, single = as_queries(queries, DIMS_UNKNOWN if dimension is None else dimension)
         for _ in range(SEARCHES_MAX):
@@ -387,12 +438,12 @@ class EmbedCache(Computing):
             whole_file,
             {
                 "struct_size": 0,
-                "max_rows": limits.max_rows or 0,
-                "max_bytes": limits.max_bytes or 0,
+                "max_rows": _limit("max_rows", limits.max_rows, UINT64_MAX),
+                "max_bytes": _limit("max_bytes", limits.max_bytes, UINT64_MAX),
                 "ttl_s": 0 if limits.ttl is None else seconds_of(limits.ttl),
                 "eviction": _choice("eviction", limits.eviction, EVICTIONS),
                 "cost_aware": int(limits.cost_aware),
-                "dead_percent": limits.dead_percent or 0,
+                "dead_percent": _limit("dead_percent", limits.dead_percent, 100),
             },
         )
 
@@ -416,7 +467,7 @@ class EmbedCache(Computing):
         CorruptError, StaleError
             The file is damaged, or another one is at its path.
         """
-        report = self._compact(bytes_per_second or 0)
+        report = self._compact(_limit("bytes_per_second", bytes_per_second, UINT64_MAX))
         return CompactReport(report["rows"], report["bytes_before"], report["bytes_after"])
 
     def verify(self) -> VerifyReport:
@@ -463,6 +514,11 @@ def _without_gone(
     return there, scores[[record is not None for record in records]], False
 
 
+def _limit(what: str, value: int | None, most: int) -> int:
+    """A limit as the library takes it, which says 0 for none."""
+    return 0 if value is None else integer(what, value, 1, most)
+
+
 def _choice(what: str, word: str, words: tuple[str, ...]) -> int:
     if word not in words:
         raise InvalidError(f"{what} is {word!r}: it has to be one of {', '.join(words)}")
@@ -472,7 +528,10 @@ def _choice(what: str, word: str, words: tuple[str, ...]) -> int:
 @atexit.register
 def _close_all() -> None:
     for cache in list(_open):
-        cache.close()
+        try:
+            cache.close()
+        except Exception:  # the others are closed all the same
+            sys.excepthook(*sys.exc_info())
 
 
 def _remove_directory(directory: str | None, owner: int) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import operator
+import os
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +22,8 @@ from embedcache.errors import InvalidError
 
 DIMS_UNKNOWN = -1
 TTL_NEVER = 0xFFFFFFFF
+UINT32_MAX = 0xFFFFFFFF
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 # Looked at together, so that little memory is taken beside the vectors.
 ROWS_AT_ONCE = 4096
 
@@ -102,6 +107,8 @@ def _floats(numbers: Any) -> Floats:
 
 
 def _array_of(numbers: Any) -> NDArray[Any]:
+    if np.ma.is_masked(numbers):
+        raise InvalidError("a vector holds masked elements: say what they are, by filled(...)")
     if hasattr(numbers, "detach"):  # a torch tensor, which may have a gradient and be elsewhere
         numbers = numbers.detach().cpu()
         if "bfloat16" in str(numbers.dtype):
@@ -122,7 +129,7 @@ def json_of(metadata: Any) -> str:
         return json.dumps(
             metadata, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
         )
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidError(f"this metadata has no JSON: {error}") from None
 
 
@@ -130,6 +137,60 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"metadata is JSON: {type(value).__name__} has none")
+
+
+def integer(what: str, value: Any, least: int, most: int) -> int:
+    """An integer within bounds."""
+    try:
+        number: int = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what} is {value!r}: it has to be an integer") from None
+    if not least <= number <= most:
+        raise InvalidError(f"{what} is {number}: it has to be {least} to {most}")
+    return number
+
+
+def finite(what: str, value: Any) -> float:
+    """A number that float32 holds."""
+    if not abs(value) <= FLOAT32_MAX:
+        raise InvalidError(f"{what} is {value!r}: it has to be a number that float32 holds")
+    return float(value)
+
+
+def milliseconds(what: str, seconds: float) -> int:
+    """Seconds as the library takes them: at least one millisecond."""
+    if not 0 <= seconds <= UINT32_MAX / 1000:
+        raise InvalidError(f"{what} is {seconds!r}: it has to be 0 to {UINT32_MAX // 1000} seconds")
+    return max(1, round(seconds * 1000))
+
+
+def name_of(what: str, name: Any) -> bytes:
+    """A name as the library takes it: UTF-8 that ends at its NUL."""
+    if not isinstance(name, str):
+        raise TypeError(f"{what} is str, not {type(name).__name__}: {name!r:.60}")
+    return _without_nul(what, name, str.encode)
+
+
+def path_of(path: Any) -> bytes:
+    """The path of a file as the system takes it."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(
+            f"path is str or os.PathLike, not {type(path).__name__}: {path!r:.60}; "
+            f"a number of numbers in a vector is dimension={path!r:.60}"
+        )
+    return _without_nul("path", os.fspath(path), os.fsencode)
+
+
+def _without_nul(what: str, name: Any, encode: Callable[[Any], bytes]) -> bytes:
+    try:
+        encoded = encode(name)
+    except UnicodeEncodeError:
+        raise InvalidError(
+            f"{what} is {name!r:.60}: it has no UTF-8, for it holds lone surrogates"
+        ) from None
+    if b"\0" in encoded:
+        raise InvalidError(f"{what} is {name!r:.60}: it may not hold a NUL")
+    return encoded
 
 
 def seconds_of(ttl: Any) -> int:

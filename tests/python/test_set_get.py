@@ -312,7 +312,7 @@ def test_rows(full, vectors):
     got, found = full.get_rows([4, 5, -1])
     assert list(found) == [True, False, False] and not got[1:].any()
     with pytest.raises(TypeError, match="row numbers"):
-        full[np.zeros(100, bool)]
+        full[np.zeros(100)]
 
 
 def test_delete_iterate_len(full, vectors):
